@@ -1,0 +1,226 @@
+"""Every message on the bus, positional: append fields with defaults, never reorder, retype or reuse one.
+
+The tag carries the version; golden bytes in `proto/vectors/` pin each message. Structs stop at the edge of a
+service: inside, core values are used.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """Base of all messages and their parts: a tuple on the wire."""
+
+
+class TaskInstanceKey(Message, frozen=True):
+    """Airflow's key of one try of a task instance."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    try_number: int
+    map_index: int = -1
+
+
+class TaskInstanceInCelery(Message, frozen=True):
+    """Airflow's tuple for an executor that queues: which try, how to run it, where, and by which callable."""
+
+    key: TaskInstanceKey
+    command: tuple[str, ...]
+    """argv of `tradewind tasks run … --attempt-id …`."""
+    queue: str
+    task: str
+    """Name of the registered callable: `tradewind.execute_command`."""
+
+
+class QueuedTaskInstance(Message, frozen=True):
+    """One attempt to hand to an executor."""
+
+    ti: TaskInstanceInCelery
+    attempt_id: UUID
+    priority: int = 1
+    pool_slots: int = 1
+    executor: str | None = None
+    """None = the first configured executor."""
+    relative_fileloc: str = ""
+    """Lets a worker load the DAG file before the claim is granted."""
+
+
+class DispatchBatch(Message, frozen=True, tag="dispatch_batch.1"):
+    """scheduler → dispatcher."""
+
+    items: tuple[QueuedTaskInstance, ...]
+
+
+class DagRunsCreated(Message, frozen=True, tag="dag_runs_created.1"):
+    """api → any scheduler: these DAGs have queued runs."""
+
+    dag_ids: tuple[str, ...]
+
+
+class TaskInstanceRef(Message, frozen=True):
+    """A task instance by the store's key."""
+
+    dag_run_id: int
+    task_id: str
+    map_index: int
+    attempt_id: UUID | None
+    state: str
+
+
+class TaskInstancesEnded(Message, frozen=True, tag="task_instances_ended.1"):
+    """collector → owner of the runs: ends to decide upon. A nudge: the rows say what happened."""
+
+    items: tuple[TaskInstanceRef, ...]
+
+
+class ClaimItem(Message, frozen=True):
+    """One attempt that a worker wishes to run."""
+
+    key: TaskInstanceKey
+    attempt_id: UUID
+    nonce: int
+
+
+class ClaimRequest(Message, frozen=True, tag="claim_request.1"):
+    """worker → collector."""
+
+    worker_id: str
+    incarnation: UUID
+    items: tuple[ClaimItem, ...]
+
+
+class Grant(Message, frozen=True):
+    """Permission to run an attempt once, its credential, and what it needs to know."""
+
+    token: str
+    """Bearer token for `/execution`, valid while the attempt is current."""
+    try_number: int
+    max_tries: int
+    relative_fileloc: str
+    file_digest: str
+    run_type: str
+    logical_date: datetime | None
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    run_after: datetime
+    dag_run_start_date: datetime | None
+    dag_run_queued_at: datetime | None
+    triggered_by: str
+    conf: bytes
+    start_date: datetime
+
+
+class ClaimVerdict(Message, frozen=True):
+    """Answer to one item: `done` with a grant, `superseded`, `expired` or `retry`."""
+
+    attempt_id: UUID
+    verdict: str
+    grant: Grant | None = None
+
+
+class ClaimReply(Message, frozen=True, tag="claim_reply.1"):
+    """collector → worker."""
+
+    items: tuple[ClaimVerdict, ...]
+
+
+class TaskStarted(Message, frozen=True, tag="task_started.1"):
+    """child process → its supervisor: user code is about to begin."""
+
+    attempt_id: UUID
+    pid: int
+    started_at: datetime
+    hostname: str = ""
+
+
+class TaskFinished(Message, frozen=True, tag="task_finished.1"):
+    """One attempt's end with everything that is committed along with it."""
+
+    key: TaskInstanceKey
+    attempt_id: UUID
+    outcome: str
+    cause: str
+    detail: str | None
+    started_at: datetime | None
+    ended_at: datetime
+    xcoms: tuple[tuple[str, bytes], ...] = ()
+    log_sequence: int = 0
+    log: bytes = b""
+    rendered_fields: bytes | None = None
+    pid: int | None = None
+    hostname: str | None = None
+
+
+class EndReport(Message, frozen=True, tag="end_report.1"):
+    """worker → collector; kept by the worker until each item got a final answer."""
+
+    worker_id: str
+    incarnation: UUID
+    items: tuple[TaskFinished, ...]
+
+
+class EndVerdict(Message, frozen=True):
+    """Answer to one item: `done` or `superseded` are final."""
+
+    attempt_id: UUID
+    verdict: str
+
+
+class EndReply(Message, frozen=True, tag="end_reply.1"):
+    """collector → worker."""
+
+    items: tuple[EndVerdict, ...]
+
+
+class Heartbeat(Message, frozen=True, tag="heartbeat.1"):
+    """worker → collector: the lease of all its attempts in one message. The first one registers the worker."""
+
+    worker_id: str
+    incarnation: UUID
+    sequence: int
+    hostname: str
+    pid: int
+    kind: str
+    queues: tuple[str, ...]
+    concurrency: int
+    attempts: tuple[UUID, ...]
+    leaving: bool = False
+
+
+class HeartbeatReply(Message, frozen=True, tag="heartbeat_reply.1"):
+    """collector → worker: `done` or `expired`, and attempts to kill."""
+
+    verdict: str
+    kill: tuple[UUID, ...] = ()
+
+
+class KillAttempts(Message, frozen=True, tag="kill_attempts.1"):
+    """push → worker: these attempts are no longer current."""
+
+    attempts: tuple[UUID, ...]
+
+
+class DagsChanged(Message, frozen=True, tag="dags_changed.1"):
+    """A DAG was parsed anew, paused or unpaused."""
+
+    dag_ids: tuple[str, ...]
+
+
+class DagRunsRevised(Message, frozen=True, tag="dag_runs_revised.1"):
+    """A person changed these runs: their owners reload them."""
+
+    dag_run_ids: tuple[int, ...]
+
+
+class SlotsFreed(Message, frozen=True, tag="slots_freed.1"):
+    """A scheduler gave slots back: those whose tasks were refused try again."""
+
+    scheduler_id: UUID
+    pools: tuple[str, ...]
+
+
+Event = DagsChanged | DagRunsRevised | SlotsFreed
+"""What is broadcast on the topic `EVENTS`."""

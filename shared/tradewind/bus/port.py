@@ -1,0 +1,130 @@
+"""The message port: what every service may expect of a bus, and nothing more.
+
+A bus moves bytes between named queues. Any message may be lost, doubled, delayed or reordered: correctness never
+rests on it (docs/architecture.md). What adapters do promise is in each method's docstring, and one behavioural suite
+(`tests/integration/test_bus.py`) holds all of them to it.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tradewind.core.errors import AdapterError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A body with the properties that AMQP 0-9-1 gives it."""
+
+    body: bytes
+    content_type: str = "application/x-msgpack"
+    content_encoding: str = "utf-8"
+    headers: Mapping[str, object] = field(default_factory=dict[str, object])
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    priority: int = 0
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue as its consumers declare it; publishers name it only."""
+
+    name: str
+    exclusive: bool = False
+    """Lives and dies with the connection that consumes it."""
+    durable: bool = False
+    """Survives a restart of the broker (the queue, not its messages)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message as received. `tag` is the adapter's own handle."""
+
+    message: Message
+    queue: str
+    redelivered: bool
+    tag: int
+
+
+class Batch(Protocol):
+    """Everything that had arrived when the consumer asked, at most `max_batch` deliveries, in arrival order."""
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]: ...
+
+    async def ack(self, deliveries: Sequence[Delivery] | None = None) -> None:
+        """Settle these deliveries (None: all not settled yet). Settling twice is harmless."""
+        ...
+
+    async def requeue(self, deliveries: Sequence[Delivery] | None = None) -> None:
+        """Give them back; they will be delivered again, `redelivered`, to any consumer of the queue."""
+        ...
+
+    async def dead_letter(self, delivery: Delivery, reason: str) -> None:
+        """Move it to the queue `tradewind.dead_letter`, body and headers intact, with headers
+        `x-reason` and `x-source-queue`, and settle it."""
+        ...
+
+
+class Bus(Protocol):
+    """One connection to a broker. All methods may raise `BusUnavailable` while there is none; the adapter
+    reconnects by itself with backoff, declares its queues again, and consumers continue."""
+
+    async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
+        """Send all in one flush and return when the broker has confirmed every one (awaited together).
+        `mandatory`: raise `QueueNotFound` if nothing would ever receive them; otherwise they are dropped then."""
+        ...
+
+    def consume(
+        self, queue: Queue, *, prefetch: int, max_batch: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Batch]]:
+        """Declare the queue and take batches from it; at most `prefetch` deliveries are unsettled at once.
+        Unsettled ones are delivered again, to anybody, once the context is left or the connection dies."""
+        ...
+
+    async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
+        """Publish (without confirm: the answer is the confirmation) and await the answer to it.
+        Raises `RequestTimeout`; whether the request was handled is then unknown."""
+        ...
+
+    async def reply(self, replies: Sequence[tuple[Delivery, Message]]) -> None:
+        """Answer requests, in one flush and without confirms; a lost reply shows as the requester's timeout."""
+        ...
+
+    async def broadcast(self, topic: str, message: Message) -> None:
+        """Send to whoever subscribes to the topic now; no confirm."""
+        ...
+
+    def subscribe(self, topic: str) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
+        """Receive every broadcast to the topic from now on."""
+        ...
+
+    async def depth(self, queue: str) -> int | None:
+        """Messages waiting in the queue (not those delivered and unsettled); None if there is no such queue."""
+        ...
+
+    @property
+    def connected(self) -> bool: ...
+
+
+class BusUnavailable(AdapterError):
+    """The broker cannot be reached at the moment."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
+class RequestTimeout(AdapterError):
+    """No answer came in time."""
+
+    def __init__(self, queue: str, timeout_seconds: float) -> None:
+        super().__init__(f"no answer on queue {queue!r} within {timeout_seconds:g} s", retryable=True)
+
+
+class QueueNotFound(AdapterError):
+    """A mandatory message had no queue to go to."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"there is no queue {queue!r}: no consumer has declared it, or it was lost", retryable=True)

@@ -1,0 +1,327 @@
+"""The values that pass between the scheduling core and a store: rows as read, changes as decided.
+
+Times are aware UTC datetimes; ids of runs are the store's surrogate integers, which never leave the system
+(the API and the wire name a run by `dag_id` and `run_id`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
+
+
+class TaskInstanceId(NamedTuple):
+    """Primary key of a task instance: its run, task and place in a mapping (-1 = not mapped)."""
+
+    dag_run_id: int
+    task_id: str
+    map_index: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInstanceRow:
+    """A task instance as the scheduler and the end function see it."""
+
+    id: TaskInstanceId
+    state: TaskInstanceState = TaskInstanceState.NONE
+    try_number: int = 0
+    """0 before the first try; raised when a try is queued; a re-dispatch after loss keeps it."""
+    max_tries: int = 0
+    """`retries` of the task when its row was made (or as raised by a clear)."""
+    attempt_id: UUID | None = None
+    """The fencing token of the latest attempt; None until first queued."""
+    lost_attempts: int = 0
+    """Attempts of this try lost to infrastructure after they were claimed (draws on the infrastructure budget)."""
+    dispatch_failures: int = 0
+    """Attempts of this try that ended before user code began."""
+    held_slots: int = 0
+    """Pool slots that the attempt holds in its pool's `used`; 1 of `parallelism` is held whenever this is not 0."""
+    end_pending: bool = False
+    """An end was recorded that the run's owner has not decided upon yet."""
+    next_action_at: datetime | None = None
+    """When a retry (state up_for_retry) becomes due."""
+    queued_at: datetime | None = None
+    published_at: datetime | None = None
+    """When the attempt's message was last published (sweep: re-publishing)."""
+    publish_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagRunRow:
+    """A DAG run as the scheduler sees it."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    state: DagRunState
+    dag_version_id: UUID
+    owner: UUID | None
+    owner_epoch: int
+    """Raised by each take-over; a scheduler's transaction that carries an older one is refused."""
+    revision: int
+    """Raised by each API action on the run; a scheduler that has an older one reloads the run."""
+    dag_is_paused: bool
+    run_after: datetime
+    start_date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRun:
+    """A run with all of its task instances, read in one snapshot."""
+
+    run: DagRunRow
+    task_instances: tuple[TaskInstanceRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInstanceChange:
+    """One guarded transition: applied only where state and attempt are still as expected."""
+
+    id: TaskInstanceId
+    expected_state: TaskInstanceState
+    expected_attempt_id: UUID | None
+    state: TaskInstanceState
+    attempt_id: UUID | None = None
+    """The attempt id after the change: a fresh one on entry to `queued`, otherwise the expected one."""
+    try_number: int
+    held_slots: int = 0
+    pool: str = "default_pool"
+    next_action_at: datetime | None = None
+    resets_losses: bool = False
+    """True when a new try begins: `lost_attempts` and `dispatch_failures` return to 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTaskInstance:
+    """A row to insert in state `none`."""
+
+    id: TaskInstanceId
+    max_tries: int
+    pool: str
+    pool_slots: int
+    queue: str
+    executor: str | None
+    priority_weight: int
+    operator: str
+    task_display_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndAcknowledged:
+    """The owner has decided upon this end: clears `end_pending`, gives the slots that it held back."""
+
+    id: TaskInstanceId
+    attempt_id: UUID | None
+    released_slots: int
+    pool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagRunChange:
+    """Guard for one run of a batch, and its new state if it ends."""
+
+    dag_run_id: int
+    expected_epoch: int
+    expected_revision: int
+    state: DagRunState | None = None
+    """None = unchanged."""
+    end_date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionBatch:
+    """What one scheduler decided over any number of its runs; committed whole or not at all.
+
+    Slot rows change by the batch's net delta (`changes` that enter `queued` take, `acknowledged` give back), rows in
+    key order, as the last statement, guarded by `used + n <= slots`.
+    """
+
+    scheduler_id: UUID
+    now: datetime
+    runs: tuple[DagRunChange, ...]
+    created: tuple[NewTaskInstance, ...] = ()
+    changes: tuple[TaskInstanceChange, ...] = ()
+    acknowledged: tuple[EndAcknowledged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCapacity:
+    """Slots of one pool; `slots` -1 = unlimited."""
+
+    pool: str
+    slots: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """All limits that are shared between schedulers, as last read."""
+
+    pools: tuple[PoolCapacity, ...]
+    parallelism: int
+    """0 = no cap."""
+    parallelism_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The batch is in the store. `capacity` holds the shared limits as they stood after it, if slots were touched."""
+
+    capacity: Capacity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRuns:
+    """Nothing was written: runs owned by another epoch, revised, or a guarded row had changed: reload them."""
+
+    dag_run_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsRefused:
+    """Nothing was written: a pool or `parallelism` has less room than the batch wants. Decide again with `capacity`."""
+
+    capacity: Capacity
+
+
+CommitResult = Committed | StaleRuns | SlotsRefused
+
+
+class Verdict(StrEnum):
+    """The collector's answer to a claim or an end. The first three are final; `RETRY` means: ask again later."""
+
+    DONE = "done"
+    """Granted, or committed; the identical request replays this answer."""
+    SUPERSEDED = "superseded"
+    """Another attempt or worker is current, or the attempt was voided: stop, write nothing."""
+    EXPIRED = "expired"
+    """The worker's incarnation was given up: kill every child and register anew with another incarnation."""
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A worker's wish to run one attempt. Only the identical (attempt, incarnation, nonce) replays its grant."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    attempt_id: UUID
+    worker_id: str
+    incarnation: UUID
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedRun:
+    """What a granted attempt needs to know of its run and version to execute."""
+
+    try_number: int
+    max_tries: int
+    relative_fileloc: str
+    file_digest: str
+    run_type: str
+    logical_date: datetime | None
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    run_after: datetime
+    dag_run_start_date: datetime | None
+    dag_run_queued_at: datetime | None
+    triggered_by: str
+    conf: bytes
+    """The run's conf as JSON."""
+    start_date: datetime
+    """When the claim was granted: the try's start_date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAnswer:
+    """Answer to one claim; `run` only with `DONE`."""
+
+    attempt_id: UUID
+    verdict: Verdict
+    run: GrantedRun | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEndRecord:
+    """An attempt's end as reported, with everything that must be committed in the same transaction."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    attempt_id: UUID
+    worker_id: str
+    incarnation: UUID
+    outcome: Outcome
+    cause: EndCause
+    detail: str | None
+    """One line for people: the exception, the signal, the memory limit."""
+    started_at: datetime | None
+    """When user code began (None = it never did)."""
+    ended_at: datetime
+    xcoms: tuple[tuple[str, bytes], ...] = ()
+    """(key, JSON text) pairs; the return value under `return_value`."""
+    log_sequence: int = 0
+    log: bytes = b""
+    """The part of the log that has not been stored yet (NDJSON lines), and its chunk number."""
+    rendered_fields: bytes | None = None
+    """Template fields after rendering, as a JSON object."""
+    pid: int | None = None
+    hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndAnswer:
+    """Answer to one end report, and whom to tell: the owner of the run (None = nobody owns it, the sweep will)."""
+
+    attempt_id: UUID
+    verdict: Verdict
+    id: TaskInstanceId | None = None
+    owner: UUID | None = None
+    state: TaskInstanceState | None = None
+    next_action_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerBeat:
+    """One heartbeat of one worker (or local executor): who it is, and the attempts that it holds."""
+
+    worker_id: str
+    incarnation: UUID
+    hostname: str
+    pid: int
+    kind: str
+    """`celery`, `local`, `sequential` or `single` (one attempt: `tasks run`, a pod)."""
+    queues: tuple[str, ...]
+    concurrency: int
+    attempt_ids: tuple[UUID, ...]
+    """Attempts claimed and not yet answered as ended."""
+    sequence: int
+    leaving: bool = False
+    """The worker has stopped and holds nothing any more: its row is removed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatAnswer:
+    """`DONE` or `EXPIRED`, and the attempts of the list that are no longer this worker's to run."""
+
+    worker_id: str
+    incarnation: UUID
+    verdict: Verdict
+    kill: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTaskInstance:
+    """Told to a run's owner: this task instance has an end to decide upon (also ends made by expiry)."""
+
+    id: TaskInstanceId
+    owner: UUID | None
+    attempt_id: UUID | None
+    state: TaskInstanceState

@@ -1,0 +1,149 @@
+"""The store ports: what each service may ask of the one truth.
+
+Two adapters pass one behavioural suite (`tests/integration/test_store.py`): `PostgresStore`, which services run on,
+and `MemoryStore`, which the simulation runs on. Every method is one transaction. Every method may raise
+`StoreUnavailable`; nothing was written then, or it was and doing it again changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from tradewind.core.errors import AdapterError
+from tradewind.core.rows import (
+    AttemptEndRecord,
+    BeatAnswer,
+    Capacity,
+    Claim,
+    ClaimAnswer,
+    CommitResult,
+    DecisionBatch,
+    EndAnswer,
+    EndedTaskInstance,
+    LoadedRun,
+    TaskInstanceId,
+    WorkerBeat,
+)
+from tradewind.core.spec import DagSpec
+
+
+class StoreUnavailable(AdapterError):
+    """The database cannot be reached, or broke the transaction off (deadlock, serialisation, shutdown)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
+class SchedulerStore(Protocol):
+    """What the scheduler asks."""
+
+    async def renew_scheduler(self, scheduler_id: UUID, now: datetime) -> bool:
+        """Register or renew this scheduler's lease; False = it has been taken for dead: own nothing, take a new id."""
+        ...
+
+    async def retire_scheduler(self, scheduler_id: UUID) -> None:
+        """Graceful end: give up all runs at once (`owner` becomes null) and remove the lease."""
+        ...
+
+    async def expire_schedulers(self, now: datetime, lease: timedelta) -> Sequence[UUID]:
+        """Remove schedulers whose lease (measured on the lease clock) ran out; their runs lose their owner."""
+        ...
+
+    async def start_dag_runs(
+        self, scheduler_id: UUID, dag_ids: Sequence[str] | None, now: datetime, limit: int
+    ) -> Sequence[int]:
+        """Queued runs of these DAGs (None: of all) become `running`, owned by this scheduler, oldest first, as far as
+        each DAG's `max_active_runs` allows and only where the DAG is not paused. One transaction, DAG rows locked
+        first. Returns the runs' ids."""
+        ...
+
+    async def adopt_dag_runs(self, scheduler_id: UUID, limit: int) -> Sequence[int]:
+        """Running runs that have no owner become this scheduler's, with a higher epoch. Returns their ids."""
+        ...
+
+    async def load_dag_runs(self, scheduler_id: UUID, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
+        """Those of the runs that this scheduler owns and that are running, each with its task instances."""
+        ...
+
+    async def load_dag_specs(self, dag_version_ids: Sequence[UUID]) -> Mapping[UUID, DagSpec]: ...
+
+    async def load_capacity(self) -> Capacity: ...
+
+    async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
+        """Apply a batch whole or not at all. Lock order: dag_run (checked: owner, epoch, revision, running), task
+        instances, pools in key order, parallelism. Entering `queued` sets queued_at and published_at to `batch.now`
+        and publish_count to 1; `scheduled` sets scheduled_at; an end by the scheduler (skipped, upstream_failed,
+        success of an empty operator) sets start_date (if unset) and end_date."""
+        ...
+
+    async def pending_dag_runs(self, scheduler_id: UUID, older_than: datetime) -> Sequence[int]:
+        """Sweep: owned runs that hold an end recorded before this time which nobody decided upon."""
+        ...
+
+    async def take_unclaimed(
+        self, scheduler_id: UUID, now: datetime, first_after: timedelta, limit: int
+    ) -> Sequence[TaskInstanceId]:
+        """Sweep: queued task instances of owned runs whose message was published longer ago than `first_after`
+        doubled per publication (at most 30 min); their published_at becomes `now`, publish_count + 1."""
+        ...
+
+    async def expire_workers(self, now: datetime, lease: timedelta) -> Sequence[EndedTaskInstance]:
+        """Reap workers whose lease (on the lease clock) ran out: lock and tombstone the worker's row, then end each of
+        its running attempts by `core.ends` as WORKER_LOST, in one transaction per call."""
+        ...
+
+    async def recount_slots(self) -> Mapping[str, int]:
+        """Recount `used` of every pool and of parallelism under lock; returns the drift found, by name (0 left out)."""
+        ...
+
+
+class CollectorStore(Protocol):
+    """What the collector asks."""
+
+    async def grant_claims(self, claims: Sequence[Claim], now: datetime) -> Sequence[ClaimAnswer]:
+        """queued → running where the attempt is current and the worker's incarnation alive; answers in order.
+        The identical (attempt, incarnation, nonce) is granted again with the same answer."""
+        ...
+
+    async def record_ends(self, ends: Sequence[AttemptEndRecord], now: datetime) -> Sequence[EndAnswer]:
+        """running (or restarting) → what `core.ends.end_of_attempt` says, with XComs, log tail, rendered fields and
+        `end_pending`, in one transaction. A finished try is copied to the history when it will be tried again.
+        Replays answer DONE; an attempt that is not current answers SUPERSEDED and writes nothing."""
+        ...
+
+    async def record_beats(self, beats: Sequence[WorkerBeat], now: datetime) -> Sequence[BeatAnswer]:
+        """Register workers and renew their leases. An attempt of the list that is not running under this worker is
+        answered in `kill`. A running attempt of this worker, claimed more than a lease ago and missing from two
+        heartbeats in a row, ends WORKER_LOST."""
+        ...
+
+    async def advance_lease_clock(self, collector_id: UUID, now: datetime, lease: timedelta) -> bool:
+        """Elect and tick: one collector adds the seconds since its last tick, at most 1; after a gap of more than 3 s it
+        starts a full lease of silence in which nothing ages. True = this collector is the elected one."""
+        ...
+
+
+class DagStore(Protocol):
+    """What the dag processor asks."""
+
+    async def write_dag_file(
+        self, relative_fileloc: str, file_digest: str, specs: Sequence[DagSpec], now: datetime
+    ) -> Sequence[str]:
+        """A good parse: upsert the file's DAGs (new ones paused unless the spec says otherwise), add a version where
+        the structure changed, remove the file's import error, mark DAGs that left the file as stale. Returns the
+        ids of the DAGs that changed."""
+        ...
+
+    async def write_import_error(self, relative_fileloc: str, file_digest: str, stacktrace: str, now: datetime) -> None:
+        """A failed parse: record it; the file's DAGs keep their last good version."""
+        ...
+
+    async def retire_dag_files(self, present: Sequence[str], now: datetime) -> Sequence[str]:
+        """After a complete listing: DAGs and import errors of files that are gone become stale or go. Returns the ids
+        of DAGs made stale."""
+        ...
+
+    async def load_file_digests(self) -> Mapping[str, str]:
+        """relative_fileloc → digest of the content that was last parsed, good or bad."""
+        ...

@@ -1,0 +1,116 @@
+"""Settings that several services share: `TRADEWIND__SECTION__KEY` in the environment, defaults as in Airflow.
+
+Each service's own `settings.py` composes these groups; the composition root is the only reader of the environment.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _split_names(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class CoreSettings(BaseModel):
+    """What Airflow keeps in [core]."""
+
+    dags_folder: Path | None = None
+    """Unset: `dags` under the home folder."""
+    executor: str = "LocalExecutor"
+    """One or several executors, separated by commas; the first is the default."""
+    parallelism: int = Field(default=32, ge=0)
+    """Task instances queued or running at once over the whole system; 0 = no cap."""
+    fernet_key: SecretStr | None = None
+    """Key (or several, comma-separated, newest first) that encrypts variables and connections at rest.
+    Unset: made once and kept under the home folder."""
+    execution_api_server_url: str | None = None
+    """Where task processes reach `/execution`. Unset: the API's own address on this host."""
+    load_examples: bool = False
+    dagbag_import_timeout_seconds: float = Field(default=30.0, gt=0)
+    """A DAG file that parses for longer is stopped and reported as an import error."""
+
+
+class DatabaseSettings(BaseModel):
+    """How to reach Postgres."""
+
+    url: SecretStr | None = None
+    """`postgresql://user:password@host:port/name`. Unset: an embedded Postgres under the home folder (standalone)."""
+    pool_size: int = Field(default=8, ge=1)
+    """Connections per service. A few are enough: statements are batched."""
+
+
+class BrokerSettings(BaseModel):
+    """How to reach the broker."""
+
+    url: SecretStr | None = None
+    """`amqp://user:password@host:port/vhost`. Unset: in memory (standalone only)."""
+
+
+class ApiSettings(BaseModel):
+    """Where the API listens, and its first user."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    admin_username: str = "admin"
+    admin_password: SecretStr | None = None
+    """Unset: generated once, kept under the home folder and printed by `standalone`."""
+
+
+class ApiAuthSettings(BaseModel):
+    """Tokens."""
+
+    jwt_secret: SecretStr | None = None
+    """Signs API and attempt tokens; every service must have the same. Unset: made once, kept under the home folder."""
+    jwt_expiration_time_seconds: int = Field(default=86_400, ge=1)
+
+
+class LeaseSettings(BaseModel):
+    """Liveness."""
+
+    lease_seconds: float = Field(default=10.0, gt=0)
+    """A worker or scheduler not heard of for this long (on the lease clock) is taken for dead."""
+    heartbeat_seconds: float = Field(default=2.0, gt=0)
+    """How often workers and schedulers renew."""
+
+
+class HealthSettings(BaseModel):
+    """The `/health` and `/metrics` endpoint of a service other than the API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    """0 = any free port; it is logged as `health.listening`."""
+
+
+class LogSettings(BaseModel):
+    """Service logs (not task logs)."""
+
+    level: str = "INFO"
+    format: Annotated[str, Field(pattern="^(json|console)$")] = "json"
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+
+
+class ServiceSettings(BaseSettings):
+    """Base of each service's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="TRADEWIND__", env_nested_delimiter="__", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / "tradewind")
+    """`TRADEWIND__HOME`: generated secrets, embedded data and the default DAGs folder live here."""
+    core: CoreSettings = CoreSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    api: ApiSettings = ApiSettings()
+    api_auth: ApiAuthSettings = ApiAuthSettings()
+    leases: LeaseSettings = LeaseSettings()
+    health: HealthSettings = HealthSettings()
+    logging: LogSettings = LogSettings()
+
+    @property
+    def dags_folder(self) -> Path:
+        """The folder that DAG files are read from."""
+        return self.core.dags_folder or self.home / "dags"
