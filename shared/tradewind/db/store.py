@@ -119,7 +119,7 @@ class CollectorStore(Protocol):
         ...
 
     async def advance_lease_clock(self, collector_id: UUID, now: datetime, lease: timedelta) -> bool:
-        """Elect and tick: one collector adds the seconds since its last tick, at most 1; after a gap of more than 3 s it
+        """Elect and tick: one collector adds the seconds since its last tick, at most 1; after a gap over 3 s it
         starts a full lease of silence in which nothing ages. True = this collector is the elected one."""
         ...
 
