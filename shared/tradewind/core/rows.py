@@ -28,7 +28,7 @@ class TaskInstanceRow:
     id: TaskInstanceId
     state: TaskInstanceState = TaskInstanceState.NONE
     try_number: int = 0
-    """0 before the first try; raised when a try is queued; a re-dispatch after loss keeps it."""
+    """0 before the first try; raised when a try becomes ready (scheduled or queued); a re-dispatch keeps it."""
     max_tries: int = 0
     """`retries` of the task when its row was made (or as raised by a clear)."""
     attempt_id: UUID | None = None
@@ -42,7 +42,7 @@ class TaskInstanceRow:
     end_pending: bool = False
     """An end was recorded that the run's owner has not decided upon yet."""
     next_action_at: datetime | None = None
-    """When a retry (state up_for_retry) becomes due."""
+    """When a retry (up_for_retry) or a re-dispatch (scheduled) becomes due."""
     queued_at: datetime | None = None
     published_at: datetime | None = None
     """When the attempt's message was last published (sweep: re-publishing)."""
@@ -91,7 +91,8 @@ class TaskInstanceChange:
     pool: str = "default_pool"
     next_action_at: datetime | None = None
     resets_losses: bool = False
-    """True when a new try begins: `lost_attempts` and `dispatch_failures` return to 0."""
+    """True when a new try begins (entry to `scheduled` or `queued` from `none` or `up_for_retry`): `lost_attempts` and
+    `dispatch_failures` return to 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
