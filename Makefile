@@ -1,0 +1,43 @@
+# `make run` and `make test` need only Python 3.11+, git and make; everything else they install into .venv.
+.PHONY: run test test-full check format bench bench-peers chaos venv venv-dev clean
+
+RUN_HOME ?= $(CURDIR)/.tradewind
+BIN := .venv/bin
+
+run: venv
+	@TRADEWIND__HOME="$${TRADEWIND__HOME:-$(RUN_HOME)}" \
+	 TRADEWIND__CORE__LOAD_EXAMPLES="$${TRADEWIND__CORE__LOAD_EXAMPLES:-true}" \
+	 TRADEWIND__LOGGING__LEVEL="$${TRADEWIND__LOGGING__LEVEL:-WARNING}" \
+	 TRADEWIND__LOGGING__FORMAT="$${TRADEWIND__LOGGING__FORMAT:-console}" \
+	 exec $(BIN)/tradewind standalone
+
+test: check
+	$(BIN)/python -m pytest -q $(ARGS)
+
+test-full: venv-dev
+	TRADEWIND_TEST_SEEDS=$${TRADEWIND_TEST_SEEDS:-2000} $(BIN)/python -m pytest -q $(ARGS)
+
+check: venv-dev
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+
+format: venv-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: venv-dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: venv-dev
+	$(BIN)/python -m benchmarks peers $(ARGS)
+
+venv:
+	@scripts/venv.sh
+
+venv-dev:
+	@scripts/venv.sh dev
+
+clean:
+	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/results
