@@ -81,16 +81,21 @@ class Bus(Protocol):
         self, queue: Queue, *, prefetch: int, max_batch: int
     ) -> AbstractAsyncContextManager[AsyncIterator[Batch]]:
         """Declare the queue and take batches from it; at most `prefetch` deliveries are unsettled at once.
-        Unsettled ones are delivered again, to anybody, once the context is left or the connection dies."""
+        Unsettled ones are delivered again, to anybody, once the context is left or the connection dies.
+        Entering waits until the queue is declared, however long the broker is away; the iterator outlives losses of
+        the connection and of the queue. Settling what was delivered before such a loss does nothing. Entering raises
+        `QueueInUse` if the queue is exclusive to another connection."""
         ...
 
     async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
         """Publish (without confirm: the answer is the confirmation) and await the answer to it.
-        Raises `RequestTimeout`; whether the request was handled is then unknown."""
+        Raises `RequestTimeout`; whether the request was handled is then unknown. Nobody receives the request once
+        `timeout_seconds` are over. `correlation_id` and `reply_to` are set by the bus."""
         ...
 
     async def reply(self, replies: Sequence[tuple[Delivery, Message]]) -> None:
-        """Answer requests, in one flush and without confirms; a lost reply shows as the requester's timeout."""
+        """Answer requests, in one flush and without confirms; a lost reply shows as the requester's timeout.
+        A delivery that asks for no answer gets none."""
         ...
 
     async def broadcast(self, topic: str, message: Message) -> None:
@@ -128,3 +133,18 @@ class QueueNotFound(AdapterError):
 
     def __init__(self, queue: str) -> None:
         super().__init__(f"there is no queue {queue!r}: no consumer has declared it, or it was lost", retryable=True)
+
+
+class QueueInUse(AdapterError):
+    """The queue is exclusive to another connection, which may be dead without the broker having noticed yet."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"queue {queue!r} is exclusive to another connection", retryable=True)
+
+
+class MessageTooLarge(AdapterError):
+    """The body is larger than the bus takes; sending it again cannot help."""
+
+    def __init__(self, queue: str, size_bytes: int, max_body_bytes: int) -> None:
+        text = f"a message of {size_bytes} bytes for queue {queue!r} is larger than the bus takes ({max_body_bytes})"
+        super().__init__(text, retryable=False)
