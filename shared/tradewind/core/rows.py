@@ -4,12 +4,14 @@ Times are aware UTC datetimes; ids of runs are the store's surrogate integers, w
 (the API and the wire name a run by `dag_id` and `run_id`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 
 
@@ -326,3 +328,28 @@ class EndedTaskInstance:
     owner: UUID | None
     attempt_id: UUID | None
     state: TaskInstanceState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagFileParse:
+    """What came of parsing one DAG file: its DAGs, or why there are none, or both (one of its DAGs was refused)."""
+
+    relative_fileloc: str
+    file_digest: str
+    """Of the content that was parsed: sha256, hexadecimal."""
+    specs: tuple[DagSpec, ...] = ()
+    stacktrace: str | None = None
+    """The import error. With it, DAGs of the file that are not in `specs` keep their last good version."""
+    dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What else the parse read: name → fingerprint (made by the dag processor, opaque to the store)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagFileRow:
+    """A DAG file as last parsed, good or bad."""
+
+    relative_fileloc: str
+    file_digest: str
+    dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
+    dag_ids: tuple[str, ...] = ()
+    """DAGs that this file defines now (stale ones left out), sorted."""

@@ -18,6 +18,8 @@ from tradewind.core.rows import (
     Claim,
     ClaimAnswer,
     CommitResult,
+    DagFileParse,
+    DagFileRow,
     DecisionBatch,
     EndAnswer,
     EndedTaskInstance,
@@ -126,6 +128,21 @@ class CollectorStore(Protocol):
 
 class DagStore(Protocol):
     """What the dag processor asks."""
+
+    async def write_dag_files(self, parses: Sequence[DagFileParse], now: datetime) -> Sequence[str]:
+        """A batch of parses, in one transaction: per file as `write_dag_file`, or with a stacktrace as
+        `write_import_error` (with both, the specs are written, the error is recorded, and DAGs that are not in the
+        specs are left as they were), and the file's dependencies are kept. Files are written in the order given.
+        Returns the ids of the DAGs that changed. This is what the dag processor calls."""
+        ...
+
+    async def load_dag_files(self) -> Sequence[DagFileRow]:
+        """Every file ever parsed and not retired, by relative_fileloc."""
+        ...
+
+    async def record_service_heartbeat(self, service: str, instance: UUID, now: datetime) -> None:
+        """Upsert the instance's row of `service_heartbeat`, and remove rows of this service over a day old."""
+        ...
 
     async def write_dag_file(
         self, relative_fileloc: str, file_digest: str, specs: Sequence[DagSpec], now: datetime

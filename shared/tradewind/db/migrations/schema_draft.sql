@@ -12,6 +12,7 @@ CREATE TABLE dag_version (
 CREATE TABLE dag_file (
     relative_fileloc    text PRIMARY KEY,
     file_digest         text NOT NULL,
+    dependencies        jsonb NOT NULL DEFAULT '{}',   -- what else the parse read: name -> fingerprint
     last_parsed_at      timestamptz NOT NULL
 );
 CREATE TABLE dag (
