@@ -311,16 +311,6 @@ class WorkerBeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeatAnswer:
-    """`DONE` or `EXPIRED`, and the attempts of the list that are no longer this worker's to run."""
-
-    worker_id: str
-    incarnation: UUID
-    verdict: Verdict
-    kill: tuple[UUID, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTaskInstance:
     """Told to a run's owner: this task instance has an end to decide upon (also ends made by expiry)."""
 
@@ -353,3 +343,15 @@ class DagFileRow:
     dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
     dag_ids: tuple[str, ...] = ()
     """DAGs that this file defines now (stale ones left out), sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatAnswer:
+    """`DONE` or `EXPIRED`, and the attempts of the list that are no longer this worker's to run."""
+
+    worker_id: str
+    incarnation: UUID
+    verdict: Verdict
+    kill: tuple[UUID, ...] = ()
+    ended: tuple[EndedTaskInstance, ...] = ()
+    """Attempts of this worker that were ended as lost grants: their owners are to be told."""

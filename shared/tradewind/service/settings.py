@@ -4,10 +4,13 @@ Each service's own `settings.py` composes these groups; the composition root is 
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from tradewind.core.errors import ConfigError
 
 
 def _split_names(value: object) -> object:
@@ -114,3 +117,20 @@ class ServiceSettings(BaseSettings):
     def dags_folder(self) -> Path:
         """The folder that DAG files are read from."""
         return self.core.dags_folder or self.home / "dags"
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load_settings(kind: type[SettingsT]) -> SettingsT:
+    """Read the environment; raises `ConfigError` that names each wrong variable and what is wrong with it."""
+    try:
+        return kind()
+    except ValidationError as exc:
+        raise ConfigError("; ".join(_describe(error["loc"], error["msg"]) for error in exc.errors())) from exc
+    except SettingsError as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    return f"TRADEWIND__{'__'.join(str(part).upper() for part in location)}: {message}"

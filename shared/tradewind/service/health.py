@@ -1,0 +1,139 @@
+"""`/health` and `/metrics` of a service: a bare ASGI application, nothing that costs memory."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from tradewind.core.errors import AdapterError
+from tradewind.service.http import bind, serve_app
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import LOOP_BUSY_SINCE, LOOP_INTERVAL, LOOP_LAST_TURN
+from tradewind.service.settings import HealthSettings
+
+CHECK_TIMEOUT_SECONDS: Final = 2.0
+STUCK_AFTER_SECONDS: Final = 30.0
+"""A turn under way for this long, or a timed loop that is late by this much, counts as stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found; `detail` is one line for people."""
+
+    healthy: bool
+    detail: str = ""
+
+
+Check = Callable[[], Awaitable[CheckResult]]
+
+
+class _Connectable(Protocol):
+    @property
+    def connected(self) -> bool: ...
+
+
+def bus_check(bus: _Connectable) -> Check:
+    """Healthy while the bus is connected."""
+
+    async def check() -> CheckResult:
+        return CheckResult(healthy=True) if bus.connected else CheckResult(healthy=False, detail="not connected")
+
+    return check
+
+
+def store_check(ping: Callable[[], Awaitable[object]]) -> Check:
+    """Healthy when `ping` (one cheap statement) answers in time."""
+
+    async def check() -> CheckResult:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+                await ping()
+        except TimeoutError:
+            return CheckResult(healthy=False, detail=f"no answer within {CHECK_TIMEOUT_SECONDS:g} s")
+        except AdapterError as exc:
+            return CheckResult(healthy=False, detail=str(exc))
+        return CheckResult(healthy=True)
+
+    return check
+
+
+def loop_results(registry: CollectorRegistry, now: float) -> Mapping[str, CheckResult]:
+    """One result per loop that marks its turns on the registry; `now` on the event loop's clock."""
+    busy, last, interval = (dict(_loop_samples(registry, n)) for n in (LOOP_BUSY_SINCE, LOOP_LAST_TURN, LOOP_INTERVAL))
+    return {name: _loop_result(now, busy.get(name, 0.0), last.get(name, 0.0), interval[name]) for name in interval}
+
+
+def _loop_samples(registry: CollectorRegistry, family_name: str) -> Iterator[tuple[str, float]]:
+    for family in registry.collect():
+        if family.name == family_name:
+            yield from ((f"loop {s.labels['service']}.{s.labels['loop']}", s.value) for s in family.samples)
+
+
+def _loop_result(now: float, busy_since: float, last_turn: float, interval_seconds: float) -> CheckResult:
+    if busy_since:
+        busy = now - busy_since
+        return CheckResult(healthy=busy < STUCK_AFTER_SECONDS, detail=f"busy for {busy:.1f} s")
+    if not last_turn:
+        return CheckResult(healthy=True, detail="no turn yet")
+    idle = now - last_turn
+    late = interval_seconds > 0 and idle > interval_seconds + STUCK_AFTER_SECONDS
+    return CheckResult(healthy=not late, detail=f"last turn {idle:.1f} s ago")
+
+
+async def run_checks(checks: Mapping[str, Check], registry: CollectorRegistry) -> Mapping[str, CheckResult]:
+    """Every check's result, the loops' included."""
+    results = {name: await check() for name, check in checks.items()}
+    results.update(loop_results(registry, asyncio.get_running_loop().time()))
+    return results
+
+
+def health_body(results: Mapping[str, CheckResult]) -> tuple[int, bytes]:
+    """HTTP status (200 or 503) and JSON body `{"status", "checks": {name: {"status", "detail"}}}`."""
+    healthy = all(result.healthy for result in results.values())
+    checks = {name: {"status": _word(result.healthy), "detail": result.detail} for name, result in results.items()}
+    return (200 if healthy else 503), json.dumps({"status": _word(healthy), "checks": checks}).encode()
+
+
+def _word(healthy: bool) -> str:
+    return "healthy" if healthy else "unhealthy"
+
+
+class HealthApp:
+    """The ASGI application."""
+
+    def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
+        self._checks = checks
+        self._registry = registry
+
+    async def __call__(
+        self,
+        scope: Any,
+        receive: Any,
+        send: Any,
+    ) -> None:
+        status, content_type, body = await self._answer(scope["path"])
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _answer(self, path: str) -> tuple[int, str, bytes]:
+        if path == "/health":
+            status, body = health_body(await run_checks(self._checks, self._registry))
+            return status, "application/json", body
+        if path == "/metrics":
+            return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+        return 404, "application/json", b'{"detail":"Not Found"}'
+
+
+async def serve_health(
+    settings: HealthSettings, checks: Mapping[str, Check], registry: CollectorRegistry, stop: asyncio.Event
+) -> None:
+    """Answer `/health` and `/metrics` until `stop`; raises `ConfigError` naming the setting if the port is taken."""
+    sock = bind(settings.host, settings.port, section="HEALTH")
+    host, port = sock.getsockname()[:2]
+    get_logger().info("health.listening", host=host, port=port)
+    await serve_app(HealthApp(checks, registry), sock, stop)
