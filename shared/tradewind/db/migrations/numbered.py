@@ -1,0 +1,16 @@
+"""Runs the SQL file that belongs to a revision: same name, other ending."""
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import op
+
+
+def run_numbered_sql(revision_file: str) -> None:
+    """Execute the whole script beside the revision file, in the revision's transaction."""
+    script = Path(revision_file).with_suffix(".sql").read_text(encoding="utf-8")
+    bind = op.get_bind()
+    bind.execute(sqlalchemy.text("SELECT 1"))  # opens the transaction: the driver below knows nothing of SQLAlchemy's
+    connection = bind.connection.dbapi_connection
+    assert connection is not None
+    connection.run_async(lambda driver: driver.execute(script))
