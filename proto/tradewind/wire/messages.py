@@ -68,6 +68,8 @@ class TaskInstanceRef(Message, frozen=True):
     map_index: int
     attempt_id: UUID | None
     state: str
+    next_action_at: datetime | None = None
+    """When a retry or a re-dispatch is due (states `up_for_retry` and `scheduled`)."""
 
 
 class TaskInstancesEnded(Message, frozen=True, tag="task_instances_ended.1"):
