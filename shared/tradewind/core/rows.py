@@ -318,6 +318,8 @@ class EndedTaskInstance:
     owner: UUID | None
     attempt_id: UUID | None
     state: TaskInstanceState
+    next_action_at: datetime | None = None
+    """As `AttemptEnd.next_action_at`: when a retry or a re-dispatch is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

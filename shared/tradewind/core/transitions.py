@@ -30,8 +30,6 @@ class Event(StrEnum):
     """Slots were taken and a fresh attempt id was minted."""
     SKIPPED_BY_RULE = "skipped by rule"
     FAILED_BY_RULE = "failed by rule"
-    WAITED_FOR_UPSTREAM = "waits for upstream"
-    """The trigger rule no longer holds, since an upstream task was cleared."""
     COMPLETED_EMPTY = "completed empty"
     """Nothing would run, so the scheduler ended it."""
     LEFT_DAG = "left the dag"
@@ -73,7 +71,6 @@ ACTORS: Final[Mapping[Event, tuple[Actor, ...]]] = {
     _E.DISPATCHED: (Actor.SCHEDULER,),
     _E.SKIPPED_BY_RULE: (Actor.SCHEDULER,),
     _E.FAILED_BY_RULE: (Actor.SCHEDULER,),
-    _E.WAITED_FOR_UPSTREAM: (Actor.SCHEDULER,),
     _E.COMPLETED_EMPTY: (Actor.SCHEDULER,),
     _E.LEFT_DAG: (Actor.SCHEDULER,),
     _E.RETURNED_TO_DAG: (Actor.SCHEDULER,),
@@ -117,7 +114,6 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     _S.NONE: {**_BY_RULE, **_BY_PERSON, _E.LEFT_DAG: _S.REMOVED},
     _S.SCHEDULED: {
         _E.DISPATCHED: _S.QUEUED,
-        _E.WAITED_FOR_UPSTREAM: _S.NONE,
         _E.LEFT_DAG: _S.REMOVED,
         **_BY_PERSON,
     },
@@ -143,7 +139,7 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     _S.FAILED: {**_BY_PERSON},
     _S.SKIPPED: {**_BY_PERSON},
     _S.UPSTREAM_FAILED: {**_BY_PERSON},
-    _S.UP_FOR_RETRY: {**_BY_RULE, **_BY_PERSON, _E.WAITED_FOR_UPSTREAM: _S.NONE, _E.LEFT_DAG: _S.REMOVED},
+    _S.UP_FOR_RETRY: {**_BY_RULE, **_BY_PERSON, _E.LEFT_DAG: _S.REMOVED},
     _S.UP_FOR_RESCHEDULE: {
         _E.RESUMED: _S.SCHEDULED,
         _E.DISPATCHED: _S.QUEUED,
@@ -207,7 +203,7 @@ def states_document() -> str:
     lines = [
         "# States",
         "",
-        "Generated from `shared/tradewind/core/transitions.py` by `python -m tradewind.core.transitions`; do not edit.",
+        "Generated from `shared/tradewind/core/transitions.py` by `make docs`; do not edit.",
         "What the API shows as `null` is `none` here. What a person may do in any state stands in the tables only.",
         "",
         "## Task instance",
