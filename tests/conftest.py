@@ -1,0 +1,68 @@
+"""Fixtures that every test may take: servers, started once per session when first asked for, and a check for leaks."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from tests.servers.rabbitmq import RabbitMQServer, rabbitmq_server
+from tests.servers.redis import redis_server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Generator[RabbitMQServer]:
+    """The session's RabbitMQ; not to be stopped."""
+    with rabbitmq_server() as server:
+        yield server
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq: RabbitMQServer) -> str:
+    """AMQP address of a virtual host of the test's own."""
+    return rabbitmq.new_url()
+
+
+@pytest.fixture(scope="session")
+def _own_rabbitmq(  # pyright: ignore[reportUnusedFunction] - by name
+    rabbitmq: RabbitMQServer,
+) -> Generator[RabbitMQServer]:
+    if rabbitmq.is_ours:
+        yield rabbitmq
+    else:
+        with rabbitmq_server(private=True) as server:
+            yield server
+
+
+@pytest.fixture
+def mortal_rabbitmq(_own_rabbitmq: RabbitMQServer) -> Generator[RabbitMQServer]:
+    """A RabbitMQ that the test may stop, kill and start; it runs again afterwards."""
+    yield _own_rabbitmq
+    _own_rabbitmq.start()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Generator[str]:
+    """Address of the session's Redis."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_tasks(request: pytest.FixtureRequest) -> None:
+    """Fails a test which leaves asyncio tasks behind, once its other fixtures are closed."""
+    function: object = getattr(request, "function", None)
+    if inspect.iscoroutinefunction(function):
+        request.getfixturevalue("_leaked_tasks")
+
+
+@pytest.fixture
+async def _leaked_tasks() -> AsyncGenerator[None]:  # pyright: ignore[reportUnusedFunction] - by name
+    before = asyncio.all_tasks()
+    yield
+    left = [task for task in asyncio.all_tasks() if task not in before and task is not asyncio.current_task()]
+    if left:
+        # A task that was just cancelled or finished may need a turn or two of the loop to end.
+        await asyncio.wait(left, timeout=0.5)
+    names = sorted(repr(task.get_coro()) for task in left if not task.done())
+    assert not names, f"the test left tasks running: {names}"

@@ -1,0 +1,126 @@
+"""One server process that tests can stop, kill and start again, and that cannot outlive its tests."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_GUARD: Final = 'exec 3<&0; (read -r _ <&3; kill -KILL 0) & exec "$@" </dev/null 3<&-'
+"""Runs a command as leader of its own process group; when our end of its standard input closes, because we closed it
+or because we died, the whole group dies."""
+
+
+class ServerUnavailable(Exception):
+    """A server that the tests need cannot be had; the text says what to do about it."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [held.getsockname()[1] for held in sockets]
+    for held in sockets:
+        held.close()
+    return ports
+
+
+def find_program(name: str, *folders: str) -> str | None:
+    """Full path of a program in these folders or on PATH or where Debian keeps servers."""
+    return shutil.which(name, path=os.pathsep.join((*folders, os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
+
+
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(predicate: Callable[[], bool], timeout_seconds: float, what: str) -> None:
+    """Return once the predicate holds; raises `TimeoutError` that says what was awaited."""
+    deadline = time.monotonic() + timeout_seconds
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout_seconds:g} s")
+        time.sleep(0.02)
+
+
+class ServerProcess:
+    """A command with its environment and log file; started and ended any number of times."""
+
+    def __init__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._command = tuple(command)
+        self._log = log
+        self._environment = {**os.environ, **(environment or {})}
+        self._leader: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it unless it runs; returns before it is ready."""
+        if self._leader is not None:
+            return
+        with self._log.open("ab") as log:
+            self._leader = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "guard", *self._command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def wait_for_port(self, port: int, timeout_seconds: float) -> None:
+        """Return once it accepts connections there; raises `ServerUnavailable` with the end of its log."""
+        leader = self._leader
+        assert leader is not None, "not started"
+        try:
+            wait_until(lambda: listens(port) or leader.poll() is not None, timeout_seconds, self._command[0])
+        except TimeoutError as exc:
+            raise ServerUnavailable(f"{exc}\n{self._log_tail()}") from None
+        if leader.poll() is not None:
+            raise ServerUnavailable(f"{self._command[0]} ended with status {leader.returncode}:\n{self._log_tail()}")
+
+    def stop(self, timeout_seconds: float = 20.0) -> None:
+        """End it in good order (SIGTERM), by force after the timeout."""
+        if self._leader is None:
+            return
+        self._leader.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._leader.wait(timeout_seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; returns once every process of it is gone."""
+        if self._leader is None:
+            return
+        members = self._members()
+        os.killpg(self._leader.pid, signal.SIGKILL)
+        self._leader.wait()
+        assert self._leader.stdin is not None
+        self._leader.stdin.close()
+        self._leader = None
+        wait_until(lambda: not any(map(_is_alive, members)), 10.0, "kill")
+
+    def _members(self) -> list[psutil.Process]:
+        leader = self._leader
+        if leader is None or leader.poll() is not None:
+            return []
+        return psutil.Process(leader.pid).children(recursive=True)
+
+    def _log_tail(self) -> str:
+        return self._log.read_text(errors="replace")[-3000:]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
