@@ -104,14 +104,19 @@ async def for_each(
 
     `stop` interrupts the wait for an item, never `handle`: an item that was taken is handled to its end.
     """
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         waiting = _InterruptibleWait(stop)
         watcher = group.create_task(waiting.interrupt_on_stop(), name="stop-watch")
         try:
             while (item := await waiting.next_of(items)) is not None:
                 await handle(item)
+        except Exception as exc:  # raised below, outside the group, which would wrap it
+            failure = exc
         finally:
             watcher.cancel()
+    if failure is not None:
+        raise failure
 
 
 class _InterruptibleWait:
