@@ -92,13 +92,20 @@ def _ref(item: EndedTaskInstance) -> TaskInstanceRef:
         map_index=item.id.map_index,
         attempt_id=item.attempt_id,
         state=item.state,
+        next_action_at=item.next_action_at,
     )
 
 
 def _ended(answers: Iterable[EndAnswer]) -> Iterable[EndedTaskInstance]:
     for answer in answers:
         if answer.verdict is Verdict.DONE and answer.id is not None and answer.state is not None:
-            yield EndedTaskInstance(id=answer.id, owner=answer.owner, attempt_id=answer.attempt_id, state=answer.state)
+            yield EndedTaskInstance(
+                id=answer.id,
+                owner=answer.owner,
+                attempt_id=answer.attempt_id,
+                state=answer.state,
+                next_action_at=answer.next_action_at,
+            )
 
 
 def _distinct_ends(requests: Sequence[EndReport]) -> dict[EndKey, AttemptEndRecord]:

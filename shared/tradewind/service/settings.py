@@ -134,3 +134,23 @@ def load_settings(kind: type[SettingsT]) -> SettingsT:
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
     return f"TRADEWIND__{'__'.join(str(part).upper() for part in location)}: {message}"
+
+
+def required_broker_url(settings: ServiceSettings) -> str:
+    """The broker's URL, for a service in a process of its own, where no in-memory bus could reach the others."""
+    if settings.broker.url is None:
+        raise ConfigError(
+            "TRADEWIND__BROKER__URL is not set: a service on its own needs a broker, "
+            "as in amqp://user:password@host:5672/ (only `tradewind standalone` runs without one)"
+        )
+    return settings.broker.url.get_secret_value()
+
+
+def required_database_url(settings: ServiceSettings) -> str:
+    """The database's URL, for whatever does not run the embedded one."""
+    if settings.database.url is None:
+        raise ConfigError(
+            "TRADEWIND__DATABASE__URL is not set: a service on its own needs a Postgres, "
+            "as in postgresql://user:password@host:5432/tradewind (only `tradewind standalone` brings one)"
+        )
+    return settings.database.url.get_secret_value()

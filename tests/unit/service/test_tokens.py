@@ -1,0 +1,84 @@
+"""Tokens: what is minted verifies, everything else is refused."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+import pytest
+
+from tradewind.service.tokens import API_AUDIENCE, EXECUTION_AUDIENCE, AttemptClaims, InvalidToken, TokenSigner
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+ATTEMPT = AttemptClaims(
+    attempt_id=UUID("01900000-0000-7000-8000-000000000001"),
+    dag_id="a dag",
+    run_id="manual__2030-01-02T03:04:05+00:00",
+    task_id="group.täsk",
+    map_index=-1,
+    try_number=2,
+)
+
+
+@pytest.fixture
+def signer() -> TokenSigner:
+    return TokenSigner("a secret")
+
+
+def test_an_attempt_token_gives_its_attempt_back(signer: TokenSigner) -> None:
+    assert signer.verify_attempt_token(signer.mint_attempt_token(ATTEMPT)) == ATTEMPT
+
+
+def test_an_api_token_gives_its_user_back_until_it_expires(signer: TokenSigner) -> None:
+    token = signer.mint_api_token("admin", now=NOW, lifetime_seconds=60)
+    claims = signer.verify_api_token(token, now=NOW + timedelta(seconds=59))
+    assert (claims.username, claims.issued_at, claims.expires_at) == ("admin", NOW, NOW + timedelta(seconds=60))
+    with pytest.raises(InvalidToken, match="expired"):
+        signer.verify_api_token(token, now=NOW + timedelta(seconds=60))
+
+
+def test_neither_audience_opens_the_others_door(signer: TokenSigner) -> None:
+    with pytest.raises(InvalidToken):
+        signer.verify_api_token(signer.mint_attempt_token(ATTEMPT), now=NOW)
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(signer.mint_api_token("admin", now=NOW, lifetime_seconds=60))
+
+
+def test_another_secret_is_refused(signer: TokenSigner) -> None:
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(TokenSigner("another secret").mint_attempt_token(ATTEMPT))
+
+
+def test_a_changed_token_is_refused(signer: TokenSigner) -> None:
+    header, payload, signature = signer.mint_attempt_token(ATTEMPT).split(".")
+    other = signer.mint_attempt_token(
+        AttemptClaims(attempt_id=UUID(int=7), dag_id="a", run_id="b", task_id="c", map_index=0, try_number=1)
+    )
+    assert payload != other.split(".")[1]
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(f"{header}.{other.split('.')[1]}.{signature}")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "." * 5])
+def test_garbage_is_refused(signer: TokenSigner, token: str) -> None:
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(token)
+    with pytest.raises(InvalidToken):
+        signer.verify_api_token(token, now=NOW)
+
+
+@pytest.mark.parametrize("audience", [API_AUDIENCE, EXECUTION_AUDIENCE])
+def test_an_unsigned_token_is_refused(signer: TokenSigner, audience: str) -> None:
+    claims = {"sub": str(ATTEMPT.attempt_id), "aud": audience, "iat": 1, "exp": 10**10}
+    token = jwt.encode(claims, "", "none")
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(token)
+    with pytest.raises(InvalidToken):
+        signer.verify_api_token(token, now=NOW)
+
+
+def test_the_header_names_the_key_by_id_and_not_by_value(signer: TokenSigner) -> None:
+    header = jwt.get_unverified_header(signer.mint_attempt_token(ATTEMPT))
+    other = jwt.get_unverified_header(TokenSigner("b").mint_attempt_token(ATTEMPT))
+    assert header["alg"] == "HS256"
+    assert header["kid"] != other["kid"]
+    assert "exp" not in jwt.decode(signer.mint_attempt_token(ATTEMPT), options={"verify_signature": False})
