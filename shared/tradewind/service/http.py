@@ -42,11 +42,19 @@ def _bind_error(exc: OSError, host: str, port: int, section: str) -> ConfigError
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has one place that listens to signals."""
+    """uvicorn without its signal handlers, as the process has one place that listens to signals, and without its
+    ten wake-ups a second, which cost an idle service 0.4 % of a core."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self._stop.wait()
 
 
 async def serve_app(
@@ -60,18 +68,10 @@ async def serve_app(
         access_log=False,
         ws="none",
         server_header=False,
+        date_header=False,  # written by the wake-ups that we do without
         timeout_graceful_shutdown=grace_seconds,
     )
-    server = _Server(config)
     try:
-        async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(_exit_when(stop, server), name="http-stop")
-            await server.serve(sockets=[sock])
-            watcher.cancel()
+        await _Server(config, stop).serve(sockets=[sock])
     finally:
         sock.close()
-
-
-async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
-    await stop.wait()
-    server.should_exit = True
