@@ -203,7 +203,7 @@ def states_document() -> str:
     lines = [
         "# States",
         "",
-        "Generated from `shared/tradewind/core/transitions.py` by `make docs`; do not edit.",
+        "Generated from `shared/tradewind/core/transitions.py` by its `states_document()`; do not edit.",
         "What the API shows as `null` is `none` here. What a person may do in any state stands in the tables only.",
         "",
         "## Task instance",

@@ -1,0 +1,166 @@
+"""From decisions to rows, and from committed rows back to snapshots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from tradewind.core.decide import NOTHING, RunDecision, begins_try
+from tradewind.core.rows import DagRunChange, DecisionBatch, NewTaskInstance, TaskInstanceChange
+from tradewind.core.slots import Lane
+from tradewind.core.snapshot import RunSnapshot
+from tradewind.core.states import TaskInstanceState
+from tradewind.core.transitions import Actor, Event, next_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChanges:
+    """All that one batch changes in one run."""
+
+    snapshot: RunSnapshot
+    decision: RunDecision = NOTHING
+    queued: Mapping[int, UUID] = field(default_factory=dict[int, UUID])
+    """Positions that got their slots, each with the fresh attempt id."""
+    refused: tuple[int, ...] = ()
+    """Ready positions that did not and are not `scheduled` yet."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.decision.writes or self.queued or self.refused)
+
+
+def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[int, UUID]) -> RunChanges:
+    """A decision with the slots that were allocated: what is ready and got none becomes `scheduled`."""
+    before = {ended.position: ended.state for ended in decision.ended}
+    refused = tuple(
+        position
+        for position in decision.ready
+        if position not in queued and before.get(position, snapshot.states[position]) is not TaskInstanceState.SCHEDULED
+    )
+    return RunChanges(snapshot=snapshot, decision=decision, queued=queued, refused=refused)
+
+
+def lane_of(snapshot: RunSnapshot, position: int) -> Lane:
+    """Which slots the task wants."""
+    task = snapshot.plan.tasks[position]
+    return Lane(task.pool, task.pool_slots)
+
+
+def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]) -> DecisionBatch:
+    """The rows of all these runs' changes, to be committed whole or not at all."""
+    return DecisionBatch(
+        scheduler_id=scheduler_id,
+        now=now,
+        runs=tuple(_run_change(changes, now) for changes in runs),
+        created=tuple(row for changes in runs for row in _created(changes)),
+        changes=tuple(row for changes in runs for row in _changes(changes)),
+        acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
+    )
+
+
+def apply(changes: RunChanges) -> None:
+    """Bring the snapshot to where the store is after the commit."""
+    snapshot, decision = changes.snapshot, changes.decision
+    for position in decision.created:
+        snapshot.missing[position] = 0
+    for acknowledged in decision.acknowledged:
+        position = snapshot.plan.positions[acknowledged.id.task_id]
+        snapshot.set_held(position, 0)
+        snapshot.pending.pop(position, None)
+    for ended in decision.ended:
+        snapshot.set_state(ended.position, ended.state)
+        snapshot.set_next_action(ended.position, ended.next_action_at)
+    for settled in decision.settled:
+        _enter(snapshot, settled.position, settled.state)
+    for position in changes.refused:
+        _enter(snapshot, position, TaskInstanceState.SCHEDULED)
+    for position, attempt_id in changes.queued.items():
+        _enter(snapshot, position, TaskInstanceState.QUEUED)
+        snapshot.attempt_ids[position] = attempt_id
+        snapshot.set_held(position, snapshot.plan.tasks[position].pool_slots)
+
+
+def _enter(snapshot: RunSnapshot, position: int, state: TaskInstanceState) -> None:
+    snapshot.try_numbers[position] += begins_try(snapshot.states[position])
+    snapshot.set_state(position, state)
+    snapshot.set_next_action(position, None)
+
+
+def _run_change(changes: RunChanges, now: datetime) -> DagRunChange:
+    run, state = changes.snapshot.run, changes.decision.state
+    return DagRunChange(
+        dag_run_id=run.id,
+        expected_epoch=run.owner_epoch,
+        expected_revision=run.revision,
+        state=state,
+        end_date=now if state else None,
+    )
+
+
+def _created(changes: RunChanges) -> list[NewTaskInstance]:
+    snapshot = changes.snapshot
+    tasks = snapshot.plan.tasks
+    return [
+        NewTaskInstance(
+            id=snapshot.id(position),
+            max_tries=tasks[position].retries,
+            pool=tasks[position].pool,
+            pool_slots=tasks[position].pool_slots,
+            queue=tasks[position].queue,
+            executor=tasks[position].executor,
+            priority_weight=tasks[position].priority_weight,
+            operator=tasks[position].operator_name or tasks[position].task_type,
+            task_display_name=tasks[position].task_display_name,
+        )
+        for position in changes.decision.created
+    ]
+
+
+def _changes(changes: RunChanges) -> list[TaskInstanceChange]:
+    before = {ended.position: ended.state for ended in changes.decision.ended}
+    states = changes.snapshot.states
+    rows = [
+        _settled(changes.snapshot, settled.position, settled.before, settled.state)
+        for settled in changes.decision.settled
+    ]
+    for position in changes.refused:
+        state = before.get(position, states[position])
+        after = next_state(state, Event.BECAME_READY, Actor.SCHEDULER)
+        rows.append(_settled(changes.snapshot, position, state, after))
+    for position, attempt_id in changes.queued.items():
+        rows.append(_queued(changes.snapshot, position, before.get(position, states[position]), attempt_id))
+    return rows
+
+
+def _settled(
+    snapshot: RunSnapshot, position: int, before: TaskInstanceState, state: TaskInstanceState
+) -> TaskInstanceChange:
+    attempt_id = snapshot.attempt_ids[position]
+    is_new_try = begins_try(before)
+    return TaskInstanceChange(
+        id=snapshot.id(position),
+        expected_state=before,
+        expected_attempt_id=attempt_id,
+        state=state,
+        attempt_id=attempt_id,
+        try_number=snapshot.try_numbers[position] + is_new_try,
+        pool=snapshot.plan.tasks[position].pool,
+        resets_losses=is_new_try,
+    )
+
+
+def _queued(snapshot: RunSnapshot, position: int, before: TaskInstanceState, attempt_id: UUID) -> TaskInstanceChange:
+    task = snapshot.plan.tasks[position]
+    is_new_try = begins_try(before)
+    return TaskInstanceChange(
+        id=snapshot.id(position),
+        expected_state=before,
+        expected_attempt_id=snapshot.attempt_ids[position],
+        state=next_state(before, Event.DISPATCHED, Actor.SCHEDULER),
+        attempt_id=attempt_id,
+        try_number=snapshot.try_numbers[position] + is_new_try,
+        held_slots=task.pool_slots,
+        pool=task.pool,
+        resets_losses=is_new_try,
+    )
