@@ -4,15 +4,16 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final, Self, TypeVar, cast
 
 import uvloop
 
 from tradewind.core.errors import ConfigError
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 CONFIG_ERROR_EXIT_CODE: Final = 2
@@ -43,9 +44,9 @@ def stop_on_signals() -> Generator[asyncio.Event]:
 
 def run_service(main: Coroutine[object, object, None]) -> None:
     """Run a composition root on uvloop until it returns. A `ConfigError`, also inside a group, is printed as one line
-    on stderr and ends the process with exit code 2."""
+    on stderr and ends the process with exit code 2; `Stopped` is a good end."""
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(Stopped):
             runner.run(main)
     except (ConfigError, BaseExceptionGroup) as exc:
         config_error = find_config_error(exc)
@@ -97,6 +98,19 @@ async def _end_scope_when(event: asyncio.Event, scope: asyncio.Timeout) -> None:
     scope.reschedule(asyncio.get_running_loop().time())
 
 
+class Stopped(Exception):
+    """`stop` was set during `unless_stopped`."""
+
+
+async def unless_stopped(stop: asyncio.Event, awaitable: Awaitable[ResultT]) -> ResultT:
+    """The awaitable's result; raises `Stopped`, and cancels the awaitable, once `stop` is set.
+
+    For what may wait long while a service starts: `run_service` takes `Stopped` for a good end.
+    """
+    async with _InterruptibleWait.opened(stop) as waiting:
+        return await waiting.on(awaitable)
+
+
 async def for_each(
     items: AsyncIterator[ItemT], handle: Callable[[ItemT], Awaitable[None]], stop: asyncio.Event
 ) -> None:
@@ -104,19 +118,13 @@ async def for_each(
 
     `stop` interrupts the wait for an item, never `handle`: an item that was taken is handled to its end.
     """
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        waiting = _InterruptibleWait(stop)
-        watcher = group.create_task(waiting.interrupt_on_stop(), name="stop-watch")
-        try:
-            while (item := await waiting.next_of(items)) is not None:
-                await handle(item)
-        except Exception as exc:  # raised below, outside the group, which would wrap it
-            failure = exc
-        finally:
-            watcher.cancel()
-    if failure is not None:
-        raise failure
+    async with _InterruptibleWait.opened(stop) as waiting:
+        with suppress(Stopped):
+            while not stop.is_set() and (item := await waiting.on(anext(items, _END))) is not _END:
+                await handle(cast("ItemT", item))
+
+
+_END: Final = object()
 
 
 class _InterruptibleWait:
@@ -126,21 +134,43 @@ class _InterruptibleWait:
         self._stop = stop
         self._scope: asyncio.Timeout | None = None
 
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, stop: asyncio.Event) -> AsyncGenerator[Self]:
+        """Runs the watcher; an exception of the body is raised as it is, not in a group."""
+        waiting = cls(stop)
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(waiting.interrupt_on_stop(), name="stop-watch")
+            try:
+                yield waiting
+            except Exception as exc:  # raised below, outside the group, which would wrap it
+                failure = exc
+            finally:
+                watcher.cancel()
+        if failure is not None:
+            raise failure
+
     async def interrupt_on_stop(self) -> None:
+        """End the wait under way once `stop` is set."""
         await self._stop.wait()
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
-    async def next_of(self, items: AsyncIterator[ItemT]) -> ItemT | None:
-        """The next item; None at the iterator's end or when stopped."""
+    async def on(self, awaitable: Awaitable[ResultT]) -> ResultT:
+        """The awaitable's result; raises `Stopped`."""
         if self._stop.is_set():
-            return None
+            if isinstance(awaitable, Coroutine):
+                awaitable.close()
+            raise Stopped
+        scope = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as self._scope:
-                return await anext(items, None)
+            async with scope:
+                self._scope = scope
+                return await awaitable
         except TimeoutError:
-            if self._stop.is_set():
-                return None
+            if scope.expired():
+                raise Stopped from None
             raise
         finally:
             self._scope = None

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tradewind.core.errors import ConfigError
-from tradewind.service.lifecycle import find_config_error, for_each, pause, run_service
+from tradewind.service.lifecycle import Stopped, find_config_error, for_each, pause, run_service, unless_stopped
 
 
 async def endless() -> AsyncIterator[int]:
@@ -97,6 +97,48 @@ async def test_for_each_does_not_take_a_foreign_timeout_for_a_stop() -> None:
 
     with pytest.raises(TimeoutError):
         await for_each(late(), handle, asyncio.Event())
+
+
+async def test_unless_stopped_gives_the_result() -> None:
+    async def answer() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    assert await unless_stopped(asyncio.Event(), answer()) == 7
+
+
+async def test_unless_stopped_cancels_what_takes_longer_than_the_process() -> None:
+    stop, was_cancelled = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            was_cancelled.set()
+
+    asyncio.get_running_loop().call_soon(stop.set)
+    with pytest.raises(Stopped):
+        await unless_stopped(stop, hang())
+    assert was_cancelled.is_set()
+    with pytest.raises(Stopped):
+        await unless_stopped(stop, asyncio.Event().wait())
+
+
+async def test_unless_stopped_raises_what_its_awaitable_raises() -> None:
+    async def fail() -> None:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await unless_stopped(asyncio.Event(), fail())
+
+
+def test_a_service_that_is_stopped_while_it_starts_ends_well() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        stop.set()
+        await unless_stopped(stop, asyncio.Event().wait())
+
+    run_service(main())
 
 
 def test_a_config_error_is_found_in_nested_groups() -> None:
