@@ -67,10 +67,11 @@ def loop_results(registry: CollectorRegistry, now: float) -> Mapping[str, CheckR
     return {name: _loop_result(now, busy.get(name, 0.0), last.get(name, 0.0), interval[name]) for name in interval}
 
 
-def _loop_samples(registry: CollectorRegistry, family_name: str) -> Iterator[tuple[str, float]]:
+def _loop_samples(registry: CollectorRegistry, suffix: str) -> Iterator[tuple[str, float]]:
     for family in registry.collect():
-        if family.name == family_name:
-            yield from ((f"loop {s.labels['service']}.{s.labels['loop']}", s.value) for s in family.samples)
+        if family.name.endswith(f"_{suffix}"):
+            service = family.name.removeprefix("tradewind_").removesuffix(f"_{suffix}")
+            yield from ((f"loop {service}.{sample.labels['loop']}", sample.value) for sample in family.samples)
 
 
 def _loop_result(now: float, busy_since: float, last_turn: float, interval_seconds: float) -> CheckResult:

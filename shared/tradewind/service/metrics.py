@@ -1,23 +1,21 @@
 """The telemetry seam: a service's counters, gauges and histograms on the registry that it was given.
 
-Two services in one process have a registry each; `merged` serves them as one page.
+All names begin with the service's, so that several services of one process may share a registry.
 """
 
 import asyncio
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 SECONDS_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SIZE_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
-LOOP_BUSY_SINCE: Final = "tradewind_loop_busy_since_seconds"
-LOOP_LAST_TURN: Final = "tradewind_loop_last_turn_seconds"
-LOOP_INTERVAL: Final = "tradewind_loop_interval_seconds"
+LOOP_BUSY_SINCE: Final = "loop_busy_since_seconds"
+LOOP_LAST_TURN: Final = "loop_last_turn_seconds"
+LOOP_INTERVAL: Final = "loop_interval_seconds"
 
 
 class Telemetry:
@@ -27,9 +25,9 @@ class Telemetry:
         self._registry = registry
         self._service = service
         self._retries = self.counter("retries_total", "Waits after a failure outside the process", ("operation",))
-        self._busy_since = self._loop_gauge(LOOP_BUSY_SINCE, "Loop clock when the turn under way began; 0 = idle")
-        self._last_turn = self._loop_gauge(LOOP_LAST_TURN, "Loop clock when the last turn ended")
-        self._interval = self._loop_gauge(LOOP_INTERVAL, "Longest wait between two turns; 0 = waits for messages")
+        self._busy_since = self.gauge(LOOP_BUSY_SINCE, "Loop clock when the turn under way began; 0 = idle", ("loop",))
+        self._last_turn = self.gauge(LOOP_LAST_TURN, "Loop clock when the last turn ended", ("loop",))
+        self._interval = self.gauge(LOOP_INTERVAL, "Longest wait between two turns; 0 = waits for messages", ("loop",))
 
     def counter(self, name: str, documentation: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(self._full(name), documentation, labels, registry=self._registry)
@@ -52,15 +50,11 @@ class Telemetry:
     def loop(self, name: str, *, interval_seconds: float = 0.0) -> "LoopTelemetry":
         """Tells `/health` that this loop lives. `interval_seconds`: its longest wait between two turns; 0 = it waits
         for messages, however long."""
-        labels = (self._service, name)
-        self._interval.labels(*labels).set(interval_seconds)
-        return LoopTelemetry(self._busy_since.labels(*labels), self._last_turn.labels(*labels))
+        self._interval.labels(name).set(interval_seconds)
+        return LoopTelemetry(self._busy_since.labels(name), self._last_turn.labels(name))
 
     def _full(self, name: str) -> str:
         return f"tradewind_{self._service}_{name}"
-
-    def _loop_gauge(self, name: str, documentation: str) -> Gauge:
-        return Gauge(name, documentation, ("service", "loop"), registry=self._registry)
 
 
 class LoopTelemetry:
@@ -80,23 +74,3 @@ class LoopTelemetry:
         finally:
             self._busy_since.set(0.0)
             self._last_turn.set(loop.time())
-
-
-class _MergedRegistries(Collector):
-    def __init__(self, registries: Sequence[CollectorRegistry]) -> None:
-        self._registries = tuple(registries)
-
-    def collect(self) -> Iterable[Metric]:
-        families: dict[str, Metric] = {}
-        for registry in self._registries:
-            for family in registry.collect():
-                known = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-                known.samples.extend(family.samples)
-        return families.values()
-
-
-def merged(registries: Sequence[CollectorRegistry]) -> CollectorRegistry:
-    """A registry that shows what all of these hold."""
-    page = CollectorRegistry()
-    page.register(_MergedRegistries(registries))
-    return page
