@@ -1,0 +1,79 @@
+"""What DAG authors import: Airflow's authoring API, under Airflow's names.
+
+Names are loaded on first use. One that does not exist (yet) raises ImportError naming it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tradewind.sdk.airflow.names import names_in, origin_of
+
+if TYPE_CHECKING:
+    from tradewind.sdk import macros, timezone
+    from tradewind.sdk.chains import chain, chain_linear, cross_downstream
+    from tradewind.sdk.configuration import conf
+    from tradewind.sdk.connection import Connection
+    from tradewind.sdk.context import Context, get_current_context, get_parsing_context
+    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dag_decorator import dag, task_group
+    from tradewind.sdk.edges import EdgeModifier, Label
+    from tradewind.sdk.hook import BaseHook
+    from tradewind.sdk.operator import BaseOperator
+    from tradewind.sdk.param import Param, ParamsDict
+    from tradewind.sdk.state import DagRunState, TaskInstanceState
+    from tradewind.sdk.task_decorator import task
+    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.templating import literal
+    from tradewind.sdk.trigger_rule import TriggerRule
+    from tradewind.sdk.types import WeightRule
+    from tradewind.sdk.variable import Variable
+    from tradewind.sdk.version import __version__
+    from tradewind.sdk.xcom import BaseXCom
+    from tradewind.sdk.xcom_arg import XComArg
+
+__all__ = [
+    "DAG",
+    "BaseHook",
+    "BaseOperator",
+    "BaseXCom",
+    "Connection",
+    "Context",
+    "DagRunState",
+    "EdgeModifier",
+    "Label",
+    "Param",
+    "ParamsDict",
+    "TaskGroup",
+    "TaskInstanceState",
+    "TriggerRule",
+    "Variable",
+    "WeightRule",
+    "XComArg",
+    "__version__",
+    "chain",
+    "chain_linear",
+    "conf",
+    "cross_downstream",
+    "dag",
+    "get_current_context",
+    "get_parsing_context",
+    "literal",
+    "macros",
+    "task",
+    "task_group",
+    "timezone",
+]
+
+
+def __getattr__(name: str) -> Any:
+    origin = origin_of("airflow.sdk", name)
+    if origin is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(origin[0])
+    value = getattr(module, origin[1]) if origin[1] else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(names_in("airflow.sdk"))

@@ -1,0 +1,165 @@
+"""Airflow's module names, and where each of their names is found in Tradewind.
+
+A module is a table of names, or stands whole for one of ours. Packages on the way are made as needed.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+_SDK: Final = "tradewind.sdk."
+
+_AUTHORING: Final = {
+    "DAG": "dag",
+    "dag": "dag_decorator",
+    "task": "task_decorator",
+    "task_group": "dag_decorator",
+    "TaskGroup": "task_group",
+    "BaseOperator": "operator",
+    "BaseHook": "hook",
+    "XComArg": "xcom_arg",
+    "Connection": "connection",
+    "Variable": "variable",
+    "Param": "param",
+    "ParamsDict": "param",
+    "Label": "edges",
+    "EdgeModifier": "edges",
+    "TriggerRule": "trigger_rule",
+    "WeightRule": "types",
+    "DagRunState": "state",
+    "TaskInstanceState": "state",
+    "Context": "context",
+    "get_current_context": "context",
+    "get_parsing_context": "context",
+    "chain": "chains",
+    "chain_linear": "chains",
+    "cross_downstream": "chains",
+    "literal": "templating",
+    "macros": "",
+    "conf": "configuration",
+    "BaseXCom": "xcom",
+    "timezone": "",
+}
+"""What `tradewind.sdk` and `airflow.sdk` export; an empty module means that the name is a module itself."""
+
+_OPERATOR_MODULES: Final = {
+    "bash": {"BashOperator": "operators.bash"},
+    "python": {"PythonOperator": "operators.python", "get_current_context": "context"},
+    "empty": {"EmptyOperator": "operators.empty"},
+}
+
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "airflow": {"DAG": "dag", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
+    "airflow.sdk": {**_AUTHORING, "__version__": "version"},
+    "airflow.sdk.bases.operator": {
+        "BaseOperator": "operator",
+        "chain": "chains",
+        "chain_linear": "chains",
+        "cross_downstream": "chains",
+    },
+    "airflow.sdk.bases.hook": {"BaseHook": "hook"},
+    "airflow.sdk.bases.xcom": {"BaseXCom": "xcom"},
+    "airflow.sdk.definitions.dag": {"DAG": "dag", "dag": "dag_decorator"},
+    "airflow.sdk.definitions.decorators": {"task": "task_decorator", "task_group": "dag_decorator"},
+    "airflow.sdk.definitions.taskgroup": {"TaskGroup": "task_group"},
+    "airflow.sdk.definitions.edges": {"Label": "edges", "EdgeModifier": "edges"},
+    "airflow.sdk.definitions.param": {"Param": "param", "ParamsDict": "param", "DagParam": "param"},
+    "airflow.sdk.definitions.xcom_arg": {"XComArg": "xcom_arg"},
+    "airflow.sdk.definitions.variable": {"Variable": "variable"},
+    "airflow.sdk.definitions.connection": {"Connection": "connection"},
+    "airflow.sdk.definitions.template": {"literal": "templating"},
+    "airflow.sdk.definitions.context": {
+        "Context": "context",
+        "get_current_context": "context",
+        "get_parsing_context": "context",
+        "context_merge": "context",
+    },
+    "airflow.sdk.execution_time.context": {"context_to_airflow_vars": "environment"},
+    "airflow.sdk.log": {"mask_secret": "masking", "redact": "masking"},
+    "airflow.decorators": {"dag": "dag_decorator", "task": "task_decorator", "task_group": "dag_decorator"},
+    "airflow.models": {
+        "DAG": "dag",
+        "BaseOperator": "operator",
+        "Variable": "variable",
+        "Connection": "connection",
+        "XCom": "xcom",
+        "Param": "param",
+    },
+    "airflow.models.dag": {"DAG": "dag", "dag": "dag_decorator"},
+    "airflow.models.baseoperator": {
+        "BaseOperator": "operator",
+        "chain": "chains",
+        "chain_linear": "chains",
+        "cross_downstream": "chains",
+    },
+    "airflow.models.variable": {"Variable": "variable"},
+    "airflow.models.connection": {"Connection": "connection"},
+    "airflow.models.xcom": {"XCom": "xcom", "BaseXCom": "xcom", "XCOM_RETURN_KEY": "xcom_arg"},
+    "airflow.models.xcom_arg": {"XComArg": "xcom_arg"},
+    "airflow.models.param": {"Param": "param", "ParamsDict": "param", "DagParam": "param"},
+    "airflow.hooks.base": {"BaseHook": "hook"},
+    "airflow.hooks.base_hook": {"BaseHook": "hook"},
+    "airflow.hooks.subprocess": {"SubprocessHook": "subprocess", "SubprocessResult": "subprocess"},
+    "airflow.providers.standard.hooks.subprocess": {
+        "SubprocessHook": "subprocess",
+        "SubprocessResult": "subprocess",
+    },
+    **{f"airflow.providers.standard.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
+    **{f"airflow.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
+    "airflow.operators.dummy": {"EmptyOperator": "operators.empty", "DummyOperator": "operators.empty:EmptyOperator"},
+    "airflow.operators.bash_operator": {"BashOperator": "operators.bash"},
+    "airflow.operators.python_operator": {"PythonOperator": "operators.python"},
+    "airflow.utils.task_group": {"TaskGroup": "task_group"},
+    "airflow.utils.edgemodifier": {"Label": "edges", "EdgeModifier": "edges"},
+    "airflow.utils.helpers": {"chain": "chains", "cross_downstream": "chains"},
+    "airflow.utils.context": {"Context": "context", "context_merge": "context"},
+    "airflow.utils.weight_rule": {"WeightRule": "types"},
+    "airflow.utils.types": {"DagRunType": "types", "NOTSET": "types", "ArgNotSet": "types"},
+    "airflow.utils.log.logging_mixin": {"LoggingMixin": "log"},
+    "airflow.utils.log.secrets_masker": {
+        "mask_secret": "masking",
+        "redact": "masking",
+        "should_hide_value_for_key": "masking",
+    },
+    "airflow.utils.operator_helpers": {"context_to_airflow_vars": "environment"},
+}
+"""Alias module → name → the module of `tradewind.sdk` that defines it (`module:name` where the name differs)."""
+
+WHOLE: Final[Mapping[str, str]] = {
+    "airflow.exceptions": "exceptions",
+    "airflow.sdk.exceptions": "exceptions",
+    "airflow.macros": "macros",
+    "airflow.sdk.execution_time.macros": "macros",
+    "airflow.configuration": "configuration",
+    "airflow.sdk.configuration": "configuration",
+    "airflow.utils.state": "state",
+    "airflow.utils.timezone": "timezone",
+    "airflow.sdk.timezone": "timezone",
+    "airflow.utils.trigger_rule": "trigger_rule",
+    "airflow.utils.dates": "dates",
+    "airflow.version": "version",
+}
+"""Alias module → the module of `tradewind.sdk` that it stands for, with every name."""
+
+
+def origin_of(alias: str, name: str) -> tuple[str, str] | None:
+    """(module, name) behind a name of an alias module; name is empty where a module itself is meant."""
+    if alias in WHOLE:
+        return _SDK + WHOLE[alias], name
+    place = TABLES.get(alias, {}).get(name)
+    if place is None:
+        return None
+    if not place:
+        return _SDK + name, ""
+    module, _, original = place.partition(":")
+    return _SDK + module, original or name
+
+
+def is_known(alias: str) -> bool:
+    """Whether there is a module, or a package on the way to one, of this name."""
+    prefix = alias + "."
+    return alias in TABLES or alias in WHOLE or any(name.startswith(prefix) for name in (*TABLES, *WHOLE))
+
+
+def names_in(alias: str) -> tuple[str, ...]:
+    """What `from <alias> import *` gives."""
+    return tuple(TABLES.get(alias, ()))

@@ -1,0 +1,70 @@
+"""`import airflow` inside Tradewind's own child processes: always Tradewind, whether or not Airflow is installed.
+
+`install` puts a finder first on the import path of the calling process. Nothing is written anywhere, no package named
+`airflow` is installed, and no other process is touched.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from tradewind.sdk.airflow import names
+
+
+class _AliasModule(ModuleType):
+    """A module whose names are looked up, and kept, on first use: importing it imports nothing else."""
+
+    def __getattr__(self, name: str) -> Any:
+        origin = names.origin_of(self.__name__, name)
+        if origin is None:
+            raise AttributeError(f"module {self.__name__!r} of Tradewind has no attribute {name!r}")
+        module = import_module(origin[0])
+        value = getattr(module, origin[1]) if origin[1] else module
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *names.names_in(self.__name__)})
+
+
+class _AliasLoader(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _AliasModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = names.__file__
+        module.__all__ = list(names.names_in(module.__name__))  # pyright: ignore[reportAttributeAccessIssue] - of any module
+
+
+class _AliasFinder(MetaPathFinder):
+    """Answers for `airflow` and everything under it, and for nothing else."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "airflow" and not fullname.startswith("airflow."):
+            return None
+        if not names.is_known(fullname):
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r}: this version of Tradewind does not provide it", name=fullname
+            )
+        return ModuleSpec(fullname, _AliasLoader(), is_package=True)
+
+
+def install() -> None:
+    """Make `airflow` mean Tradewind in this process, from its first import on. Calling it again changes nothing."""
+    if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
+        for name in [name for name in sys.modules if name == "airflow" or name.startswith("airflow.")]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, _AliasFinder())
+
+
+def uninstall() -> None:
+    """Undo `install`: what `airflow` means is decided by the environment again."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _AliasFinder)]
+    for name in [name for name, module in sys.modules.items() if isinstance(module, _AliasModule)]:
+        del sys.modules[name]

@@ -1,0 +1,258 @@
+"""The DAG: tasks, their defaults, and how runs of them are made and limited."""
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradewind.sdk import timezone as tz
+from tradewind.sdk.active import pop_dag, push_dag
+from tradewind.sdk.exceptions import AirflowException, DuplicateTaskIdFound, ParamValidationError, TaskNotFound
+from tradewind.sdk.node import validate_key
+from tradewind.sdk.param import DagParam, ParamsDict
+from tradewind.sdk.schedule import timetable_of
+from tradewind.sdk.task_group import TaskGroup
+from tradewind.sdk.types import NOTSET
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import jinja2
+
+    from tradewind.sdk.operator import BaseOperator
+
+TAG_MAX_LENGTH = 100
+
+
+class DAG:
+    """Airflow's DAG, with its arguments. An unknown argument is a TypeError; arguments that nothing acts on yet are kept
+    as attributes. Dates without a zone are taken as UTC."""
+
+    def __init__(  # noqa: PLR0913 - Airflow's signature
+        self,
+        dag_id: str,
+        *,
+        description: str | None = None,
+        schedule: Any = None,
+        start_date: datetime | str | None = None,
+        end_date: datetime | str | None = None,
+        template_searchpath: str | Iterable[str] | None = None,
+        template_undefined: "type[jinja2.Undefined] | None" = None,
+        user_defined_macros: Mapping[str, Any] | None = None,
+        user_defined_filters: Mapping[str, Callable[..., Any]] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        max_active_tasks: int | None = None,
+        max_active_runs: int | None = None,
+        max_consecutive_failed_dag_runs: int | None = None,
+        dagrun_timeout: timedelta | None = None,
+        sla_miss_callback: object = None,
+        deadline: object = None,
+        catchup: bool = False,
+        on_success_callback: object = None,
+        on_failure_callback: object = None,
+        doc_md: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        access_control: Mapping[str, Any] | None = None,
+        is_paused_upon_creation: bool | None = None,
+        jinja_environment_kwargs: Mapping[str, Any] | None = None,
+        render_template_as_native_obj: bool = False,
+        tags: Collection[str] | None = None,
+        owner_links: Mapping[str, str] | None = None,
+        auto_register: bool = True,
+        fail_fast: bool = False,
+        allowed_run_types: object = None,
+        dag_display_name: str | None = None,
+        disable_bundle_versioning: bool = False,
+        rerun_with_latest_version: bool | None = None,
+    ) -> None:
+        self.dag_id = validate_key(dag_id, kind="dag_id")
+        self.default_args: dict[str, Any] = dict(default_args or {})
+        self.task_dict: dict[str, BaseOperator] = {}
+        self.task_group_dict: dict[str, TaskGroup] = {}
+        self.edge_info: dict[str, dict[str, dict[str, str | None]]] = {}
+        self.task_group = TaskGroup(None, dag=self)
+        self.fileloc = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the file that calls
+        self.description, self.dag_display_name = description, dag_display_name or dag_id
+        self.doc_md = _read_doc(doc_md)
+        self.tags = _checked_tags(tags)
+        self.owner_links = dict(owner_links or {})
+        self._set_dates(start_date, end_date)
+        self.schedule, self.timetable, self.catchup = schedule, timetable_of(schedule), catchup
+        self.max_active_tasks = 16 if max_active_tasks is None else max_active_tasks
+        self.max_active_runs = 16 if max_active_runs is None else max_active_runs
+        self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs or 0
+        self.dagrun_timeout, self.fail_fast = dagrun_timeout, bool(fail_fast)
+        self.is_paused_upon_creation, self.auto_register = is_paused_upon_creation, bool(auto_register)
+        self.template_searchpath = _as_tuple(template_searchpath)
+        self.template_undefined = template_undefined
+        self.user_defined_macros, self.user_defined_filters = user_defined_macros, user_defined_filters
+        self.jinja_environment_kwargs = jinja_environment_kwargs
+        self.render_template_as_native_obj = bool(render_template_as_native_obj)
+        self.params = ParamsDict({**(params or {}), **self.default_args.pop("params", {})})
+        self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
+        self.sla_miss_callback, self.deadline, self.access_control = sla_miss_callback, deadline, access_control
+        self.allowed_run_types, self.disable_bundle_versioning = allowed_run_types, disable_bundle_versioning
+        self.rerun_with_latest_version = rerun_with_latest_version
+        self._check()
+
+    def _set_dates(self, start_date: datetime | str | None, end_date: datetime | str | None) -> None:
+        given = _as_datetime(start_date if start_date is not None else self.default_args.get("start_date"))
+        self.timezone: tzinfo = (given.tzinfo if given is not None else None) or tz.utc
+        self.start_date = tz.convert_to_utc(given)
+        self.end_date = tz.convert_to_utc(_as_datetime(end_date))
+        for name in ("start_date", "end_date"):
+            if self.default_args.get(name) is not None:
+                self.default_args[name] = tz.convert_to_utc(_as_datetime(self.default_args[name]))
+
+    def _check(self) -> None:
+        for name in ("max_active_tasks", "max_active_runs", "max_consecutive_failed_dag_runs"):
+            value: object = getattr(self, name)
+            if not isinstance(value, int):
+                raise TypeError(f"DAG {self.dag_id!r}: {name} must be an int, not {value!r}")
+        if self.dagrun_timeout is not None and not isinstance(self.dagrun_timeout, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+            raise TypeError(f"DAG {self.dag_id!r}: dagrun_timeout must be a timedelta, not {self.dagrun_timeout!r}")
+        limit = self.timetable.active_runs_limit
+        if limit is not None and self.max_active_runs > limit:
+            raise ValueError(f"DAG {self.dag_id!r}: schedule {self.schedule!r} requires max_active_runs <= {limit}")
+        if self.timetable.summary is not None:
+            self._check_scheduled()
+
+    def _check_scheduled(self) -> None:
+        if self.catchup and self.start_date is None:
+            raise ValueError(f"DAG {self.dag_id!r}: start_date is required when catchup=True")
+        try:
+            self.params.validate()
+        except ParamValidationError as exc:
+            raise ValueError(
+                f"DAG {self.dag_id!r} is not allowed to define a schedule: its params lack valid default values ({exc})"
+            ) from exc
+
+    def __enter__(self) -> "DAG":
+        push_dag(self)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: "TracebackType | None"
+    ) -> None:
+        pop_dag()
+
+    def __repr__(self) -> str:
+        return f"<DAG: {self.dag_id}>"
+
+    @property
+    def tasks(self) -> "list[BaseOperator]":
+        """All tasks, in the order in which they were written."""
+        return list(self.task_dict.values())
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The ids of all tasks."""
+        return list(self.task_dict)
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks there are."""
+        return len(self.task_dict)
+
+    @property
+    def roots(self) -> "list[BaseOperator]":
+        """Tasks with nothing upstream."""
+        return [task for task in self.task_dict.values() if not task.upstream_task_ids]
+
+    @property
+    def leaves(self) -> "list[BaseOperator]":
+        """Tasks with nothing downstream."""
+        return [task for task in self.task_dict.values() if not task.downstream_task_ids]
+
+    @property
+    def owner(self) -> str:
+        """All owners of tasks, sorted, separated by commas."""
+        return ", ".join(sorted({task.owner for task in self.task_dict.values()}))
+
+    @property
+    def folder(self) -> str:
+        """The folder of the DAG file."""
+        return str(Path(self.fileloc).parent)
+
+    @property
+    def filepath(self) -> str:
+        """The path of the DAG file."""
+        return self.fileloc
+
+    def has_task(self, task_id: str) -> bool:
+        """Whether there is a task of this id."""
+        return task_id in self.task_dict
+
+    def has_node(self, node_id: str) -> bool:
+        """Whether a task or group of this id exists."""
+        return node_id in self.task_dict or node_id in self.task_group_dict
+
+    def get_task(self, task_id: str) -> "BaseOperator":
+        """The task of this id; raises TaskNotFound."""
+        try:
+            return self.task_dict[task_id]
+        except KeyError:
+            raise TaskNotFound(f"Task {task_id} not found in DAG {self.dag_id}") from None
+
+    def add_task(self, task: "BaseOperator") -> None:
+        """Take a task in; raises DuplicateTaskIdFound."""
+        if self.has_node(task.task_id):
+            raise DuplicateTaskIdFound(f"Task id {task.task_id!r} has already been added to the DAG {self.dag_id!r}")
+        if task.task_group is None:
+            task.task_group = self.task_group
+            self.task_group.add(task)
+        task._dag = self  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the setter of `dag` leads here
+        if self.start_date is not None and (task.start_date is None or task.start_date < self.start_date):
+            task.start_date = self.start_date
+        if task.end_date is None or (self.end_date is not None and task.end_date > self.end_date):
+            task.end_date = self.end_date
+        self.task_dict[task.task_id] = task
+
+    def add_tasks(self, tasks: "Iterable[BaseOperator]") -> None:
+        """Take tasks in."""
+        for task in tasks:
+            self.add_task(task)
+
+    def param(self, name: str, default: object = NOTSET) -> DagParam:
+        """A reference to a param, resolved when a task runs."""
+        return DagParam(self, name, default)
+
+    def set_edge_info(self, upstream_task_id: str, downstream_task_id: str, label: str | None) -> None:
+        """Keep the label of an edge."""
+        self.edge_info.setdefault(upstream_task_id, {})[downstream_task_id] = {"label": label}
+
+    def get_edge_info(self, upstream_task_id: str, downstream_task_id: str) -> dict[str, str | None]:
+        """What is known of an edge; empty for one without a label."""
+        return self.edge_info.get(upstream_task_id, {}).get(downstream_task_id, {})
+
+    def get_template_env(self, *, force_sandboxed: bool = False) -> "jinja2.Environment":
+        """The environment in which the DAG's templates are rendered."""
+        from tradewind.sdk.templating import environment_of
+
+        return environment_of(self, native=self.render_template_as_native_obj and not force_sandboxed)
+
+
+def _as_datetime(value: datetime | str | None) -> datetime | None:
+    if isinstance(value, str):
+        return tz.parse(value)
+    if value is not None and not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        raise TypeError(f"expected a datetime, got {type(value).__name__}: {value!r}")
+    return value
+
+
+def _as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def _checked_tags(tags: Collection[str] | None) -> set[str]:
+    for tag in tags or ():
+        if len(tag) > TAG_MAX_LENGTH:
+            raise AirflowException(f"tag {tag!r} is longer than {TAG_MAX_LENGTH} characters")
+    return set(tags or ())
+
+
+def _read_doc(doc_md: str | None) -> str | None:
+    if doc_md is not None and doc_md.endswith(".md") and Path(doc_md).is_file():
+        return Path(doc_md).read_text(encoding="utf-8")
+    return doc_md

@@ -1,0 +1,101 @@
+"""Loading a DAG file: importing it and finding the DAGs that it makes."""
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from tradewind.core.errors import DomainError
+from tradewind.sdk import aliases
+from tradewind.sdk.active import registering_dags
+from tradewind.sdk.dag import DAG
+
+_OWN_SOURCES: Final = str(Path(__file__).parent)
+
+
+class DagFileError(DomainError):
+    """A DAG file cannot be loaded. The text is the author's traceback, without our own frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedDagFile:
+    """A DAG file after its import."""
+
+    path: Path
+    dags: dict[str, DAG]
+    """By id, in the order in which they were made."""
+    module_name: str = ""
+
+
+def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
+    """Import the file and collect its DAGs: those whose `with` block (or `@dag` function) ran during the import, and
+    those held by top-level names. Raises DagFileError. Call it only in a process that is meant to run user code."""
+    aliases.install()
+    _extend_path(dags_folder)
+    module_name = _module_name(path)
+    with registering_dags() as registered:
+        module = _import(path, module_name)
+    return LoadedDagFile(path, _collect(path, registered, module), module_name)
+
+
+def _extend_path(dags_folder: Path) -> None:
+    for folder in (dags_folder, dags_folder.parent / "plugins"):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def _module_name(path: Path) -> str:
+    """Unique to the file, so that files of one name in different folders do not replace each other."""
+    digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    return f"tradewind_dag_{digest}_{path.stem.replace('.', '_')}"
+
+
+def _import(path: Path, module_name: str) -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader(module_name, str(path))
+    spec = importlib.util.spec_from_loader(module_name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as exc:
+        sys.modules.pop(module_name, None)
+        raise DagFileError(user_traceback(exc)) from exc
+    return module
+
+
+def _collect(path: Path, registered: list[DAG], module: ModuleType) -> dict[str, DAG]:
+    dags: dict[str, DAG] = {}
+    for value in [*registered, *vars(module).values()]:
+        if not isinstance(value, DAG):
+            continue
+        known = dags.setdefault(value.dag_id, value)
+        if known is not value:
+            raise DagFileError(f"{path.name}: two different DAGs have the id {value.dag_id!r}")
+    return dags
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback as Python prints it, without frames of Tradewind and of the import system."""
+    formatted = traceback.TracebackException.from_exception(error)
+    _strip(formatted)
+    return "".join(formatted.format())
+
+
+def _strip(formatted: traceback.TracebackException | None) -> None:
+    while formatted is not None:
+        kept = [frame for frame in formatted.stack if not _is_own(frame.filename)]
+        formatted.stack = traceback.StackSummary.from_list(kept)
+        for inner in getattr(formatted, "exceptions", None) or ():
+            _strip(inner)
+        _strip(formatted.__context__)
+        formatted = formatted.__cause__
+
+
+def _is_own(filename: str) -> bool:
+    return filename.startswith(_OWN_SOURCES) or filename.startswith("<frozen importlib")

@@ -1,0 +1,33 @@
+"""The AIRFLOW_CTX_* variables that tell a command which task instance started it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tradewind.sdk.context import Context
+
+_VARIABLES: Final = (
+    ("dag_owner", "task", "owner"),
+    ("dag_email", "task", "email"),
+    ("dag_id", "ti", "dag_id"),
+    ("task_id", "ti", "task_id"),
+    ("logical_date", "dag_run", "logical_date"),
+    ("try_number", "ti", "try_number"),
+    ("dag_run_id", "dag_run", "run_id"),
+)
+
+
+def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False) -> dict[str, str]:
+    """`airflow.ctx.dag_id` and so on; in the format of environment variables `AIRFLOW_CTX_DAG_ID`."""
+    values: dict[str, str] = {}
+    for name, key, attribute in _VARIABLES:
+        value = getattr(context.get(key), attribute, None)
+        if value:
+            values[f"AIRFLOW_CTX_{name.upper()}" if in_env_var_format else f"airflow.ctx.{name}"] = _as_text(value)
+    return values
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,336 @@
+"""`BaseOperator`: what every task has, and what an operator's author overrides."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from tradewind.sdk import timezone as tz
+from tradewind.sdk.active import current_dag, current_task_group
+from tradewind.sdk.default_args import fills_from_default_args
+from tradewind.sdk.log import TaskLogger
+from tradewind.sdk.node import DAGNode, validate_key
+from tradewind.sdk.param import ParamsDict
+from tradewind.sdk.trigger_rule import TriggerRule
+from tradewind.sdk.types import NOTSET, WeightRule
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from tradewind.sdk.context import Context
+    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.xcom_arg import XComArg
+
+MAX_WEIGHT: Final = 2**31 - 1
+
+_EXPECTED_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "email_on_retry": bool,
+    "email_on_failure": bool,
+    "retry_exponential_backoff": (int, float),
+    "depends_on_past": bool,
+    "wait_for_downstream": bool,
+    "priority_weight": int,
+    "queue": str,
+    "pool": str,
+    "pool_slots": int,
+    "run_as_user": str,
+    "executor": str,
+    "do_xcom_push": bool,
+    "multiple_outputs": bool,
+    "doc_md": str,
+    "task_display_name": str,
+    "execution_timeout": timedelta,
+}
+
+
+class BaseOperator(DAGNode):
+    """Base of all operators, with Airflow's constructor arguments, all of them keywords.
+
+    Arguments that nothing acts on yet are kept as attributes. An unknown argument raises TypeError naming it; a bad
+    id, a pool slot below 1 or an unknown trigger or weight rule raises ValueError.
+    """
+
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[Mapping[str, str]] = {}
+    ui_color: str = "#fff"
+    ui_fgcolor: str = "#000"
+    operator_extra_links: Collection[Any] = ()
+    shallow_copy_attrs: Sequence[str] = ()
+    custom_operator_name: str | None = None
+
+    merged_default_args: dict[str, Any]
+    _finished = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = fills_from_default_args(cls.__init__)
+
+    @fills_from_default_args
+    def __init__(  # noqa: PLR0913 - Airflow's signature
+        self,
+        *,
+        task_id: str,
+        owner: str = "airflow",
+        email: str | Sequence[str] | None = None,
+        email_on_retry: bool = True,
+        email_on_failure: bool = True,
+        retries: int | None = 0,
+        retry_delay: timedelta | float = timedelta(seconds=300),
+        retry_exponential_backoff: float = 0,
+        max_retry_delay: timedelta | float | None = None,
+        retry_policy: object = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        depends_on_past: bool = False,
+        ignore_first_depends_on_past: bool = False,
+        wait_for_past_depends_before_skipping: bool = False,
+        wait_for_downstream: bool = False,
+        dag: "DAG | None" = None,
+        params: Mapping[str, Any] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        priority_weight: int = 1,
+        weight_rule: str = WeightRule.DOWNSTREAM,
+        queue: str = "default",
+        pool: str | None = None,
+        pool_slots: int = 1,
+        sla: timedelta | None = None,
+        execution_timeout: timedelta | None = None,
+        on_execute_callback: Any = None,
+        on_failure_callback: Any = None,
+        on_success_callback: Any = None,
+        on_retry_callback: Any = None,
+        on_skipped_callback: Any = None,
+        pre_execute: "Callable[[Context], None] | None" = None,
+        post_execute: "Callable[[Context, Any], None] | None" = None,
+        trigger_rule: str = TriggerRule.ALL_SUCCESS,
+        resources: Mapping[str, Any] | None = None,
+        run_as_user: str | None = None,
+        map_index_template: str | None = None,
+        max_active_tis_per_dag: int | None = None,
+        max_active_tis_per_dagrun: int | None = None,
+        executor: str | None = None,
+        executor_config: Mapping[str, Any] | None = None,
+        do_xcom_push: bool = True,
+        multiple_outputs: bool = False,
+        inlets: Any = None,
+        outlets: Any = None,
+        task_group: "TaskGroup | None" = None,
+        doc: str | None = None,
+        doc_md: str | None = None,
+        doc_json: str | None = None,
+        doc_yaml: str | None = None,
+        doc_rst: str | None = None,
+        task_display_name: str | None = None,
+        logger_name: str | None = None,
+        allow_nested_operators: bool = True,
+        render_template_as_native_obj: bool | None = None,
+        infrastructure_retries: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        if kwargs:
+            raise TypeError(
+                f"Invalid arguments were passed to {type(self).__name__} (task_id: {task_id}): {', '.join(kwargs)}"
+            )
+        self.owner, self.email = owner, email
+        self.email_on_retry, self.email_on_failure = email_on_retry, email_on_failure
+        self.retries = _as_int("retries", retries)
+        self.retry_delay = _as_timedelta("retry_delay", retry_delay)
+        self.max_retry_delay = None if max_retry_delay is None else _as_timedelta("max_retry_delay", max_retry_delay)
+        self.retry_exponential_backoff, self.retry_policy = retry_exponential_backoff, retry_policy
+        self.infrastructure_retries = infrastructure_retries
+        self.start_date, self.end_date = tz.convert_to_utc(start_date), tz.convert_to_utc(end_date)
+        self.depends_on_past = depends_on_past or wait_for_downstream
+        self.ignore_first_depends_on_past = ignore_first_depends_on_past
+        self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
+        self.wait_for_downstream = wait_for_downstream
+        self.priority_weight, self.weight_rule = priority_weight, weight_rule
+        self.queue, self.pool, self.pool_slots = queue, pool or "default_pool", pool_slots
+        self.sla, self.execution_timeout, self.resources = sla, execution_timeout, resources
+        self.on_execute_callback = _as_list(on_execute_callback)
+        self.on_failure_callback = _as_list(on_failure_callback)
+        self.on_success_callback = _as_list(on_success_callback)
+        self.on_retry_callback = _as_list(on_retry_callback)
+        self.on_skipped_callback = _as_list(on_skipped_callback)
+        self.pre_execute_hook, self.post_execute_hook = pre_execute, post_execute
+        self.trigger_rule = trigger_rule
+        self.run_as_user, self.map_index_template = run_as_user, map_index_template
+        self.max_active_tis_per_dag = max_active_tis_per_dag
+        self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
+        self.executor, self.executor_config = executor, dict(executor_config or {})
+        self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
+        self.inlets, self.outlets = _as_list(inlets), _as_list(outlets)
+        self.doc, self.doc_md, self.doc_json, self.doc_yaml, self.doc_rst = doc, doc_md, doc_json, doc_yaml, doc_rst
+        self.task_display_name = task_display_name or ""
+        self.logger_name, self.allow_nested_operators = logger_name, allow_nested_operators
+        self.render_template_as_native_obj = render_template_as_native_obj
+        self._join(task_id, dag or current_dag(), task_group, params)
+
+    def _join(
+        self, task_id: str, dag: "DAG | None", task_group: "TaskGroup | None", params: Mapping[str, Any] | None
+    ) -> None:
+        """Take the place in DAG and group, once everything that they look at is set."""
+        validate_key(task_id, kind="task_id")
+        group = task_group or (current_task_group(dag) if dag is not None else None)
+        self.task_id = validate_key(group.child_id(task_id) if group is not None else task_id, kind="task_id")
+        self.task_display_name = self.task_display_name or self.task_id
+        self._check(dag)
+        own = {**self.merged_default_args.get("params", {}), **(params or {})}
+        self.params = ParamsDict(dag.params if dag is not None else None)
+        self.params.merge(ParamsDict(own))
+        self.task_group = group
+        if group is not None:
+            group.add(self)
+        if dag is not None:
+            dag.add_task(self)
+
+    def _check(self, dag: "DAG | None") -> None:
+        where = f"task {self.task_id!r}" + (f" of DAG {dag.dag_id!r}" if dag is not None else "")
+        for name, expected in _EXPECTED_TYPES.items():
+            value: object = getattr(self, name)
+            if value is not None and not isinstance(value, expected):
+                raise TypeError(f"{name} of {where} has a value of type {type(value).__name__}: {value!r}")
+        if self.pool_slots < 1:
+            raise ValueError(f"pool_slots of {where} cannot be less than 1: {self.pool_slots}")
+        self.trigger_rule = _member(TriggerRule, self.trigger_rule, f"trigger_rule of {where}")
+        self.weight_rule = _member(WeightRule, self.weight_rule, f"weight_rule of {where}")
+        self.priority_weight = max(-MAX_WEIGHT - 1, min(MAX_WEIGHT, self.priority_weight))
+
+    def finish_init(self) -> None:
+        """Called when the outermost constructor is done: references to XComs in templated fields become edges."""
+        from tradewind.sdk.xcom_arg import apply_upstream_relationship
+
+        for field in self.template_fields:
+            value = self.__dict__.get(field)
+            if value is not None and value.__class__ is not str:
+                apply_upstream_relationship(self, value)
+        self._finished = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if self._finished and name in self.template_fields:
+            from tradewind.sdk.xcom_arg import apply_upstream_relationship
+
+            apply_upstream_relationship(self, value)
+
+    def __repr__(self) -> str:
+        return f"<Task({self.task_type}): {self.__dict__.get('task_id', '?')}>"
+
+    @property
+    def task_type(self) -> str:
+        """The class's name."""
+        return type(self).__name__
+
+    @property
+    def operator_name(self) -> str:
+        """The class's name, or a friendlier one that the class declares."""
+        return self.custom_operator_name or self.task_type
+
+    @property
+    def label(self) -> str:
+        """The id without the group's prefix."""
+        group_id = self.task_group.group_id if self.task_group is not None else None
+        prefix = f"{group_id}."
+        return self.task_id[len(prefix) :] if group_id and self.task_id.startswith(prefix) else self.task_id
+
+    @property
+    def output(self) -> "XComArg":
+        """A reference to what this task will return."""
+        from tradewind.sdk.xcom_arg import XComArg
+
+        return XComArg(self)
+
+    @property
+    def log(self) -> TaskLogger:
+        """The logger whose records appear in the task's log."""
+        return TaskLogger(self.logger_name or f"{type(self).__module__}.{type(self).__qualname__}")
+
+    def get_template_env(self, dag: "DAG | None" = None) -> "jinja2.Environment":
+        """The environment in which this task's templates are rendered."""
+        from tradewind.sdk.templating import environment_of
+
+        owner = dag or self.get_dag()
+        native = self.render_template_as_native_obj
+        return environment_of(
+            owner, native=native if native is not None else owner is not None and owner.render_template_as_native_obj
+        )
+
+    def render_template_fields(self, context: "Context", jinja_env: "jinja2.Environment | None" = None) -> None:
+        """Render all templated fields in place."""
+        from tradewind.sdk.templating import render_fields
+
+        render_fields(self, self.template_fields, context, jinja_env or self.get_template_env())
+
+    def render_template(
+        self, content: Any, context: "Context", jinja_env: "jinja2.Environment | None" = None, _seen: Any = None
+    ) -> Any:
+        """Render one value, inside collections too."""
+        from tradewind.sdk.templating import render_value
+
+        return render_value(content, context, jinja_env or self.get_template_env(), tuple(self.template_ext))
+
+    def resolve_template_files(self) -> None:
+        """Put the text of files that templated fields name by `template_ext` in their place, then `prepare_template`."""
+        from tradewind.sdk.templating import read_template_files
+
+        read_template_files(self)
+        self.prepare_template()
+
+    def prepare_template(self) -> None:
+        """Override to change templated fields before they are rendered."""
+
+    def pre_execute(self, context: Any) -> None:
+        """Override to run code right before `execute`."""
+
+    def execute(self, context: "Context") -> Any:
+        """Override with what the task does; the value returned is pushed as XCom `return_value`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define execute()")
+
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        """Override to run code right after `execute`."""
+
+    def on_kill(self) -> None:
+        """Override to stop what the task started outside of its process, when the attempt is killed."""
+
+    def add_inlets(self, inlets: Sequence[Any]) -> None:
+        """Add to `inlets`."""
+        self.inlets.extend(inlets)
+
+    def add_outlets(self, outlets: Sequence[Any]) -> None:
+        """Add to `outlets`."""
+        self.outlets.extend(outlets)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None or value is NOTSET:
+        return []
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _as_int(name: str, value: object) -> int:
+    if isinstance(value, int):
+        return value
+    if value is None:
+        return 0
+    try:
+        return int(str(value))
+    except ValueError:
+        raise TypeError(f"{name!r} must be an int, not {type(value).__name__}: {value!r}") from None
+
+
+def _as_timedelta(name: str, value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int | float):
+        return timedelta(seconds=value)
+    raise TypeError(f"{name!r} must be a timedelta or seconds, not {type(value).__name__}: {value!r}")
+
+
+def _member(kind: "type[TriggerRule | WeightRule]", value: str, what: str) -> "TriggerRule | WeightRule":
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(repr(str(member)) for member in kind)
+        raise ValueError(f"{what} must be one of {known}; received {value!r}") from None

@@ -1,0 +1,83 @@
+"""Operators that call Python functions."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tradewind.sdk.operator import BaseOperator
+
+if TYPE_CHECKING:
+    from tradewind.sdk.context import Context
+
+
+@lru_cache(maxsize=4096)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The function's signature, kept: taking it is slow, and a task's process wants it at once."""
+    return inspect.signature(function)
+
+
+def accepted_kwargs(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keyword arguments that the function takes. Raises ValueError if a positional argument has the name of one."""
+    parameters = signature_of(function).parameters
+    for name, parameter in list(parameters.items())[: len(args)]:
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name in kwargs:
+            raise ValueError(f"The key {name!r} in args is a part of kwargs and therefore reserved.")
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(kwargs)
+    return {name: kwargs[name] for name in parameters if name in kwargs}
+
+
+class PythonOperator(BaseOperator):
+    """Calls `python_callable(*op_args, **op_kwargs)`; arguments named after context keys are filled in.
+
+    What it returns is the task's return value. A coroutine function is run to its end in an event loop of its own.
+    """
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+    template_fields_renderers: ClassVar[Mapping[str, str]] = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
+    shallow_copy_attrs: Sequence[str] = ("python_callable", "op_kwargs")
+    ui_color = "#ffefeb"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        templates_exts: Sequence[str] | None = None,
+        show_return_value_in_logs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(python_callable):
+            raise TypeError(f"`python_callable` of task {self.task_id!r} must be callable, not {python_callable!r}")
+        self.python_callable = python_callable
+        self.op_args: Collection[Any] = op_args or ()
+        self.op_kwargs: Mapping[str, Any] = op_kwargs or {}
+        self.templates_dict = templates_dict
+        if templates_exts:
+            self.template_ext = templates_exts
+        self.show_return_value_in_logs = show_return_value_in_logs
+
+    def execute(self, context: "Context") -> Any:
+        """Call the function and log what it returned."""
+        values = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
+        self.op_kwargs = accepted_kwargs(self.python_callable, self.op_args, values)
+        result = self.execute_callable()
+        if self.show_return_value_in_logs:
+            self.log.info("Done. Returned value was: %s", result)
+        else:
+            self.log.info("Done. Returned value not shown")
+        return result
+
+    def execute_callable(self) -> Any:
+        """Call the function with the arguments that were found."""
+        result = self.python_callable(*self.op_args, **self.op_kwargs)
+        if inspect.iscoroutine(result):
+            # Imported here: most functions are not coroutines, and the module is large.
+            import asyncio
+
+            return asyncio.run(result)
+        return result

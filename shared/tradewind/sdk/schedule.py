@@ -1,0 +1,63 @@
+"""What the author wrote as `schedule`, as far as it can be shown: summary, description, whether it can be used."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from tradewind.sdk.exceptions import AirflowTimetableInvalid
+
+CRON_PRESETS: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+BY_HAND: Final = "Never, external triggers only"
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A schedule in words."""
+
+    summary: str | None
+    """Cron expression, `@once`, `@continuous` or an interval; None = only by hand."""
+    description: str
+    active_runs_limit: int | None = None
+
+
+def timetable_of(schedule: Any) -> Timetable:
+    """The timetable of a `schedule` argument; raises AirflowTimetableInvalid naming the value."""
+    match schedule:
+        case None:
+            return Timetable(None, BY_HAND)
+        case "@once":
+            return Timetable("@once", "Once, as soon as possible")
+        case "@continuous":
+            return Timetable("@continuous", "As frequently as possible, but only one run at a time", 1)
+        case timedelta():
+            return _interval(schedule)
+        case str():
+            return _cron(schedule)
+        case _:
+            raise AirflowTimetableInvalid(
+                f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, or a timedelta"
+            )
+
+
+def _interval(interval: timedelta) -> Timetable:
+    if interval <= timedelta(0):
+        raise AirflowTimetableInvalid(f"schedule interval must be positive, not {interval!r}")
+    return Timetable(str(interval), "")
+
+
+def _cron(expression: str) -> Timetable:
+    resolved = CRON_PRESETS.get(expression, expression)
+    if resolved is expression:
+        # Imported here: presets and DAGs without a schedule do without it.
+        from croniter import croniter
+
+        if not croniter.is_valid(expression):
+            raise AirflowTimetableInvalid(f"{expression!r} is not a valid cron expression or preset")
+    return Timetable(resolved, "")

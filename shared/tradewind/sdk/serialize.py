@@ -1,0 +1,166 @@
+"""The author's DAG as the scheduler's `DagSpec`: same file, same spec, byte for byte."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tradewind.core.errors import DomainError
+from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
+from tradewind.sdk import timezone as tz
+from tradewind.sdk.dag import DAG
+from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operators.empty import EmptyOperator
+from tradewind.sdk.priority import effective_weights
+from tradewind.sdk.types import WeightRule
+
+
+class DagSpecError(DomainError):
+    """A DAG cannot be scheduled as it is; the text names file, DAG, task and value."""
+
+
+def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
+    """The spec of a DAG; raises DagSpecError."""
+    where = f"{relative_fileloc}: DAG {dag.dag_id!r}"
+    ordered = _topological(dag, where)
+    _check_rules(dag, ordered, where)
+    weights = effective_weights(
+        [task.task_id for task in ordered],
+        {task.task_id: sorted(task.downstream_task_ids) for task in ordered},
+        {task.task_id: (task.priority_weight, WeightRule(task.weight_rule)) for task in ordered},
+    )
+    return DagSpec(
+        dag_id=dag.dag_id,
+        relative_fileloc=relative_fileloc,
+        tasks=tuple(_task_spec(task, weights[task.task_id], where) for task in ordered),
+        description=dag.description,
+        doc_md=dag.doc_md,
+        tags=tuple(sorted(dag.tags)),
+        owners=tuple(sorted({task.owner for task in ordered})),
+        timetable_summary=dag.timetable.summary,
+        timetable_description=dag.timetable.description,
+        start_date=_utc(dag.start_date),
+        end_date=_utc(dag.end_date),
+        timezone=str(getattr(dag.timezone, "name", dag.timezone)),
+        catchup=dag.catchup,
+        max_active_tasks=dag.max_active_tasks,
+        max_active_runs=dag.max_active_runs,
+        max_consecutive_failed_dag_runs=dag.max_consecutive_failed_dag_runs,
+        dagrun_timeout_seconds=_seconds(dag.dagrun_timeout),
+        is_paused_upon_creation=dag.is_paused_upon_creation,
+        fail_fast=dag.fail_fast,
+        render_template_as_native_obj=dag.render_template_as_native_obj,
+        params={name: param.dump() for name, param in dag.params.params()},
+        dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
+    )
+
+
+def _topological(dag: DAG, where: str) -> list[BaseOperator]:
+    """Upstream before downstream; among those that are free, in the order in which they were written."""
+    waiting_for = {task_id: len(task.upstream_task_ids) for task_id, task in dag.task_dict.items()}
+    ready = [task_id for task_id, count in waiting_for.items() if count == 0]
+    ordered: list[BaseOperator] = []
+    for task_id in ready:
+        task = dag.task_dict[task_id]
+        ordered.append(task)
+        for downstream in sorted(task.downstream_task_ids):
+            waiting_for[downstream] -= 1
+            if waiting_for[downstream] == 0:
+                ready.append(downstream)
+    if len(ordered) < len(dag.task_dict):
+        cycle = " -> ".join(_cycle(dag, {task_id for task_id, count in waiting_for.items() if count}))
+        raise DagSpecError(f"{where}: the tasks depend on each other in a cycle: {cycle}")
+    return ordered
+
+
+def _cycle(dag: DAG, blocked: set[str]) -> list[str]:
+    """One cycle among blocked tasks: each has a blocked one upstream, so walking up must come round."""
+    seen: dict[str, int] = {}
+    path: list[str] = []
+    task_id = min(blocked)
+    while task_id not in seen:
+        seen[task_id] = len(path)
+        path.append(task_id)
+        task_id = min(dag.task_dict[task_id].upstream_task_ids & blocked)
+    return [task_id, *reversed(path[seen[task_id] :])]
+
+
+def _check_rules(dag: DAG, tasks: list[BaseOperator], where: str) -> None:
+    for task in tasks:
+        for kind, value in ((TriggerRule, task.trigger_rule), (WeightRule, task.weight_rule)):
+            if value not in [str(member) for member in kind]:
+                raise DagSpecError(f"{where}: task {task.task_id!r} has an unknown {_words(kind)} {value!r}")
+        if dag.fail_fast and task.trigger_rule != TriggerRule.ALL_SUCCESS:
+            raise DagSpecError(
+                f"{where}: task {task.task_id!r} has trigger rule {str(task.trigger_rule)!r},"
+                f" but a DAG with fail_fast can only have 'all_success'"
+            )
+
+
+def _words(kind: type) -> str:
+    return "trigger rule" if kind is TriggerRule else "weight rule"
+
+
+def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
+    return TaskSpec(
+        task_id=task.task_id,
+        task_type=task.task_type,
+        task_module=type(task).__module__,
+        upstream_task_ids=tuple(sorted(task.upstream_task_ids)),
+        downstream_task_ids=tuple(sorted(task.downstream_task_ids)),
+        trigger_rule=TriggerRule(task.trigger_rule),
+        retries=task.retries,
+        retry_delay_seconds=_seconds(task.retry_delay) or 0.0,
+        retry_exponential_backoff=_backoff(task.retry_exponential_backoff),
+        max_retry_delay_seconds=_seconds(task.max_retry_delay),
+        infrastructure_retries=task.infrastructure_retries,
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        priority_weight=weight,
+        weight_rule=str(task.weight_rule),
+        queue=task.queue,
+        executor=task.executor,
+        execution_timeout_seconds=_seconds(task.execution_timeout),
+        is_empty=is_empty(task),
+        owner=task.owner,
+        template_fields=tuple(task.template_fields),
+        operator_name=task.operator_name,
+        doc_md=task.doc_md,
+        ui_color=task.ui_color,
+        ui_fgcolor=task.ui_fgcolor,
+        start_date=_utc(task.start_date),
+        end_date=_utc(task.end_date),
+        depends_on_past=task.depends_on_past,
+        wait_for_downstream=task.wait_for_downstream,
+        task_display_name=task.task_display_name if task.task_display_name != task.task_id else None,
+        multiple_outputs=task.multiple_outputs,
+    )
+
+
+def is_empty(task: BaseOperator) -> bool:
+    """Whether nothing would run: an EmptyOperator that does not override what it does, without callbacks or outlets."""
+    kind = type(task)
+    return (
+        isinstance(task, EmptyOperator)
+        and kind.execute is EmptyOperator.execute
+        and kind.pre_execute is BaseOperator.pre_execute
+        and kind.post_execute is BaseOperator.post_execute
+        and not any((task.on_execute_callback, task.on_success_callback, task.inlets, task.outlets))
+        and task.pre_execute_hook is None
+        and task.post_execute_hook is None
+    )
+
+
+def _backoff(value: float) -> float:
+    # `True` is Airflow 2's way to say: double each time.
+    return 2.0 if value is True else float(value)
+
+
+def _seconds(value: timedelta | float | None) -> float | None:
+    if value is None:
+        return None
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return None if value is None else tz.as_utc(value)

@@ -1,0 +1,162 @@
+"""`@task`: a function as a task; calling it in a DAG makes the task, and its result stands for the return value."""
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+
+from tradewind.sdk.active import current_dag, current_task_group
+from tradewind.sdk.context import KNOWN_CONTEXT_KEYS
+from tradewind.sdk.operators.python import PythonOperator
+from tradewind.sdk.types import NOTSET
+from tradewind.sdk.xcom_arg import XComArg
+
+if TYPE_CHECKING:
+    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.task_group import TaskGroup
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _PythonDecoratedOperator(PythonOperator):
+    """The task that `@task` makes."""
+
+    custom_operator_name = "@task"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        task_id: str,
+        op_args: Collection[Any] = (),
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        arguments = dict(op_kwargs or {})
+        signature = inspect.signature(python_callable)
+        for name in signature.parameters.keys() & self.merged_default_args.keys() - arguments.keys():
+            arguments[name] = self.merged_default_args[name]
+        _check_arguments(python_callable, signature, op_args, arguments)
+        super().__init__(
+            python_callable=python_callable,
+            task_id=_free_task_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
+            op_args=op_args,
+            op_kwargs=arguments,
+            **kwargs,
+        )
+
+
+def _check_arguments(
+    function: Callable[..., Any], signature: inspect.Signature, args: Collection[Any], kwargs: Mapping[str, Any]
+) -> None:
+    """Raises TypeError for arguments that do not fit; those named after context keys will be filled in at run time."""
+    parameters = list(signature.parameters.values())
+    for parameter in parameters:
+        if parameter.name in KNOWN_CONTEXT_KEYS and parameter.default not in (None, parameter.empty):
+            raise ValueError(f"Context key parameter {parameter.name} can't have a default other than None")
+    bound = signature.bind_partial(*args, **kwargs)
+    missing = [
+        parameter.name
+        for parameter in parameters
+        if parameter.name not in bound.arguments
+        and parameter.name not in KNOWN_CONTEXT_KEYS
+        and parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if missing:
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(f"{name}(): missing required argument(s): {', '.join(repr(m) for m in missing)}")
+
+
+def _free_task_id(task_id: str, dag: "DAG | None", group: "TaskGroup | None") -> str:
+    """The id itself if it is free, else with the next suffix `__1`, `__2`, …"""
+    dag = dag or current_dag()
+    if dag is None:
+        return task_id
+    group = group or current_task_group(dag)
+    if not dag.has_node(group.child_id(task_id)):
+        return task_id
+    base = re.split(r"__\d+$", task_id)[0]
+    pattern = re.compile(re.escape(group.child_id(base)) + r"__(\d+)")
+    numbers = (int(match[1]) for match in map(pattern.fullmatch, dag.task_dict) if match)
+    return f"{base}__{max(numbers, default=0) + 1}"
+
+
+class TaskDecorator(Generic[P, R]):
+    """A function that makes a task each time it is called."""
+
+    def __init__(
+        self, function: Callable[P, R], multiple_outputs: bool | None, options: Mapping[str, Any]
+    ) -> None:
+        if not callable(function):
+            raise TypeError("No positional arguments allowed while using @task, use named arguments instead")
+        if "self" in inspect.signature(function).parameters:
+            raise TypeError("@task does not support methods")
+        self.function = function
+        self.options: dict[str, Any] = {"task_id": getattr(function, "__name__", "task"), **options}
+        self.multiple_outputs = _returns_mapping(function) if multiple_outputs is None else multiple_outputs
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> XComArg:
+        """Make a task of the call; further calls get ids with a suffix."""
+        operator = _PythonDecoratedOperator(
+            python_callable=self.function,
+            op_args=args,
+            op_kwargs=kwargs,
+            multiple_outputs=self.multiple_outputs,
+            **self.options,
+        )
+        docs = (operator.doc, operator.doc_md, operator.doc_json, operator.doc_yaml, operator.doc_rst)
+        if self.function.__doc__ and not any(docs):
+            operator.doc_md = self.function.__doc__
+        return XComArg(operator)
+
+    def override(self, **options: Any) -> "TaskDecorator[P, R]":
+        """The same function with other task arguments."""
+        multiple_outputs = options.pop("multiple_outputs", self.multiple_outputs)
+        return TaskDecorator(self.function, multiple_outputs, {**self.options, **options})
+
+
+def _returns_mapping(function: Callable[..., Any]) -> bool:
+    """Whether the return annotation says dict or another mapping; one that cannot be evaluated does not."""
+    annotation = getattr(function, "__annotations__", {}).get("return", NOTSET)
+    if annotation is NOTSET:
+        return False
+
+    def only_return() -> None: ...
+
+    only_return.__annotations__ = {"return": annotation}
+    try:
+        hint = get_type_hints(only_return, getattr(function, "__globals__", {})).get("return")
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return False
+    kind = getattr(hint, "__origin__", hint)
+    return isinstance(kind, type) and issubclass(kind, Mapping)
+
+
+class _TaskNamespace:
+    """`@task`, `@task(…)` and `@task.python(…)`."""
+
+    @overload
+    def __call__(self, python_callable: Callable[P, R]) -> TaskDecorator[P, R]: ...
+    @overload
+    def __call__(
+        self, *, multiple_outputs: bool | None = None, **options: Any
+    ) -> Callable[[Callable[P, R]], TaskDecorator[P, R]]: ...
+    def __call__(
+        self, python_callable: Callable[..., Any] | None = None, *, multiple_outputs: bool | None = None, **options: Any
+    ) -> Any:
+        """Decorate a function; options are task arguments."""
+        if python_callable is not None:
+            return TaskDecorator(python_callable, multiple_outputs, options)
+        return lambda function: TaskDecorator(function, multiple_outputs, options)
+
+    python = __call__
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"@task.{name} is not available in this version of Tradewind")
+
+
+task = _TaskNamespace()

@@ -1,0 +1,83 @@
+"""Variables: named texts shared by all DAGs."""
+
+import json
+import os
+from typing import Any, Final
+
+from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from tradewind.sdk.masking import MASKER, should_hide_value_for_key
+from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.types import NOTSET
+
+ENVIRONMENT_PREFIXES: Final = ("TRADEWIND_VAR_", "AIRFLOW_VAR_")
+
+
+class Variable:
+    """Airflow's Variable. The environment (`AIRFLOW_VAR_<KEY>`) is asked first, then the execution API."""
+
+    def __init__(self, key: str, value: str | None = None, description: str | None = None) -> None:
+        self.key, self.value, self.description = key, value, description
+
+    @classmethod
+    def get(
+        cls, key: str, default: Any = NOTSET, deserialize_json: bool = False, *, default_var: Any = NOTSET
+    ) -> Any:
+        """The value, parsed if `deserialize_json`. Without a default, a missing one raises AirflowNotFoundException
+        (an AirflowRuntimeError if it cannot be looked up at all)."""
+        text = _from_environment(key)
+        if text is None:
+            text = _from_runtime(key)
+        if text is None:
+            default = default if default is not NOTSET else default_var
+            if default is NOTSET:
+                raise AirflowNotFoundException(f"Variable {key} does not exist")
+            return default
+        value = json.loads(text) if deserialize_json else text
+        if should_hide_value_for_key(key):
+            MASKER.add(text)
+            MASKER.add(value)
+        elif isinstance(value, dict):
+            MASKER.add_named({str(name): inner for name, inner in value.items()})
+        return value
+
+    @classmethod
+    def set(cls, key: str, value: Any, description: str | None = None, serialize_json: bool = False) -> None:
+        """Store a value: as JSON if `serialize_json`, else as text."""
+        _runtime_for(key).set_variable(key, json.dumps(value, indent=2) if serialize_json else str(value), description)
+
+    @classmethod
+    def delete(cls, key: str) -> None:
+        """Remove it, if it exists."""
+        _runtime_for(key).delete_variable(key)
+
+    @classmethod
+    def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
+        """The value; if there is none, `default`, which is stored."""
+        value = cls.get(key, default=None, deserialize_json=deserialize_json)
+        if value is None:
+            cls.set(key, default, description, serialize_json=deserialize_json)
+            return default
+        return value
+
+    def __repr__(self) -> str:
+        return f"Variable({self.key!r})"
+
+
+def _from_environment(key: str) -> str | None:
+    for prefix in ENVIRONMENT_PREFIXES:
+        value = os.environ.get(prefix + key.upper())
+        if value is not None:
+            return value
+    return None
+
+
+def _from_runtime(key: str) -> str | None:
+    runtime = current_runtime()
+    return None if runtime is None else runtime.get_variable(key)
+
+
+def _runtime_for(key: str) -> Any:
+    runtime = current_runtime()
+    if runtime is None:
+        raise AirflowRuntimeError(f"Variable {key} can only be written while a task executes")
+    return runtime
