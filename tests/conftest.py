@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
+from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.rabbitmq import RabbitMQServer, rabbitmq_server
 from tests.servers.redis import redis_server
+from tradewind.db.pool import Database, open_pool
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,40 @@ def redis_url() -> Generator[str]:
     """Address of the session's Redis."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """The session's Postgres; not to be stopped."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: PostgresServer) -> str:
+    """Address of the session's Postgres (its maintenance database)."""
+    return postgres.url
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Generator[str]:
+    """Address of a fresh database of the test's own, with the schema."""
+    with postgres.new_database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: PostgresServer) -> Generator[str]:
+    """Address of a fresh database without anything in it."""
+    with postgres.new_database("template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    """A pool of connections to a fresh database with the schema."""
+    async with open_pool(database_url, 8) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
