@@ -43,11 +43,21 @@ def stop_on_signals() -> Generator[asyncio.Event]:
 
 
 def run_service(main: Coroutine[object, object, None]) -> None:
-    """Run a composition root on uvloop until it returns. A `ConfigError`, also inside a group, is printed as one line
-    on stderr and ends the process with exit code 2; `Stopped` is a good end."""
+    """Run a composition root on uvloop until it returns. A `ConfigError` ends the process as `config_errors_reported`
+    says; `Stopped` is a good end."""
+    with (
+        config_errors_reported(),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        suppress(Stopped),
+    ):
+        runner.run(main)
+
+
+@contextmanager
+def config_errors_reported() -> Generator[None]:
+    """A `ConfigError`, also inside a group, is printed as one line on stderr and ends the process with code 2."""
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(Stopped):
-            runner.run(main)
+        yield
     except (ConfigError, BaseExceptionGroup) as exc:
         config_error = find_config_error(exc)
         if config_error is None:

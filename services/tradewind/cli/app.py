@@ -1,0 +1,29 @@
+"""The command line: Airflow's groups and words. What a command needs is imported when it runs, so that each starts as
+fast as it can."""
+
+import typer
+
+from tradewind.cli import database, services, tasks
+
+
+def create_app() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(
+        name="tradewind",
+        help="Runs Airflow's DAG files, asynchronously.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("version")(version)
+    services.add_commands(app)
+    app.add_typer(database.create_app(), name="db")
+    app.add_typer(tasks.create_app(), name="tasks")
+    return app
+
+
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    typer.echo(version_of("tradewind"))

@@ -1,0 +1,58 @@
+"""docker-compose.yml names commands and settings that exist."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import typer.main
+import yaml
+from pydantic import BaseModel
+
+from tradewind.cli.app import create_app
+from tradewind.service.settings import ServiceSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+SERVICES = ("api", "dag-processor", "scheduler", "dispatcher", "collector", "worker")
+
+
+@pytest.fixture
+def services() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "migrate"])
+def test_each_service_runs_a_command_that_exists(services: dict[str, dict[str, Any]], name: str) -> None:
+    command = cast("Any", typer.main.get_command(create_app()))
+    for word in services[name]["command"]:
+        command = command.commands[word]
+    assert callable(command.callback)
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "migrate"])
+def test_each_setting_exists(services: dict[str, dict[str, Any]], name: str) -> None:
+    for variable in services[name]["environment"]:
+        _, section, key = variable.split("__")
+        group = ServiceSettings.model_fields[section.lower()].annotation
+        assert isinstance(group, type)
+        assert issubclass(group, BaseModel)
+        assert key.lower() in group.model_fields
+
+
+def test_workers_hold_no_credentials_but_the_brokers(services: dict[str, dict[str, Any]]) -> None:
+    worker = services["worker"]
+    assert "TRADEWIND__DATABASE__URL" not in worker["environment"]
+    assert [volume for volume in worker["volumes"] if "home" in volume] == []
+
+
+@pytest.mark.parametrize("name", ["postgres", "rabbitmq", "redis", *SERVICES])
+def test_each_lasting_service_has_a_health_check(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert services[name]["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_waits_for_what_it_needs(services: dict[str, dict[str, Any]], name: str) -> None:
+    waits = services[name]["depends_on"]
+    assert waits["rabbitmq"]["condition"] == "service_healthy"
+    if name != "worker":
+        assert waits["migrate"]["condition"] == "service_completed_successfully"
