@@ -1,7 +1,6 @@
 """Loading a DAG file: importing it and finding the DAGs that it makes."""
 
 import hashlib
-import importlib.machinery
 import importlib.util
 import sys
 import traceback
@@ -14,6 +13,7 @@ from tradewind.core.errors import DomainError
 from tradewind.sdk import aliases
 from tradewind.sdk.active import registering_dags
 from tradewind.sdk.dag import DAG
+from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
 _OWN_SOURCES: Final = str(Path(__file__).parent)
 
@@ -47,6 +47,7 @@ def _extend_path(dags_folder: Path) -> None:
     for folder in (dags_folder, dags_folder.parent / "plugins"):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.append(str(folder))
+            use_for_modules_in(folder)
 
 
 def _module_name(path: Path) -> str:
@@ -56,7 +57,7 @@ def _module_name(path: Path) -> str:
 
 
 def _import(path: Path, module_name: str) -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader(module_name, str(path))
+    loader = DagFileLoader(module_name, str(path))
     spec = importlib.util.spec_from_loader(module_name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -98,4 +99,4 @@ def _strip(formatted: traceback.TracebackException | None) -> None:
 
 
 def _is_own(filename: str) -> bool:
-    return filename.startswith(_OWN_SOURCES) or filename.startswith("<frozen importlib")
+    return filename.startswith((_OWN_SOURCES, "<frozen importlib"))

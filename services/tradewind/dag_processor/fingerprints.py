@@ -1,0 +1,41 @@
+"""Fingerprints of what a parse reads: the contents of files, the names in folders.
+
+A parse is valid while the fingerprints of everything that it read are unchanged. Equal fingerprints mean equal
+content, so they hold across restarts and machines; modification times do not enter.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+ABSENT: Final = ""
+"""Fingerprint of what does not exist."""
+
+SKIPPED_NAMES: Final = ("__pycache__",)
+
+
+def content_fingerprint(content: bytes) -> str:
+    """sha256 of the content, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """Of a file's content; `ABSENT` if there is no such file or it cannot be read."""
+    try:
+        return content_fingerprint(path.read_bytes())
+    except OSError:
+        return ABSENT
+
+
+def folder_fingerprint(path: Path) -> str:
+    """Of the names in a folder (hidden ones and `__pycache__` left out); `ABSENT` if there is none."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir() if is_visible(entry.name))
+    except OSError:
+        return ABSENT
+    return content_fingerprint("\0".join(names).encode("utf-8", "surrogateescape"))
+
+
+def is_visible(name: str) -> bool:
+    """Whether files or folders of this name are looked at at all."""
+    return not name.startswith(".") and name not in SKIPPED_NAMES

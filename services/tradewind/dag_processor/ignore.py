@@ -1,0 +1,97 @@
+"""Which files of a DAGs folder are DAG files: temporary files of editors, `.airflowignore`, the safe-mode words."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from pathspec import GitIgnoreSpec
+
+from tradewind.dag_processor.fingerprints import is_visible
+from tradewind.service.logging import get_logger
+
+IGNORE_FILE: Final = ".airflowignore"
+
+Syntax = Literal["glob", "regexp"]
+Matcher = Callable[[PurePosixPath, bool], bool | None]
+"""(path inside the root, is it a folder) → ignored, taken back in, or None: says nothing about it."""
+
+_COMMENT: Final = re.compile(r"\s*#.*")
+_SYSTEM_WORDS: Final = (b"airflow", b"tradewind")
+_DAG_WORDS: Final = (b"dag", b"asset")
+_TEMPORARY_PREFIXES: Final = ("#", "flycheck_")
+
+
+def is_dag_file_name(name: str) -> bool:
+    """A visible Python file that no editor keeps for itself."""
+    return name.endswith(".py") and is_visible(name) and not name.startswith(_TEMPORARY_PREFIXES)
+
+
+def may_contain_dag(content: bytes) -> bool:
+    """Airflow's safe mode: both a word for the system and a word for DAGs appear, in any case."""
+    text = content.lower()
+    return any(word in text for word in _SYSTEM_WORDS) and any(word in text for word in _DAG_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRules:
+    """The `.airflowignore` files from the root down to one folder, outermost first: later ones overrule earlier."""
+
+    syntax: Syntax
+    matchers: tuple[Matcher, ...] = ()
+
+    def within(self, folder: Path, inside_root: PurePosixPath) -> "IgnoreRules":
+        """These rules and those of the folder's own ignore file, if it has one."""
+        try:
+            text = (folder / IGNORE_FILE).read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            return self
+        except (OSError, UnicodeDecodeError) as exc:
+            get_logger().warning("ignore_file.unreadable", path=str(folder / IGNORE_FILE), error=str(exc))
+            return self
+        lines = [line for line in (_COMMENT.sub("", line).strip() for line in text.splitlines()) if line]
+        make = _glob_matcher if self.syntax == "glob" else _regexp_matcher
+        matcher = make(lines, folder / IGNORE_FILE, inside_root)
+        return IgnoreRules(self.syntax, (*self.matchers, matcher))
+
+    def ignore(self, inside_root: PurePosixPath, *, is_folder: bool) -> bool:
+        """Whether a file or folder is left out."""
+        verdict = False
+        for matcher in self.matchers:
+            said = matcher(inside_root, is_folder)
+            verdict = verdict if said is None else said
+        return verdict
+
+
+def _glob_matcher(lines: Sequence[str], ignore_file: Path, folder: PurePosixPath) -> Matcher:
+    spec = GitIgnoreSpec.from_lines(line for line in lines if _is_glob(line, ignore_file))
+
+    def match(path: PurePosixPath, is_folder: bool) -> bool | None:
+        inside = path.relative_to(folder).as_posix()
+        return spec.check_file(f"{inside}/" if is_folder else inside).include
+
+    return match
+
+
+def _is_glob(line: str, ignore_file: Path) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError as exc:
+        get_logger().warning("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
+        return False
+    return True
+
+
+def _regexp_matcher(lines: Sequence[str], ignore_file: Path, _folder: PurePosixPath) -> Matcher:
+    patterns: list[re.Pattern[str]] = []
+    for line in lines:
+        try:
+            patterns.append(re.compile(line))
+        except re.error as exc:
+            get_logger().warning("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
+
+    def match(path: PurePosixPath, _is_folder: bool) -> bool | None:
+        return True if any(pattern.search(path.as_posix()) for pattern in patterns) else None
+
+    return match

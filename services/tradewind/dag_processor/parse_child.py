@@ -1,0 +1,61 @@
+"""What one parse child does: import one DAG file, and say which DAGs it defines or why it cannot be imported."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from tradewind.core.errors import DomainError
+from tradewind.core.spec import DagSpec
+from tradewind.dag_processor.dependencies import DependencyRecorder
+from tradewind.dag_processor.fingerprints import file_fingerprint
+from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
+from tradewind.sdk.dag import DAG
+from tradewind.sdk.dag_file import load_dag_file, user_traceback
+from tradewind.sdk.serialize import serialize_dag
+
+
+def parse_file(request: ParseRequest) -> ParseResult:
+    """Import the file in this process, which must be thrown away afterwards. Whatever the file raises, `SystemExit`
+    included, becomes the stacktrace of an import error."""
+    path, root = Path(request.path), Path(request.root)
+    digest = file_fingerprint(path)
+    specs: dict[str, DagSpec] = {}
+    with DependencyRecorder(root, request.prefix, path) as recorder:
+        try:
+            loaded = load_dag_file(path, root)
+            errors = _serialize(loaded.dags.values(), request.relative_fileloc, specs)
+        except BaseException as exc:
+            errors = [_import_error_text(exc)]
+            for module in _missing_modules(exc):
+                recorder.add_missing_module(module)
+    return ParseResult(
+        file_digest=digest,
+        specs=tuple(msgspec.json.encode(spec) for spec in specs.values()),
+        stacktrace="\n".join(errors) or None,
+        dependencies=recorder.found,
+    )
+
+
+def _serialize(dags: Iterable[DAG], relative_fileloc: str, specs: dict[str, DagSpec]) -> list[str]:
+    """One wrong DAG does not take the file's others with it."""
+    errors: list[str] = []
+    for dag in dags:
+        try:
+            specs[dag.dag_id] = serialize_dag(dag, relative_fileloc)
+        except Exception as exc:
+            errors.append(_import_error_text(exc))
+    return errors
+
+
+def _import_error_text(exc: BaseException) -> str:
+    """What the author reads: our own errors say all that there is to say, others come with the author's frames."""
+    return str(exc) if isinstance(exc, DomainError) else user_traceback(exc)
+
+
+def _missing_modules(exc: BaseException) -> Iterable[str]:
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, ModuleNotFoundError) and seen.name:
+            yield seen.name
+        seen = seen.__cause__ or seen.__context__

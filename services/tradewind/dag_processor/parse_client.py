@@ -1,0 +1,160 @@
+"""The service's side of the parse server: keeps one running and gives it files to parse."""
+
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from tradewind.core.errors import AdapterError
+from tradewind.dag_processor.parse_protocol import ParseReply, ParseRequest
+from tradewind.service.backoff import Backoff, Jitter
+from tradewind.service.child_environment import child_environment
+from tradewind.service.lifecycle import pause
+from tradewind.service.logging import get_logger
+from tradewind.task_runner.frames import FrameReader, frame
+from tradewind.wire.codec import decode
+
+ANSWER_MARGIN_SECONDS: Final = 10.0
+"""The server stops a file at its timeout; if nothing is heard for this much longer, the server itself is stuck."""
+READ_BYTES: Final = 1 << 18
+STEADY_SECONDS: Final = 10.0
+"""A server that lived for this long had started well."""
+
+
+class ParseServerLost(AdapterError):
+    """The parse server ended while it had the file; nothing is known of the file."""
+
+    def __init__(self) -> None:
+        super().__init__("the parse server ended", retryable=True)
+
+
+class ParseServerClient:
+    """One parse server at a time; it is started again when it ends."""
+
+    def __init__(self, *, jitter: Jitter) -> None:
+        self._jitter = jitter
+        self._backoff = Backoff(cap_seconds=10.0)
+        self._waiting: dict[int, asyncio.Future[ParseReply]] = {}
+        self._next_id = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._ready = asyncio.Event()
+        self._restart_wanted = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep a server running until `stop`; its children end with it."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while not stop.is_set():
+            began = loop.time()
+            async with self._process() as (process, reader):
+                await self._serve(process, reader, stop)
+            if stop.is_set() or self._restart_wanted.is_set():
+                failures = 0
+                continue
+            failures = 1 if loop.time() - began > STEADY_SECONDS else failures + 1
+            delay = self._backoff.delay_seconds(failures, self._jitter())
+            get_logger().error("parse_server.ended", exit_code=process.returncode, delay_seconds=round(delay, 3))
+            await pause(stop, delay)
+
+    async def parse(self, request: ParseRequest) -> ParseReply:
+        """Have a file parsed (`request_id` is filled in); raises `ParseServerLost`."""
+        await self._ready.wait()
+        writer = self._writer
+        if writer is None:
+            raise ParseServerLost
+        self._next_id += 1
+        request_id = self._next_id
+        self._waiting[request_id] = answer = asyncio.get_running_loop().create_future()
+        try:
+            writer.write(frame(_numbered(request, request_id)))
+            async with asyncio.timeout(request.timeout_seconds + ANSWER_MARGIN_SECONDS):
+                return await answer
+        except (TimeoutError, ConnectionError) as exc:
+            self.restart()
+            raise ParseServerLost from exc
+        finally:
+            del self._waiting[request_id]
+
+    def restart(self) -> None:
+        """End the server; another starts at once. Files that it had are lost to their callers."""
+        self._restart_wanted.set()
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncGenerator[tuple[Process, asyncio.StreamReader]]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tradewind.dag_processor.parse_server",
+                str(theirs.fileno()),
+                str(os.getpid()),
+                pass_fds=[theirs.fileno()],
+                stdin=DEVNULL,
+                start_new_session=True,
+                env=child_environment(os.environ),
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        self._restart_wanted.clear()
+        self._writer = writer
+        self._ready.set()
+        try:
+            yield process, reader
+        finally:
+            self._ready.clear()
+            self._writer = None
+            writer.transport.abort()
+            self._fail_waiting()
+            await _end(process)
+
+    async def _serve(self, process: Process, reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(reader), name="parse-replies")
+            stopping = group.create_task(stop.wait(), name="parse-server-stop")
+            await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+            reading.cancel()
+            stopping.cancel()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        frames = FrameReader()
+        with suppress(ConnectionError):
+            while data := await reader.read(READ_BYTES):
+                for body in frames.feed(data):
+                    self._answer(decode(body, ParseReply))
+
+    def _answer(self, reply: ParseReply) -> None:
+        waiting = self._waiting.get(reply.request_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+    def _fail_waiting(self) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ParseServerLost())
+
+
+def _numbered(request: ParseRequest, request_id: int) -> ParseRequest:
+    return ParseRequest(
+        request_id,
+        request.path,
+        request.root,
+        request.prefix,
+        request.relative_fileloc,
+        request.timeout_seconds,
+    )
+
+
+async def _end(process: Process) -> None:
+    """The closed socket ends it; a stuck one is killed."""
+    try:
+        async with asyncio.timeout(1.0):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,48 @@
+"""What the service and its parse server say to each other, framed as in `task_runner.frames`."""
+
+from typing import Final
+
+from tradewind.wire.messages import Message
+
+MAX_OUTPUT_BYTES: Final = 64 * 1024
+"""Of what a file printed while it was parsed, the end is kept."""
+
+PARSED: Final = "parsed"
+TIMED_OUT: Final = "timed_out"
+DIED: Final = "died"
+
+
+class ParseRequest(Message, frozen=True, tag="parse_request.1"):
+    """service → parse server: parse this file in a child."""
+
+    request_id: int
+    path: str
+    root: str
+    prefix: str
+    """What names of files under this root begin with."""
+    relative_fileloc: str
+    timeout_seconds: float
+
+
+class ParseResult(Message, frozen=True, tag="parse_result.1"):
+    """child → parse server → service: what the file defines, or why it cannot be imported."""
+
+    file_digest: str
+    specs: tuple[bytes, ...]
+    """Each DAG's spec as JSON, in order of definition."""
+    stacktrace: str | None
+    dependencies: dict[str, str]
+
+
+class ParseReply(Message, frozen=True, tag="parse_reply.1"):
+    """parse server → service."""
+
+    request_id: int
+    status: str
+    """`parsed` (with a result, which may be an import error), `timed_out` or `died`."""
+    result: ParseResult | None = None
+    detail: str = ""
+    """How the child died."""
+    output: bytes = b""
+    """The end of what was printed; of a child that was stopped or crashed, with the stack where it stood."""
+    duration_seconds: float = 0.0

@@ -1,0 +1,105 @@
+"""The dag processor: watches the DAG folders, has each changed file parsed in a child process, writes what it defines.
+
+    folders ──events──▶ Inbox ──▶ Examiner ──▶ ParseQueue ──▶ Parsing ──▶ parse server ──fork──▶ child per file
+               (watch)            (Disk, FileIndex)               │
+                                       ▲                          ▼
+                                       └──── verify ──── StoreWriter ──▶ store, `DagsChanged`
+
+A parse is valid while everything that it read is unchanged: the file's content, modules and data files of the DAGs
+folder, the installed libraries. So a file is parsed when one of these changes, and at no other time, also across
+restarts. Events are seen at once; whatever they miss, a listing every `refresh_interval_seconds` finds and counts.
+User code never runs in this process.
+"""
+
+import asyncio
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.bus.port import Bus
+from tradewind.core.clock import Clock, IdFactory
+from tradewind.dag_processor.disk import Disk
+from tradewind.dag_processor.examiner import Examiner
+from tradewind.dag_processor.file_index import FileIndex
+from tradewind.dag_processor.folder import DagFolder
+from tradewind.dag_processor.inbox import Inbox
+from tradewind.dag_processor.parse_client import ParseServerClient
+from tradewind.dag_processor.parse_queue import ParseQueue
+from tradewind.dag_processor.parsing import Parsing
+from tradewind.dag_processor.settings import DagProcessorSettings
+from tradewind.dag_processor.store_writer import StoreWriter
+from tradewind.dag_processor.watch import watch_root
+from tradewind.db.store import DagStore
+from tradewind.service.backoff import jitter_from
+from tradewind.service.dag_roots import dag_roots
+from tradewind.service.lifecycle import pause
+from tradewind.service.metrics import Telemetry
+
+HEARTBEAT_SECONDS: Final = 5.0
+
+
+async def run(
+    *,
+    settings: DagProcessorSettings,
+    bus: Bus,
+    store: DagStore,
+    clock: Clock,
+    new_id: IdFactory,
+    stop: asyncio.Event,
+    registry: CollectorRegistry,
+) -> None:
+    """Serve until `stop`. Files that are being parsed then are parsed again at the next start."""
+    telemetry = Telemetry(registry, service="dag_processor")
+    jitter = jitter_from(new_id)
+    writer = StoreWriter(store=store, bus=bus, clock=clock, jitter=jitter, telemetry=telemetry)
+    rows = await writer.load(stop)
+    if rows is None:
+        return
+    roots = dag_roots(settings)
+    group_settings = settings.dag_processor
+    folders = [
+        DagFolder(
+            root,
+            syntax=group_settings.dag_ignore_file_syntax,
+            safe_mode=group_settings.dag_discovery_safe_mode,
+        )
+        for root in roots
+    ]
+    index, inbox, queue = FileIndex(rows), Inbox(), ParseQueue()
+    parser = ParseServerClient(jitter=jitter)
+    examiner = Examiner(
+        disk=Disk(folders),
+        index=index,
+        inbox=inbox,
+        queue=queue,
+        parser=parser,
+        writer=writer,
+        telemetry=telemetry,
+        refresh_interval_seconds=group_settings.refresh_interval_seconds,
+    )
+    parsing = Parsing(
+        settings=settings,
+        roots=roots,
+        queue=queue,
+        parser=parser,
+        index=index,
+        inbox=inbox,
+        writer=writer,
+        examiner=examiner,
+        telemetry=telemetry,
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(parser.run(stop), name="parse-server")
+        for root in roots:
+            group.create_task(watch_root(root, inbox, stop), name=f"watch {root.folder}")
+        group.create_task(examiner.run(stop), name="examiner")
+        group.create_task(parsing.run_parses(stop), name="parses")
+        group.create_task(parsing.run_writes(stop), name="writes")
+        group.create_task(_beat(writer, new_id, stop), name="heartbeat")
+
+
+async def _beat(writer: StoreWriter, new_id: IdFactory, stop: asyncio.Event) -> None:
+    instance = new_id()
+    await writer.record_heartbeat(instance)
+    while not await pause(stop, HEARTBEAT_SECONDS):
+        await writer.record_heartbeat(instance)

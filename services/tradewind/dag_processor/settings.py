@@ -1,0 +1,31 @@
+"""Settings of the dag processor."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from tradewind.service.settings import ServiceSettings
+
+
+class DagProcessorGroup(BaseModel):
+    """What Airflow keeps in [dag_processor]."""
+
+    parsing_processes: int = Field(default=2, ge=1)
+    """DAG files parsed at once. Files that take longer than `slow_parse_seconds` stop counting."""
+    slow_parsing_processes: int = Field(default=8, ge=0)
+    """Files that may hang at once (each until its timeout) without holding up the others."""
+    slow_parse_seconds: float = Field(default=2.0, gt=0)
+    """When a parse counts as slow: well above what an import of heavy libraries takes."""
+    refresh_interval_seconds: float = Field(default=30.0, gt=0)
+    """How often the folders are listed in full. File events come first; the listing finds what they missed
+    (network file systems send none) and costs a `stat` per file."""
+    dag_discovery_safe_mode: bool = True
+    """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
+    dag_ignore_file_syntax: Literal["glob", "regexp"] = "glob"
+    """Of `.airflowignore` files."""
+
+
+class DagProcessorSettings(ServiceSettings):
+    """`TRADEWIND__DAG_PROCESSOR__…`, and what every service has."""
+
+    dag_processor: DagProcessorGroup = DagProcessorGroup()
