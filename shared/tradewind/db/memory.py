@@ -1,0 +1,37 @@
+"""A store in memory, for the simulation: the same ports and the same answers as Postgres, nothing kept.
+
+Each method is atomic because none awaits anything, and deterministic: only dictionaries and lists are iterated.
+"""
+
+from collections.abc import Sequence
+
+from tradewind.db.memory_collector import MemoryCollectorStore
+from tradewind.db.memory_dags import MemoryDagStore
+from tradewind.db.memory_scheduler import MemorySchedulerStore
+from tradewind.db.memory_tables import (
+    DagRunTableRow,
+    JournalEntry,
+    MemoryTables,
+    TaskInstanceTableRow,
+)
+
+
+class MemoryStore(MemorySchedulerStore, MemoryCollectorStore, MemoryDagStore):
+    """`SchedulerStore`, `CollectorStore` and `DagStore`. `tables` may be read by tests at any time."""
+
+    @property
+    def journal(self) -> Sequence[JournalEntry]:
+        """Every change of state of a task instance or run, in order."""
+        return self.tables.journal
+
+    @property
+    def dag_runs(self) -> Sequence[DagRunTableRow]:
+        """All runs, in the order in which they were created."""
+        return list(self.tables.dag_runs.values())
+
+    def task_instances(self, dag_run_id: int) -> Sequence[TaskInstanceTableRow]:
+        """The run's task instances, by key."""
+        return self._rows(dag_run_id)
+
+
+__all__ = ["JournalEntry", "MemoryStore", "MemoryTables"]

@@ -1,0 +1,299 @@
+"""The scheduler's port on the in-memory store."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tradewind.core.rows import (
+    Capacity,
+    CommitResult,
+    Committed,
+    DecisionBatch,
+    EndedTaskInstance,
+    LoadedRun,
+    SlotsRefused,
+    StaleRuns,
+    TaskInstanceId,
+)
+from tradewind.core.spec import DagSpec
+from tradewind.core.states import DagRunState, TaskInstanceState
+from tradewind.core.transitions import Actor
+from tradewind.db.decisions import RowChange, row_changes
+from tradewind.db.limits import (
+    TOMBSTONES_KEPT,
+    WORKERS_EXPIRED_MAX,
+    republish_after,
+)
+from tradewind.db.memory_tables import (
+    DagRunTableRow,
+    MemoryStoreBase,
+    SchedulerTableRow,
+    SlotsTableRow,
+    TaskInstanceTableRow,
+    core_dag_run,
+    core_row,
+)
+
+
+class MemorySchedulerStore(MemoryStoreBase):
+    """`SchedulerStore` on dictionaries; every method is atomic because none awaits."""
+
+    async def renew_scheduler(self, scheduler_id: UUID, now: datetime) -> bool:
+        row = self.tables.schedulers.setdefault(scheduler_id, SchedulerTableRow(renewed_at_tick=0.0))
+        if row.expired_at is None:
+            row.renewed_at_tick = self.tables.lease_clock.tick
+        return row.expired_at is None
+
+    async def retire_scheduler(self, scheduler_id: UUID) -> None:
+        self._disown(scheduler_id)
+        self.tables.schedulers.pop(scheduler_id, None)
+
+    async def expire_schedulers(self, now: datetime, lease: timedelta) -> Sequence[UUID]:
+        clock = self.tables.lease_clock
+        expired = [
+            scheduler_id
+            for scheduler_id, row in sorted(self.tables.schedulers.items())
+            if row.expired_at is None and clock.has_run_out(row.renewed_at_tick, lease.total_seconds())
+        ]
+        for scheduler_id in expired:
+            self.tables.schedulers[scheduler_id].expired_at = now
+            self._disown(scheduler_id)
+        for scheduler_id, row in list(self.tables.schedulers.items()):
+            if row.expired_at is not None and row.expired_at < now - TOMBSTONES_KEPT:
+                del self.tables.schedulers[scheduler_id]
+        return expired
+
+    def _disown(self, scheduler_id: UUID) -> None:
+        for run in self.tables.dag_runs.values():
+            if run.state is DagRunState.RUNNING and run.owner == scheduler_id:
+                run.owner = None
+
+    async def start_dag_runs(
+        self, scheduler_id: UUID, dag_ids: Sequence[str] | None, now: datetime, limit: int
+    ) -> Sequence[int]:
+        queued = [
+            run
+            for run in self.tables.dag_runs.values()
+            if run.state is DagRunState.QUEUED
+            and run.run_after <= now
+            and (dag_ids is None or run.dag_id in dag_ids)
+            and self._may_start(run)
+        ]
+        started: list[int] = []
+        for run in sorted(queued, key=lambda run: (run.run_after, run.id)):
+            if len(started) < limit and self._running(run.dag_id) < self.tables.dags[run.dag_id].max_active_runs:
+                self._set_run_state(run, DagRunState.RUNNING, now, Actor.SCHEDULER)
+                run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
+                run.start_date = run.start_date or now
+                run.end_date = None
+                started.append(run.id)
+        return started
+
+    def _may_start(self, run: DagRunTableRow) -> bool:
+        dag = self.tables.dags.get(run.dag_id)
+        return dag is not None and not dag.is_paused and not dag.is_stale
+
+    def _running(self, dag_id: str) -> int:
+        return sum(run.dag_id == dag_id and run.state is DagRunState.RUNNING for run in self.tables.dag_runs.values())
+
+    async def adopt_dag_runs(self, scheduler_id: UUID, limit: int) -> Sequence[int]:
+        free = [run for run in self.tables.dag_runs.values() if run.state is DagRunState.RUNNING and run.owner is None]
+        for run in free[:limit]:
+            run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
+        return [run.id for run in free[:limit]]
+
+    async def load_dag_runs(self, scheduler_id: UUID, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
+        return [
+            LoadedRun(
+                run=core_dag_run(run, self.tables.dags.get(run.dag_id)),
+                task_instances=tuple(core_row(row) for row in self._rows(run.id)),
+            )
+            for run in self._owned(scheduler_id, dag_run_ids)
+        ]
+
+    def _owned(self, scheduler_id: UUID, dag_run_ids: Sequence[int] | None = None) -> list[DagRunTableRow]:
+        runs = self.tables.dag_runs
+        numbers = runs if dag_run_ids is None else sorted(dict.fromkeys(dag_run_ids))
+        return [
+            runs[number]
+            for number in numbers
+            if number in runs and runs[number].owner == scheduler_id and runs[number].state is DagRunState.RUNNING
+        ]
+
+    async def load_dag_specs(self, dag_version_ids: Sequence[UUID]) -> Mapping[UUID, DagSpec]:
+        versions = self.tables.dag_versions
+        return {id_: versions[id_].spec for id_ in dict.fromkeys(dag_version_ids) if id_ in versions}
+
+    async def load_capacity(self) -> Capacity:
+        return self._capacity()
+
+    async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
+        changes = row_changes(batch)
+        stale = self._stale_runs(batch) or self._stale_rows(changes)
+        if stale:
+            return StaleRuns(stale)
+        deltas, parallelism = self._slot_deltas(changes)
+        if not self._have_room(deltas, parallelism):
+            return SlotsRefused(self._capacity())
+        for change in changes:
+            self._apply(change, batch.now)
+        for pool, delta in deltas.items():
+            self.tables.pools[pool].used += delta
+        self.tables.parallelism.used += parallelism
+        for change in batch.runs:
+            run = self.tables.dag_runs[change.dag_run_id]
+            if change.state is not None:
+                self._set_run_state(run, change.state, batch.now, Actor.SCHEDULER)
+                run.end_date = change.end_date
+        return Committed(self._capacity() if deltas or parallelism else None)
+
+    def _stale_runs(self, batch: DecisionBatch) -> tuple[int, ...]:
+        stale: list[int] = []
+        for change in batch.runs:
+            run = self.tables.dag_runs.get(change.dag_run_id)
+            expected = (batch.scheduler_id, change.expected_epoch, change.expected_revision, DagRunState.RUNNING)
+            if run is None or (run.owner, run.owner_epoch, run.revision, run.state) != expected:
+                stale.append(change.dag_run_id)
+        return tuple(sorted(dict.fromkeys(stale)))
+
+    def _stale_rows(self, changes: Sequence[RowChange]) -> tuple[int, ...]:
+        stale = [change.id.dag_run_id for change in changes if not self._is_as_expected(change)]
+        return tuple(sorted(dict.fromkeys(stale)))
+
+    def _is_as_expected(self, change: RowChange) -> bool:
+        row = self._row(change.id)
+        if change.created is not None:
+            is_blank = change.expected_state in (None, TaskInstanceState.NONE) and change.expected_attempt_id is None
+            return row is None and is_blank and change.acknowledged is None
+        return (
+            row is not None
+            and row.attempt_id == change.expected_attempt_id
+            and change.expected_state in (None, row.state)
+            and (change.acknowledged is None or row.end_pending)
+        )
+
+    def _slot_deltas(self, changes: Sequence[RowChange]) -> tuple[dict[str, int], int]:
+        """Net change of each pool's and of parallelism's `used`; pools that do not change are left out."""
+        pools: dict[str, int] = {}
+        parallelism = 0
+        for change in changes:
+            row = self._row(change.id)
+            before, pool = (0, "") if row is None else (row.held_slots, row.pool)
+            after = before if change.holds_after is None else change.holds_after
+            after_pool = pool if change.final is None else change.final.pool
+            if before:
+                pools[pool] = pools.get(pool, 0) - before
+            if after:
+                pools[after_pool] = pools.get(after_pool, 0) + after
+            parallelism += (after > 0) - (before > 0)
+        return {pool: pools[pool] for pool in sorted(pools) if pools[pool]}, parallelism
+
+    def _have_room(self, deltas: Mapping[str, int], parallelism: int) -> bool:
+        for pool, delta in deltas.items():
+            row = self.tables.pools.get(pool)
+            if row is None or (delta > 0 and row.slots >= 0 and row.used + delta > row.slots):
+                return False
+        cap = self.tables.parallelism
+        return parallelism <= 0 or cap.slots == 0 or cap.used + parallelism <= cap.slots
+
+    def _apply(self, change: RowChange, now: datetime) -> None:
+        row = self._row(change.id)
+        if change.created is not None:
+            new = change.created
+            row = TaskInstanceTableRow(id=new.id, new=new, pool=new.pool, max_tries=new.max_tries)
+            self.tables.task_instances.setdefault(new.id.dag_run_id, {})[new.id] = row
+        assert row is not None
+        if change.acknowledged is not None:
+            row.end_pending = False
+        if change.enters_queued:
+            row.forget_attempt()
+            row.queued_at = row.published_at = now
+            row.publish_count = 1
+        if change.enters_scheduled:
+            row.scheduled_at = now
+        if change.resets_losses:
+            row.lost_attempts = row.dispatch_failures = 0
+        self._apply_final(row, change, now)
+
+    def _apply_final(self, row: TaskInstanceTableRow, change: RowChange, now: datetime) -> None:
+        if change.holds_after is not None:
+            row.held_slots = change.holds_after
+        if change.final is None:
+            return
+        for step in change.changes:
+            self._set_attempt(row, step.attempt_id)
+            self._set_state(row, step.state, now, Actor.SCHEDULER)
+        row.try_number, row.pool = change.final.try_number, change.final.pool
+        row.next_action_at = change.final.next_action_at
+        if change.finishes:
+            row.start_date = row.start_date or now
+            row.end_date = now
+
+    def _set_attempt(self, row: TaskInstanceTableRow, attempt_id: UUID | None) -> None:
+        if row.attempt_id != attempt_id:
+            if row.attempt_id is not None:
+                self.tables.attempts.pop(row.attempt_id, None)
+            if attempt_id is not None:
+                self.tables.attempts[attempt_id] = row.id
+            row.attempt_id = attempt_id
+
+    async def pending_dag_runs(self, scheduler_id: UUID, older_than: datetime) -> Sequence[int]:
+        return [
+            run.id
+            for run in self._owned(scheduler_id)
+            if any(
+                row.end_pending and row.recorded_at is not None and row.recorded_at < older_than
+                for row in self.tables.task_instances.get(run.id, {}).values()
+            )
+        ]
+
+    async def take_unclaimed(
+        self, scheduler_id: UUID, now: datetime, first_after: timedelta, limit: int
+    ) -> Sequence[TaskInstanceId]:
+        due = [
+            row
+            for run in self._owned(scheduler_id)
+            for row in self._rows(run.id)
+            if row.state is TaskInstanceState.QUEUED
+            and row.published_at is not None
+            and row.published_at < now - republish_after(first_after, row.publish_count)
+        ]
+        due.sort(key=lambda row: (-row.new.priority_weight, row.id))
+        for row in due[:limit]:
+            row.published_at = now
+            row.publish_count += 1
+        return [row.id for row in due[:limit]]
+
+    async def expire_workers(self, now: datetime, lease: timedelta) -> Sequence[EndedTaskInstance]:
+        clock = self.tables.lease_clock
+        expired = [
+            key
+            for key, row in sorted(self.tables.workers.items())
+            if row.expired_at is None and clock.has_run_out(row.renewed_at_tick, lease.total_seconds())
+        ][:WORKERS_EXPIRED_MAX]
+        for key in expired:
+            self.tables.workers[key].expired_at = now
+        for key, row in list(self.tables.workers.items()):
+            if row.expired_at is not None and row.expired_at < now - TOMBSTONES_KEPT:
+                del self.tables.workers[key]
+        incarnations = [incarnation for _, incarnation in expired]
+        lost = [row for row in self._all_rows() if row.is_open and row.incarnation in incarnations]
+        return [self._lose(row, now, Actor.SCHEDULER) for row in sorted(lost, key=lambda row: row.id)]
+
+    async def recount_slots(self) -> Mapping[str, int]:
+        held: dict[str, int] = {}
+        running = 0
+        for row in self._all_rows():
+            if row.held_slots:
+                held[row.pool] = held.get(row.pool, 0) + row.held_slots
+                running += 1
+        limits: dict[str, tuple[SlotsTableRow, int]] = {
+            pool: (row, held.get(pool, 0)) for pool, row in sorted(self.tables.pools.items())
+        }
+        drift = {name: true - row.used for name, (row, true) in limits.items() if true != row.used}
+        if running != self.tables.parallelism.used:
+            drift["parallelism"] = running - self.tables.parallelism.used
+        for row, true in limits.values():
+            row.used = true
+        self.tables.parallelism.used = running
+        return drift

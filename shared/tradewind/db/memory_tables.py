@@ -1,0 +1,330 @@
+"""The rows of the in-memory store, and what all of its ports share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from tradewind.core.ends import AttemptEnd, end_of_attempt
+from tradewind.core.rows import (
+    Capacity,
+    DagRunRow,
+    EndedTaskInstance,
+    NewTaskInstance,
+    PoolCapacity,
+    TaskInstanceId,
+    TaskInstanceRow,
+)
+from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
+from tradewind.core.transitions import Actor
+
+DEFAULT_POOL: Final = "default_pool"
+DEFAULT_POOL_SLOTS: Final = 128
+DEFAULT_PARALLELISM: Final = 32
+
+
+class JournalEntry(NamedTuple):
+    """One change of state, as the simulation checks them. `id` is a run's number where a run changed."""
+
+    now: datetime
+    id: TaskInstanceId | int
+    from_state: str
+    to_state: str
+    attempt_id: UUID | None
+    actor: str
+
+
+@dataclass(slots=True, kw_only=True)
+class DagTableRow:
+    """Table `dag`."""
+
+    dag_id: str
+    relative_fileloc: str
+    dag_version_id: UUID
+    is_paused: bool
+    max_active_runs: int
+    is_stale: bool = False
+    has_import_errors: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class DagVersionTableRow:
+    """Table `dag_version`."""
+
+    id: UUID
+    dag_id: str
+    version_number: int
+    structure_digest: str
+    file_digest: str
+    relative_fileloc: str
+    spec: DagSpec
+
+
+@dataclass(slots=True, kw_only=True)
+class DagFileTableRow:
+    """Table `dag_file`."""
+
+    file_digest: str
+    dependencies: dict[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class DagRunTableRow:
+    """Table `dag_run`."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    run_type: str
+    triggered_by: str
+    dag_version_id: UUID
+    run_after: datetime
+    queued_at: datetime
+    conf: bytes
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    state: DagRunState = DagRunState.QUEUED
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    owner: UUID | None = None
+    owner_epoch: int = 0
+    revision: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskInstanceTableRow:
+    """Table `task_instance`."""
+
+    id: TaskInstanceId
+    new: NewTaskInstance
+    pool: str
+    max_tries: int
+    state: TaskInstanceState = TaskInstanceState.NONE
+    try_number: int = 0
+    attempt_id: UUID | None = None
+    lost_attempts: int = 0
+    dispatch_failures: int = 0
+    held_slots: int = 0
+    end_pending: bool = False
+    next_action_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    queued_at: datetime | None = None
+    published_at: datetime | None = None
+    publish_count: int = 0
+    start_date: datetime | None = None
+    code_started_at: datetime | None = None
+    end_date: datetime | None = None
+    recorded_at: datetime | None = None
+    cause: EndCause | None = None
+    detail: str | None = None
+    worker_id: str | None = None
+    incarnation: UUID | None = None
+    nonce: int | None = None
+    claimed_at_tick: float | None = None
+    missing_beats: int = 0
+    rendered_fields: bytes | None = None
+
+    def forget_attempt(self) -> None:
+        """A fresh attempt begins: nothing of the one before remains."""
+        self.start_date = self.code_started_at = self.end_date = self.recorded_at = None
+        self.cause = self.detail = self.worker_id = self.incarnation = self.nonce = None
+        self.claimed_at_tick = self.rendered_fields = None
+        self.missing_beats = 0
+
+    @property
+    def is_open(self) -> bool:
+        """A worker holds it."""
+        return self.state in (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
+
+
+@dataclass(slots=True, kw_only=True)
+class SlotsTableRow:
+    """Tables `slot_pool` and `parallelism`."""
+
+    slots: int
+    used: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class SchedulerTableRow:
+    """Table `scheduler`."""
+
+    renewed_at_tick: float
+    expired_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerTableRow:
+    """Table `worker`."""
+
+    sequence: int
+    renewed_at_tick: float
+    expired_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class LeaseClockTableRow:
+    """Table `lease_clock`."""
+
+    tick: float = 0.0
+    lease_seconds: float = 10.0
+    holder: UUID | None = None
+    ticked_at: datetime | None = None
+    silent_until_tick: float = 0.0
+
+    def has_run_out(self, renewed_at_tick: float, lease_seconds: float) -> bool:
+        """Whether a lease renewed at that tick is over; never during a silence."""
+        return self.tick >= self.silent_until_tick and self.tick - renewed_at_tick > lease_seconds
+
+
+@dataclass(slots=True)
+class MemoryTables:
+    """Everything that the in-memory store holds. Reading is for tests; only the store's methods write."""
+
+    dags: dict[str, DagTableRow] = field(default_factory=dict[str, DagTableRow])
+    dag_versions: dict[UUID, DagVersionTableRow] = field(default_factory=dict[UUID, DagVersionTableRow])
+    dag_files: dict[str, DagFileTableRow] = field(default_factory=dict[str, DagFileTableRow])
+    import_errors: dict[str, str] = field(default_factory=dict[str, str])
+    dag_runs: dict[int, DagRunTableRow] = field(default_factory=dict[int, DagRunTableRow])
+    task_instances: dict[int, dict[TaskInstanceId, TaskInstanceTableRow]] = field(
+        default_factory=dict[int, dict[TaskInstanceId, TaskInstanceTableRow]]
+    )
+    """By run."""
+    history: list[tuple[TaskInstanceId, int, UUID]] = field(default_factory=list[tuple[TaskInstanceId, int, UUID]])
+    """(task instance, try_number, attempt id) of finished tries that were followed by another."""
+    xcoms: dict[tuple[TaskInstanceId, str], bytes] = field(default_factory=dict[tuple[TaskInstanceId, str], bytes])
+    logs: dict[tuple[UUID, int], bytes] = field(default_factory=dict[tuple[UUID, int], bytes])
+    pools: dict[str, SlotsTableRow] = field(
+        default_factory=lambda: {DEFAULT_POOL: SlotsTableRow(slots=DEFAULT_POOL_SLOTS)}
+    )
+    parallelism: SlotsTableRow = field(default_factory=lambda: SlotsTableRow(slots=DEFAULT_PARALLELISM))
+    schedulers: dict[UUID, SchedulerTableRow] = field(default_factory=dict[UUID, SchedulerTableRow])
+    workers: dict[tuple[str, UUID], WorkerTableRow] = field(default_factory=dict[tuple[str, UUID], WorkerTableRow])
+    lease_clock: LeaseClockTableRow = field(default_factory=LeaseClockTableRow)
+    service_heartbeats: dict[tuple[str, UUID], datetime] = field(default_factory=dict[tuple[str, UUID], datetime])
+    journal: list[JournalEntry] = field(default_factory=list[JournalEntry])
+    run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    """(dag_id, run_id) → number of the run."""
+    attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
+    """Index: latest attempts."""
+
+
+class MemoryStoreBase:
+    """What the ports of the in-memory store share."""
+
+    def __init__(self, tables: MemoryTables | None = None) -> None:
+        self.tables = tables or MemoryTables()
+        self._ids_made = 0
+
+    def _new_id(self) -> UUID:
+        self._ids_made += 1
+        return UUID(int=self._ids_made)
+
+    def _row(self, id_: TaskInstanceId) -> TaskInstanceTableRow | None:
+        return self.tables.task_instances.get(id_.dag_run_id, {}).get(id_)
+
+    def _rows(self, dag_run_id: int) -> list[TaskInstanceTableRow]:
+        rows = self.tables.task_instances.get(dag_run_id, {})
+        return [rows[id_] for id_ in sorted(rows)]
+
+    def _all_rows(self) -> Iterable[TaskInstanceTableRow]:
+        return (row for rows in self.tables.task_instances.values() for row in rows.values())
+
+    def _set_state(self, row: TaskInstanceTableRow, state: TaskInstanceState, now: datetime, actor: Actor) -> None:
+        if row.state is not state:
+            entry = JournalEntry(now, row.id, row.state.value, state.value, row.attempt_id, actor.value)
+            self.tables.journal.append(entry)
+            row.state = state
+
+    def _set_run_state(self, run: DagRunTableRow, state: DagRunState, now: datetime, actor: Actor) -> None:
+        if run.state is not state:
+            entry = JournalEntry(now, run.id, run.state.value, state.value, None, actor.value)
+            self.tables.journal.append(entry)
+            run.state = state
+
+    def _task_spec(self, id_: TaskInstanceId) -> TaskSpec:
+        spec = self.tables.dag_versions[self.tables.dag_runs[id_.dag_run_id].dag_version_id].spec
+        for task in spec.tasks:
+            if task.task_id == id_.task_id:
+                return task
+        return TaskSpec(task_id=id_.task_id)
+
+    def _capacity(self) -> Capacity:
+        pools = self.tables.pools
+        return Capacity(
+            pools=tuple(
+                PoolCapacity(pool=name, slots=pools[name].slots, used=pools[name].used) for name in sorted(pools)
+            ),
+            parallelism=self.tables.parallelism.slots,
+            parallelism_used=self.tables.parallelism.used,
+        )
+
+    def _end(
+        self,
+        row: TaskInstanceTableRow,
+        outcome: Outcome,
+        cause: EndCause,
+        ended_at: datetime,
+        now: datetime,
+        actor: Actor,
+    ) -> AttemptEnd:
+        """Apply `core.ends` to the row's attempt."""
+        end = end_of_attempt(core_row(row), self._task_spec(row.id), outcome, cause, now)
+        if end.copy_to_history:
+            assert row.attempt_id is not None
+            self.tables.history.append((row.id, row.try_number, row.attempt_id))
+        self._set_state(row, end.state, now, actor)
+        row.next_action_at = end.next_action_at
+        row.lost_attempts, row.dispatch_failures = end.lost_attempts, end.dispatch_failures
+        row.cause, row.end_date, row.recorded_at, row.end_pending = cause, ended_at, now, True
+        return end
+
+    def _lose(self, row: TaskInstanceTableRow, now: datetime, actor: Actor) -> EndedTaskInstance:
+        """The worker of a running attempt is gone."""
+        self._end(row, Outcome.FAILED, EndCause.WORKER_LOST, now, now, actor)
+        return EndedTaskInstance(
+            id=row.id,
+            owner=self.tables.dag_runs[row.id.dag_run_id].owner,
+            attempt_id=row.attempt_id,
+            state=row.state,
+            next_action_at=row.next_action_at,
+        )
+
+
+def core_row(row: TaskInstanceTableRow) -> TaskInstanceRow:
+    """The row as the core sees it."""
+    return TaskInstanceRow(
+        id=row.id,
+        state=row.state,
+        try_number=row.try_number,
+        max_tries=row.max_tries,
+        attempt_id=row.attempt_id,
+        lost_attempts=row.lost_attempts,
+        dispatch_failures=row.dispatch_failures,
+        held_slots=row.held_slots,
+        end_pending=row.end_pending,
+        next_action_at=row.next_action_at,
+        queued_at=row.queued_at,
+        published_at=row.published_at,
+        publish_count=row.publish_count,
+    )
+
+
+def core_dag_run(run: DagRunTableRow, dag: DagTableRow | None) -> DagRunRow:
+    """The run as the core sees it."""
+    return DagRunRow(
+        id=run.id,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        state=run.state,
+        dag_version_id=run.dag_version_id,
+        owner=run.owner,
+        owner_epoch=run.owner_epoch,
+        revision=run.revision,
+        dag_is_paused=dag is not None and dag.is_paused,
+        run_after=run.run_after,
+        start_date=run.start_date,
+    )
