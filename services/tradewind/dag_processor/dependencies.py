@@ -8,7 +8,7 @@ environment as a whole has one fingerprint (`environment_fingerprint`).
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from importlib.util import source_from_cache
 from pathlib import Path
 from types import TracebackType
@@ -37,16 +37,23 @@ def environment_fingerprint() -> str:
     return content_fingerprint("\0".join(parts).encode())
 
 
+def installed_folders() -> tuple[str, ...]:
+    """Where the standard library, installed distributions and Tradewind itself are, each with a slash at its end."""
+    paths = sysconfig.get_paths()
+    named = (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"])
+    return tuple(f"{folder}{os.sep}" for folder in (*named, *tradewind.__path__))
+
+
 class DependencyRecorder:
     """Takes the fingerprint of each file and folder at the moment that it is opened, before it is read: a change that
     comes later is seen by its event."""
 
-    def __init__(self, root: Path, prefix: str, own_path: Path) -> None:
+    def __init__(self, root: Path, prefix: str, own_path: Path, installed: Sequence[str]) -> None:
         self._root = f"{root}{os.sep}"
         self._real_root = f"{os.path.realpath(root)}{os.sep}"
         self._prefix = prefix
         self._own_path = str(own_path)
-        self._passed_over = tuple(_installed_folders())
+        self._passed_over = tuple(installed)
         self._recording = False
         self.found: dict[str, str] = {}
 
@@ -137,9 +144,3 @@ def _source_of(path: str) -> str:
         return source_from_cache(path)
     except ValueError:
         return path
-
-
-def _installed_folders() -> Iterable[str]:
-    paths = sysconfig.get_paths()
-    for folder in (paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], *tradewind.__path__):
-        yield f"{folder}{os.sep}"

@@ -1,6 +1,6 @@
 """What one parse child does: import one DAG file, and say which DAGs it defines or why it cannot be imported."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,13 +15,13 @@ from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.serialize import serialize_dag
 
 
-def parse_file(request: ParseRequest) -> ParseResult:
+def parse_file(request: ParseRequest, installed: Sequence[str]) -> ParseResult:
     """Import the file in this process, which must be thrown away afterwards. Whatever the file raises, `SystemExit`
-    included, becomes the stacktrace of an import error."""
+    included, becomes the stacktrace of an import error. `installed`: see `installed_folders`."""
     path, root = Path(request.path), Path(request.root)
     digest = file_fingerprint(path)
     specs: dict[str, DagSpec] = {}
-    with DependencyRecorder(root, request.prefix, path) as recorder:
+    with DependencyRecorder(root, request.prefix, path, installed) as recorder:
         try:
             loaded = load_dag_file(path, root)
             errors = _serialize(loaded.dags.values(), request.relative_fileloc, specs)

@@ -14,7 +14,7 @@ from tradewind.dag_processor.parse_client import ParseServerClient, ParseServerL
 from tradewind.dag_processor.parse_protocol import DIED, PARSED, ParseReply, ParseRequest
 from tradewind.dag_processor.parse_queue import ParseQueue
 from tradewind.dag_processor.settings import DagProcessorSettings
-from tradewind.dag_processor.settle import Outcome, row_of, settle
+from tradewind.dag_processor.settle import Outcome, error_line, row_of, settle
 from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.service.dag_roots import DagRoot, resolve_dag_file
 from tradewind.service.lifecycle import pause
@@ -142,8 +142,7 @@ class Parsing:
         if parse.stacktrace is None:
             get_logger().info("dag_file.parsed", relative_fileloc=name, dag_ids=[spec.dag_id for spec in parse.specs])
         else:
-            reason = parse.stacktrace.strip().rsplit("\n", 1)[-1]
-            get_logger().warning("dag_file.broken", relative_fileloc=name, error=reason)
+            get_logger().warning("dag_file.broken", relative_fileloc=name, error=error_line(parse.stacktrace))
         return again
 
     def _note(self, name: str, reply: ParseReply) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+import tradewind
 from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import ENVIRONMENT
@@ -43,6 +44,12 @@ def row_of(parse: DagFileParse, before: DagFileRow | None) -> DagFileRow:
         dependencies=parse.dependencies,
         dag_ids=tuple(sorted(dict.fromkeys(dag_ids))),
     )
+
+
+def error_line(stacktrace: str) -> str:
+    """The one line of an import error that says most: the exception at the end of a traceback, else the beginning."""
+    lines = stacktrace.strip().splitlines()
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
 
 
 def _settle_one(outcome: Outcome, index: FileIndex, claimed: dict[str, str], environment: str) -> DagFileParse:
@@ -97,5 +104,12 @@ def stopped_text(reply: ParseReply, timeout_seconds: float) -> str:
             f"The DAG file's parsing timed out after {timeout_seconds:g} s "
             "(TRADEWIND__CORE__DAGBAG_IMPORT_TIMEOUT_SECONDS)."
         )
-    output = reply.output.decode(errors="replace").strip()
+    output = "\n".join(line for line in reply.output.decode(errors="replace").strip().splitlines() if not _is_own(line))
     return f"{text}\nIts last output, with the stack where it stood:\n{output}\n" if output else f"{text}\n"
+
+
+def _is_own(line: str) -> bool:
+    """Frames below the author's own in the dump of a stack, and what the dump says of the interpreter."""
+    return line.startswith(
+        ('  File "<frozen', "Extension modules:", *(f'  File "{path}' for path in tradewind.__path__))
+    )
