@@ -4,11 +4,13 @@
 `airflow` is installed, and no other process is touched.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +58,9 @@ class _AliasFinder(MetaPathFinder):
 
 
 def install() -> None:
-    """Make `airflow` mean Tradewind in this process, from its first import on. Calling it again changes nothing."""
+    """Make `airflow` mean Tradewind in this process, from its first import on, and AIRFLOW_HOME (which commands of DAG
+    files name) Tradewind's home folder, unless it is set. Calling it again changes nothing."""
+    os.environ.setdefault("AIRFLOW_HOME", os.environ.get("TRADEWIND__HOME") or str(Path.home() / "tradewind"))
     if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         for name in [name for name in sys.modules if name == "airflow" or name.startswith("airflow.")]:
             del sys.modules[name]

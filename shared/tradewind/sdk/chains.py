@@ -1,6 +1,7 @@
 """`chain`, `chain_linear` and `cross_downstream`: many edges in one call."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.node import DependencyMixin, as_list
@@ -11,7 +12,7 @@ Nodes = DependencyMixin | Sequence[DependencyMixin]
 def chain(*tasks: Nodes) -> None:
     """Each argument runs before the next. A list next to a single node fans out or in; two lists next to each other
     are joined pairwise and must be equally long (else AirflowException)."""
-    for upstream, downstream in zip(tasks, tasks[1:], strict=False):
+    for upstream, downstream in pairwise(tasks):
         _join_pair(upstream, downstream)
 
 

@@ -26,7 +26,7 @@ _DEFAULTS: Final = {
 class Configuration:
     """`TRADEWIND__SECTION__KEY` in the environment, then `AIRFLOW__SECTION__KEY`, then the default."""
 
-    def get(self, section: str, key: str, fallback: "str | None | ArgNotSet" = NOTSET) -> str | None:
+    def get(self, section: str, key: str, fallback: "str | ArgNotSet | None" = NOTSET) -> str | None:
         """The text; without one and without a fallback, AirflowConfigException."""
         for prefix in ("TRADEWIND", "AIRFLOW"):
             value = os.environ.get(f"{prefix}__{section.upper()}__{key.upper()}")

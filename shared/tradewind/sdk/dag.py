@@ -26,10 +26,10 @@ TAG_MAX_LENGTH = 100
 
 
 class DAG:
-    """Airflow's DAG, with its arguments. An unknown argument is a TypeError; arguments that nothing acts on yet are kept
-    as attributes. Dates without a zone are taken as UTC."""
+    """Airflow's DAG, with its arguments. An unknown argument is a TypeError; arguments that nothing acts on yet are
+    kept as attributes. Dates without a zone are taken as UTC."""
 
-    def __init__(  # noqa: PLR0913 - Airflow's signature
+    def __init__(
         self,
         dag_id: str,
         *,
@@ -72,7 +72,7 @@ class DAG:
         self.task_group_dict: dict[str, TaskGroup] = {}
         self.edge_info: dict[str, dict[str, dict[str, str | None]]] = {}
         self.task_group = TaskGroup(None, dag=self)
-        self.fileloc = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the file that calls
+        self.fileloc = sys._getframe(1).f_code.co_filename
         self.description, self.dag_display_name = description, dag_display_name or dag_id
         self.doc_md = _read_doc(doc_md)
         self.tags = _checked_tags(tags)
@@ -202,7 +202,7 @@ class DAG:
         if task.task_group is None:
             task.task_group = self.task_group
             self.task_group.add(task)
-        task._dag = self  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the setter of `dag` leads here
+        task._dag = self  # pyright: ignore[reportPrivateUsage] - the setter of `dag` leads here
         if self.start_date is not None and (task.start_date is None or task.start_date < self.start_date):
             task.start_date = self.start_date
         if task.end_date is None or (self.end_date is not None and task.end_date > self.end_date):

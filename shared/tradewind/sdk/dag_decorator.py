@@ -34,7 +34,7 @@ def _dag_factory(function: Callable[P, Any], dag_id: str, options: dict[str, Any
         bound.apply_defaults()
         with DAG(dag_id, **options) as made:
             made.doc_md = made.doc_md or function.__doc__
-            made.fileloc = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the file that calls
+            made.fileloc = sys._getframe(1).f_code.co_filename
             call: Callable[..., Any] = function
             call(**{name: made.param(name, value) for name, value in bound.arguments.items()})
         return made
@@ -56,9 +56,7 @@ def task_group(group_id: Any = None, **options: Any) -> Any:
     return lambda function: _group_factory(function, group_id or function.__name__, options)
 
 
-def _group_factory(
-    function: Callable[P, R], group_id: str, options: dict[str, Any]
-) -> Callable[P, R | TaskGroup]:
+def _group_factory(function: Callable[P, R], group_id: str, options: dict[str, Any]) -> Callable[P, R | TaskGroup]:
     settings = {"add_suffix_on_collision": True, "tooltip": inspect.getdoc(function) or "", **options}
 
     @wraps(function)

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tradewind.sdk.active import registering_dags
 from tradewind.sdk.dag import DAG
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
-_OWN_SOURCES: Final = str(Path(__file__).parent)
+_OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))
 
 
 class DagFileError(DomainError):

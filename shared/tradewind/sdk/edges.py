@@ -51,6 +51,6 @@ class EdgeModifier(DependencyMixin):
             self.set_downstream(other)
 
 
-def Label(label: str) -> EdgeModifier:  # noqa: N802 - Airflow's name
+def Label(label: str) -> EdgeModifier:
     """A label for the edge between what stands left and right of it."""
     return EdgeModifier(label)

@@ -1,12 +1,12 @@
 """The exceptions that DAG authors raise and catch, under Airflow's names.
 
-    AirflowException
-    ├── AirflowSkipException           end the attempt as skipped
-    ├── AirflowFailException           fail it without retry
-    ├── AirflowNotFoundException       no such variable or connection
-    ├── XComNotFound, TaskNotFound, ParamValidationError, …
-    └── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
-    AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `except Exception`
+AirflowException
+├── AirflowSkipException           end the attempt as skipped
+├── AirflowFailException           fail it without retry
+├── AirflowNotFoundException       no such variable or connection
+├── XComNotFound, TaskNotFound, ParamValidationError, …
+└── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
+AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `except Exception`
 """
 
 
@@ -39,11 +39,11 @@ class AirflowSensorTimeout(AirflowException):
 
 
 class AirflowTaskTimeout(BaseException):
-    """The task ran for longer than its `execution_timeout`. Not an `Exception`: ordinary error handling lets it pass."""
+    """The task ran for longer than its `execution_timeout`. Not an `Exception`: `except Exception` lets it pass."""
 
 
 class AirflowTaskTerminated(BaseException):
-    """The attempt was told to stop. Not an `Exception`: ordinary error handling lets it pass."""
+    """The attempt was told to stop. Not an `Exception`: `except Exception` lets it pass."""
 
 
 class AirflowDagCycleException(AirflowException):

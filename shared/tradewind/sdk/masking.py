@@ -35,10 +35,13 @@ class SecretsMasker:
         elif isinstance(secret, list | tuple | set | frozenset):
             for value in secret:
                 self.add(value, name)
-        elif isinstance(secret, str) and len(secret) >= MIN_LENGTH and secret not in self._values:
-            if name is None or should_hide_value_for_key(name):
-                self._values[secret] = None
-                self._pattern = None
+        elif isinstance(secret, str) and (name is None or should_hide_value_for_key(name)):
+            self._remember(secret)
+
+    def _remember(self, secret: str) -> None:
+        if len(secret) >= MIN_LENGTH and secret not in self._values:
+            self._values[secret] = None
+            self._pattern = None
 
     def add_named(self, values: Mapping[str, Any]) -> None:
         """Remember the texts under sensitive names, at any depth."""

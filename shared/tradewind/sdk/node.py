@@ -82,8 +82,8 @@ class DependencyMixin(ABC):
     ) -> None:
         """Run before `other`."""
 
-    def update_relative(self, other: "DependencyMixin", *, upstream: bool) -> None:
-        """Told when `other` named this in an edge; only labels act on it."""
+    def update_relative(self, other: "DependencyMixin", *, upstream: bool) -> None:  # noqa: B027 - most do nothing then
+        """Told when `other` named this in an edge; labels and groups act on it."""
 
     def __rshift__(self, other: OtherT) -> OtherT:
         self.set_downstream(other)  # pyright: ignore[reportArgumentType] - as_list checks it with a clear error

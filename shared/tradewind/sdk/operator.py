@@ -68,7 +68,7 @@ class BaseOperator(DAGNode):
             cls.__init__ = fills_from_default_args(cls.__init__)
 
     @fills_from_default_args
-    def __init__(  # noqa: PLR0913 - Airflow's signature
+    def __init__(
         self,
         *,
         task_id: str,
@@ -208,6 +208,10 @@ class BaseOperator(DAGNode):
                 apply_upstream_relationship(self, value)
         self._finished = True
 
+    def lock_for_execution(self) -> None:
+        """Called on the copy that is executed: fields that are rendered make no edges any more."""
+        self._finished = False
+
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if self._finished and name in self.template_fields:
@@ -272,7 +276,7 @@ class BaseOperator(DAGNode):
         return render_value(content, context, jinja_env or self.get_template_env(), tuple(self.template_ext))
 
     def resolve_template_files(self) -> None:
-        """Put the text of files that templated fields name by `template_ext` in their place, then `prepare_template`."""
+        """Put the texts of files that templated fields name in their place, then call `prepare_template`."""
         from tradewind.sdk.templating import read_template_files
 
         read_template_files(self)

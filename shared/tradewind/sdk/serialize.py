@@ -1,9 +1,6 @@
 """The author's DAG as the scheduler's `DagSpec`: same file, same spec, byte for byte."""
 
-import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from tradewind.core.errors import DomainError
 from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule

@@ -87,9 +87,7 @@ def _free_task_id(task_id: str, dag: "DAG | None", group: "TaskGroup | None") ->
 class TaskDecorator(Generic[P, R]):
     """A function that makes a task each time it is called."""
 
-    def __init__(
-        self, function: Callable[P, R], multiple_outputs: bool | None, options: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, function: Callable[P, R], multiple_outputs: bool | None, options: Mapping[str, Any]) -> None:
         if not callable(function):
             raise TypeError("No positional arguments allowed while using @task, use named arguments instead")
         if "self" in inspect.signature(function).parameters:

@@ -101,7 +101,9 @@ def _dag_environment(dag: "DAG", *, native: bool) -> jinja2.Environment:
 
 def _make_environment(options: Mapping[str, Any], *, native: bool) -> jinja2.Environment:
     kind = NativeEnvironment if native else SandboxedEnvironment
-    environment = kind(**{"undefined": jinja2.StrictUndefined, "extensions": ["jinja2.ext.do"], "cache_size": 0, **options})
+    environment = kind(
+        **{"undefined": jinja2.StrictUndefined, "extensions": ["jinja2.ext.do"], "cache_size": 0, **options}
+    )
     environment.filters.update(FILTERS)
     return environment
 
@@ -160,9 +162,7 @@ def _render_collection(
     return value
 
 
-def _render_text(
-    text: str, context: "Context", environment: jinja2.Environment, extensions: tuple[str, ...]
-) -> Any:
+def _render_text(text: str, context: "Context", environment: jinja2.Environment, extensions: tuple[str, ...]) -> Any:
     if extensions and text.endswith(extensions):
         template = environment.get_template(text)
     elif is_plain(text, environment):

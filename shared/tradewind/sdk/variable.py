@@ -19,9 +19,7 @@ class Variable:
         self.key, self.value, self.description = key, value, description
 
     @classmethod
-    def get(
-        cls, key: str, default: Any = NOTSET, deserialize_json: bool = False, *, default_var: Any = NOTSET
-    ) -> Any:
+    def get(cls, key: str, default: Any = NOTSET, deserialize_json: bool = False, *, default_var: Any = NOTSET) -> Any:
         """The value, parsed if `deserialize_json`. Without a default, a missing one raises AirflowNotFoundException
         (an AirflowRuntimeError if it cannot be looked up at all)."""
         text = _from_environment(key)

@@ -42,7 +42,11 @@ class XComArg(DependencyMixin):
         return hash((id(self.operator), self.key))
 
     def __repr__(self) -> str:
-        return f"XComArg({self.operator!r})" if self.key == XCOM_RETURN_KEY else f"XComArg({self.operator!r}, {self.key!r})"
+        return (
+            f"XComArg({self.operator!r})"
+            if self.key == XCOM_RETURN_KEY
+            else f"XComArg({self.operator!r}, {self.key!r})"
+        )
 
     def __str__(self) -> str:
         pull = f"task_ids='{self.operator.task_id}', dag_id='{self.operator.dag_id}', key='{self.key}'"

@@ -18,7 +18,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def accepted_kwargs(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Those keyword arguments that the function takes. Raises ValueError if a positional argument has the name of one."""
+    """Those keyword arguments that the function takes. Raises ValueError if one is given by position already."""
     parameters = signature_of(function).parameters
     for name, parameter in list(parameters.items())[: len(args)]:
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name in kwargs:
@@ -35,7 +35,11 @@ class PythonOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
-    template_fields_renderers: ClassVar[Mapping[str, str]] = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
+    template_fields_renderers: ClassVar[Mapping[str, str]] = {
+        "templates_dict": "json",
+        "op_args": "py",
+        "op_kwargs": "py",
+    }
     shallow_copy_attrs: Sequence[str] = ("python_callable", "op_kwargs")
     ui_color = "#ffefeb"
 

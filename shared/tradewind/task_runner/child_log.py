@@ -1,0 +1,162 @@
+"""The log of an attempt as its child process writes it: records of logging, and plain lines of everything else.
+
+Both go to one file descriptor in the order in which they were written. Secrets that the process has seen are masked
+in both; output that a subprocess writes to the descriptor by itself is beyond reach.
+"""
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tradewind.sdk.configuration import conf
+from tradewind.sdk.dag_file import user_traceback
+from tradewind.sdk.log import FIELDS_ATTRIBUTE
+from tradewind.sdk.masking import MASKER, redact
+from tradewind.task_runner.protocol import RECORD_SEPARATOR
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
+
+
+class LogPipe:
+    """The descriptor, and whether the last thing written to it ended its line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._midline = False
+
+    def write_text(self, text: str) -> None:
+        """Write output as it is, masked."""
+        if text:
+            self._write(MASKER.redact(text).encode("utf-8", "backslashreplace"))
+            self._midline = not text.endswith("\n")
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Write a structured record, masked already, on a line of its own."""
+        line = json.dumps(record, default=str, separators=(",", ":"))
+        start = b"\n" if self._midline else b""
+        self._write(start + RECORD_SEPARATOR + line.encode() + b"\n")
+        self._midline = False
+
+    def _write(self, data: bytes) -> None:
+        # A pipe that nobody reads any more must not fail the task.
+        with suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
+class OutputStream(io.TextIOBase):
+    """What `sys.stdout` and `sys.stderr` are during an attempt: complete lines, masked as a whole."""
+
+    def __init__(self, pipe: LogPipe, descriptor: int) -> None:
+        self._pipe = pipe
+        self._descriptor = descriptor
+        self._pending = ""
+        self.buffer = _ByteStream(self)
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride, reportImplicitOverride] - read-only here
+        """Always UTF-8."""
+        return "utf-8"
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor that a subprocess would inherit."""
+        return self._descriptor
+
+    def write(self, text: str, /) -> int:
+        """Write the lines that are complete now, keep the rest."""
+        lines, newline, rest = (self._pending + text).rpartition("\n")
+        self._pipe.write_text(lines + newline)
+        self._pending = rest
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is there of the last line."""
+        self._pipe.write_text(self._pending)
+        self._pending = ""
+
+
+class _ByteStream(io.RawIOBase):
+    """`sys.stdout.buffer`: bytes of text."""
+
+    def __init__(self, stream: OutputStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._stream.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+class RecordHandler(logging.Handler):
+    """Turns records of the standard logging into lines of the task log."""
+
+    def __init__(self, pipe: LogPipe, streams: tuple[OutputStream, ...]) -> None:
+        super().__init__()
+        self._pipe = pipe
+        self._streams = streams
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, after what was printed before it."""
+        try:
+            line = self._line(record)
+        except Exception:
+            self.handleError(record)
+            return
+        for stream in self._streams:
+            stream.flush()
+        self._pipe.write_record(line)
+
+    def _line(self, record: logging.LogRecord) -> dict[str, Any]:
+        fields: dict[str, Any] = getattr(record, FIELDS_ATTRIBUTE, {})
+        line = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "event": MASKER.redact(record.getMessage()),
+            "logger": record.name,
+            **{name: redact(value, name) for name, value in fields.items()},
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = MASKER.redact(user_traceback(record.exc_info[1]))
+        return line
+
+
+@contextmanager
+def task_log(descriptor: int = _STDOUT) -> Iterator[None]:
+    """Send logging and the standard streams to the log pipe; puts back what was there before."""
+    pipe = LogPipe(descriptor)
+    out, err = OutputStream(pipe, _STDOUT), OutputStream(pipe, _STDERR)
+    root = logging.getLogger()
+    before = root.handlers, root.level, sys.stdout, sys.stderr
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    root.handlers, sys.stdout, sys.stderr = [RecordHandler(pipe, (out, err))], out, err
+    root.setLevel(_level())
+    try:
+        yield
+    finally:
+        out.flush()
+        err.flush()
+        root.handlers, level, sys.stdout, sys.stderr = before
+        root.setLevel(level)
+
+
+def _level() -> int:
+    name = (conf.get("logging", "logging_level", fallback="INFO") or "INFO").upper()
+    return logging.getLevelNamesMapping().get(name, logging.INFO)

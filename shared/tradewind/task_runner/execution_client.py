@@ -1,0 +1,163 @@
+"""A child's way to `/execution`: XComs, Variables and Connections, over one connection that is opened when first used.
+
+Built on the standard library's HTTP client: every attempt runs in a process of its own, so what this module imports
+is paid for in memory again and again.
+"""
+
+import http.client
+import json
+import time
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from tradewind.core.errors import AdapterError, ConfigError
+from tradewind.sdk.exceptions import AirflowRuntimeError
+
+TRIES: Final = 6
+FIRST_PAUSE_SECONDS: Final = 0.2
+"""Doubles with each try: 0.2, 0.4, … 3.2 s, about six seconds in all."""
+TIMEOUT_SECONDS: Final = 30.0
+BODY_MAX_BYTES: Final = 64 * 1024 * 1024
+
+_RETRIED: Final = (429, 500, 502, 503, 504)
+
+
+class ExecutionClient:
+    """Speaks for one attempt. Every method raises AirflowRuntimeError when the API refuses or cannot be reached."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                f"TRADEWIND__CORE__EXECUTION_API_SERVER_URL must be http(s)://host:port, not {base_url!r}"
+            )
+        self._url = base_url.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname, parts.port
+        self._prefix = parts.path.rstrip("/") + "/execution"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._connection: http.client.HTTPConnection | None = None
+
+    def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> tuple[bool, Any]:
+        """Whether the value exists, and the value in JSON form."""
+        found = self._get(_xcom_path(dag_id, run_id, task_id, key, map_index))
+        return found is not None, None if found is None else found["value"]
+
+    def set_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, value: bytes) -> None:
+        """Store a value given as JSON text."""
+        self._send("POST", _xcom_path(dag_id, run_id, task_id, key, map_index), value)
+
+    def delete_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> None:
+        """Remove a value, if it exists."""
+        self._send("DELETE", _xcom_path(dag_id, run_id, task_id, key, map_index), b"")
+
+    def get_variable(self, key: str) -> str | None:
+        """The variable's text; None if there is none."""
+        found = self._get(f"/variables/{_part(key)}")
+        return None if found is None else found["value"]
+
+    def set_variable(self, key: str, value: str, description: str | None) -> None:
+        """Store a variable."""
+        body = json.dumps({"value": value, "description": description}).encode()
+        self._send("PUT", f"/variables/{_part(key)}", body)
+
+    def delete_variable(self, key: str) -> None:
+        """Remove a variable, if it exists."""
+        self._send("DELETE", f"/variables/{_part(key)}", b"")
+
+    def get_connection(self, conn_id: str) -> dict[str, Any] | None:
+        """The connection's fields; None if there is none."""
+        return self._get(f"/connections/{_part(conn_id)}")
+
+    def close(self) -> None:
+        """Close the connection, if one was opened."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        status, body = self._exchange("GET", path, b"")
+        if status == http.client.NOT_FOUND:
+            return None
+        self._check("GET", path, status, body)
+        return _as_object(body, self._url + path)
+
+    def _send(self, method: str, path: str, body: bytes) -> None:
+        status, answer = self._exchange(method, path, body)
+        if method == "DELETE" and status == http.client.NOT_FOUND:
+            return
+        self._check(method, path, status, answer)
+
+    def _check(self, method: str, path: str, status: int, body: bytes) -> None:
+        if status >= http.client.BAD_REQUEST:
+            raise AirflowRuntimeError(
+                f"the execution API refused {method} {path.partition('?')[0]}: HTTP {status} {_reason(body)}"
+            )
+
+    def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """One request with its answer. Every request may be repeated: each says what is to be, not what to add."""
+        pause = FIRST_PAUSE_SECONDS
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                status, answer = self._once(method, path, body)
+                if status not in _RETRIED or left == 0:
+                    return status, answer
+            except AdapterError as exc:
+                if not exc.retryable or left == 0:
+                    raise AirflowRuntimeError(str(exc)) from exc
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        connection = self._connection or self._connect()
+        try:
+            connection.request(method, self._prefix + path, body=body or None, headers=self._headers)
+            response = connection.getresponse()
+            answer = response.read(BODY_MAX_BYTES + 1)
+        except (OSError, http.client.HTTPException) as exc:
+            # Also a connection that the server closed while it was idle: the next try opens another.
+            self.close()
+            raise AdapterError(
+                f"the execution API at {self._url} cannot be reached: {type(exc).__name__}: {exc}", retryable=True
+            ) from exc
+        except BaseException:
+            # Interrupted (timeout, kill) within an exchange: what would come next belongs to this request.
+            self.close()
+            raise
+        if len(answer) > BODY_MAX_BYTES:
+            self.close()
+            raise AdapterError(f"the answer to {method} {path} is larger than {BODY_MAX_BYTES} bytes", retryable=False)
+        return response.status, answer
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        self._connection = kind(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        return self._connection
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _xcom_path(dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> str:
+    return f"/xcoms/{_part(dag_id)}/{_part(run_id)}/{_part(task_id)}/{_part(key)}?map_index={map_index}"
+
+
+def _as_object(body: bytes, url: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError as exc:
+        raise AirflowRuntimeError(f"the execution API answered {url} with something other than JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise AirflowRuntimeError(f"the execution API answered {url} with a JSON {type(value).__name__}, not an object")
+    return value  # pyright: ignore[reportUnknownVariableType] - JSON objects have text keys
+
+
+def _reason(body: bytes) -> str:
+    text = body[:500].decode("utf-8", "replace")
+    try:
+        detail = json.loads(body).get("detail")
+    except (ValueError, AttributeError):
+        return text
+    return json.dumps(detail) if isinstance(detail, dict | list) else str(detail)
