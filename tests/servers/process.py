@@ -63,6 +63,17 @@ class ServerProcess:
         self._environment = {**os.environ, **(environment or {})}
         self._leader: subprocess.Popen[bytes] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended, by itself or otherwise."""
+        return self._leader is not None and self._leader.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the command itself, which leads a process group."""
+        assert self._leader is not None, "not started"
+        return self._leader.pid
+
     def start(self) -> None:
         """Start it unless it runs; returns before it is ready."""
         if self._leader is not None:
