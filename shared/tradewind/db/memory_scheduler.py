@@ -102,6 +102,9 @@ class MemorySchedulerStore(MemoryStoreBase):
             run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
         return [run.id for run in free[:limit]]
 
+    async def owned_dag_runs(self, scheduler_id: UUID) -> Sequence[int]:
+        return [run.id for run in self._owned(scheduler_id)]
+
     async def load_dag_runs(self, scheduler_id: UUID, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
         return [
             LoadedRun(

@@ -64,6 +64,11 @@ class SchedulerStore(Protocol):
         """Running runs that have no owner become this scheduler's, with a higher epoch. Returns their ids."""
         ...
 
+    async def owned_dag_runs(self, scheduler_id: UUID) -> Sequence[int]:
+        """Running runs that this scheduler owns. Asked now and then, and after a lost reply to `start_dag_runs` or
+        `adopt_dag_runs`, whose runs would be nobody's otherwise."""
+        ...
+
     async def load_dag_runs(self, scheduler_id: UUID, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
         """Those of the runs that this scheduler owns and that are running, each with its task instances."""
         ...
