@@ -1,0 +1,87 @@
+"""What the execution API does for an attempt: each function is one statement that checks the attempt and acts.
+
+An attempt that is not current or not running reads, writes and deletes nothing, and the function raises: `StaleAttempt`
+if another attempt has taken its place, `AttemptNotRunning` if it has ended or is being stopped.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from tradewind.core.errors import DomainError
+from tradewind.db.pool import Database, Row
+from tradewind.db.statements import statement
+
+
+class StaleAttempt(DomainError):
+    """Another attempt of the task instance is current, or the task instance is gone."""
+
+
+class AttemptNotRunning(DomainError):
+    """The attempt is current but does not run: it has ended, or is being stopped."""
+
+
+async def set_xcom(database: Database, attempt_id: UUID, key: str, value: bytes, now: datetime) -> None:
+    """Write an XCom of the attempt's own task instance."""
+    _running(attempt_id, await database.fetch_row(statement("api_set_attempt_xcom"), attempt_id, key, value, now))
+
+
+async def delete_xcom(database: Database, attempt_id: UUID, key: str) -> None:
+    """Remove an XCom of the attempt's own task instance, if there is one."""
+    _running(attempt_id, await database.fetch_row(statement("api_delete_attempt_xcom"), attempt_id, key))
+
+
+async def get_xcom(
+    database: Database,
+    attempt_id: UUID,
+    *,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    map_index: int,
+    key: str,
+    include_prior_dates: bool = False,
+) -> bytes | None:
+    """Any task's XCom, as JSON text; None if there is none."""
+    row = await database.fetch_row(
+        statement("api_get_attempt_xcom"), attempt_id, dag_id, run_id, task_id, map_index, key, include_prior_dates
+    )
+    return _running(attempt_id, row)["value"]
+
+
+async def get_variable(database: Database, attempt_id: UUID, key: str) -> bytes | None:
+    """A variable's encrypted value; None if there is none."""
+    return _running(attempt_id, await database.fetch_row(statement("api_get_attempt_variable"), attempt_id, key))[
+        "value"
+    ]
+
+
+async def set_variable(database: Database, attempt_id: UUID, key: str, value: bytes, description: str | None) -> None:
+    """Create or change a variable; without a description an existing one stays."""
+    row = await database.fetch_row(statement("api_set_attempt_variable"), attempt_id, key, value, description)
+    _running(attempt_id, row)
+
+
+async def delete_variable(database: Database, attempt_id: UUID, key: str) -> None:
+    """Remove a variable, if there is one."""
+    _running(attempt_id, await database.fetch_row(statement("api_delete_attempt_variable"), attempt_id, key))
+
+
+async def get_connection(database: Database, attempt_id: UUID, conn_id: str) -> Row | None:
+    """A connection with its secrets encrypted; None if there is none."""
+    row = _running(attempt_id, await database.fetch_row(statement("api_get_attempt_connection"), attempt_id, conn_id))
+    return None if row["conn_id"] is None else row
+
+
+async def append_log(database: Database, attempt_id: UUID, sequence: int, lines: bytes, now: datetime) -> None:
+    """Store a chunk of the attempt's log once; a replay changes nothing and succeeds, even after the attempt's end."""
+    row = await database.fetch_row(statement("api_append_attempt_log"), attempt_id, sequence, lines, now)
+    if row is None or not row["is_replay"]:
+        _running(attempt_id, row)
+
+
+def _running(attempt_id: UUID, row: Row | None) -> Row:
+    if row is None:
+        raise StaleAttempt(f"attempt {attempt_id} is not the current one of its task instance: stop, nothing is kept")
+    if row["state"] != "running":
+        raise AttemptNotRunning(f"attempt {attempt_id} does not run: its task instance is {row['state']}")
+    return row

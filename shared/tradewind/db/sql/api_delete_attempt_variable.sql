@@ -1,0 +1,8 @@
+-- Removes a variable for an attempt, if it is current and running: its row is held against an end until this commits.
+-- Gives the attempt's state, no row if another one is current; task_instance_attempt, variable_pkey.
+WITH attempt AS (
+    SELECT state FROM task_instance WHERE attempt_id = $1 FOR SHARE
+), removed AS (
+    DELETE FROM variable USING attempt WHERE variable.key = $2 AND attempt.state = 'running'
+)
+SELECT state FROM attempt

@@ -1,0 +1,8 @@
+-- A connection, for an attempt: no row if another attempt is current, nulls if there is no such connection;
+-- task_instance_attempt, connection_pkey.
+SELECT
+    attempt.state, connection.conn_id, connection.conn_type, connection.host, connection.login, connection.schema,
+    connection.port, connection.password, connection.extra
+FROM task_instance AS attempt
+LEFT JOIN connection ON connection.conn_id = $2 AND attempt.state = 'running'
+WHERE attempt.attempt_id = $1

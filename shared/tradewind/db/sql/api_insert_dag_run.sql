@@ -1,0 +1,9 @@
+-- A run that a person asked for, queued; no row if the DAG has one with this run_id or logical_date already;
+-- dag_run_dag_id_run_id_key, dag_run_dag_id_logical_date_key.
+INSERT INTO dag_run (
+    dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
+    data_interval_end, run_after, queued_at, conf, note, dag_version_id
+)
+VALUES ($1, $2, 'queued', 'manual', $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12)
+ON CONFLICT DO NOTHING
+RETURNING id

@@ -1,0 +1,11 @@
+-- Writes a variable for an attempt, if it is current and running: its row is held against an end until this commits.
+-- Gives the attempt's state, no row if another one is current; task_instance_attempt, variable_pkey.
+WITH attempt AS (
+    SELECT state FROM task_instance WHERE attempt_id = $1 FOR SHARE
+), written AS (
+    INSERT INTO variable (key, value, description)
+    SELECT $2, $3, $4 FROM attempt WHERE state = 'running'
+    ON CONFLICT (key)
+    DO UPDATE SET value = excluded.value, description = coalesce(excluded.description, variable.description)
+)
+SELECT state FROM attempt
