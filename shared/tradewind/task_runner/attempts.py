@@ -1,0 +1,284 @@
+"""What a supervisor holds: attempts offered, being claimed, running, and ended but not yet answered.
+
+An attempt is in one place at a time and moves forward only. Its slot is taken from the claim until its child has
+ended; its end is kept, without a slot, until the collector has given a final answer. All of it is bounded by the
+number of slots.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from tradewind.core.states import EndCause
+from tradewind.task_runner.launcher import RunningAttempt
+from tradewind.wire.messages import Grant, TaskFinished, TaskInstanceKey
+
+_UNLIMITED: Final = 1_000_000
+_ENDS_MARGIN: Final = 16
+_ENDS_MAX: Final = 10_000
+_ENDS_MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+class Settlement(StrEnum):
+    """What becomes of an offer; whoever made it may forget its message after any but the last."""
+
+    CLAIMED = "claimed"
+    SUPERSEDED = "superseded"
+    """Another attempt or worker is current."""
+    DUPLICATE = "duplicate"
+    """The same attempt was offered before and is held."""
+    HANDED_BACK = "handed_back"
+    """Not taken: somebody else may have it."""
+
+
+def _ignore_end(finished: TaskFinished, verdict: str) -> None:
+    """Nobody waits for this end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offer:
+    """An attempt that may be run here, if it is granted."""
+
+    key: TaskInstanceKey
+    attempt_id: UUID
+    relative_fileloc: str
+    settle: Callable[[Settlement], None]
+    """Called exactly once; must not block."""
+    ended: Callable[[TaskFinished, str], None] = _ignore_end
+    """Called with the end and the collector's final verdict on it; must not block."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attempt:
+    """A granted attempt whose child has not ended."""
+
+    offer: Offer
+    incarnation: UUID
+    grant: Grant
+    child: RunningAttempt | None = None
+    kill_cause: EndCause | None = None
+    kill_grace_seconds: float = 0.0
+    is_void: bool = False
+    """Its incarnation was given up: its end is nobody's business."""
+
+    def kill(self, cause: EndCause, grace_seconds: float) -> None:
+        """End its child. The first cause stands."""
+        if self.kill_cause is None:
+            self.kill_cause = cause
+            self.kill_grace_seconds = grace_seconds
+        if self.child is not None:
+            self.child.kill(grace_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeptEnd:
+    """An end that waits for its final answer."""
+
+    offer: Offer
+    incarnation: UUID
+    finished: TaskFinished
+
+    @property
+    def size_bytes(self) -> int:
+        """Roughly what it takes in memory and in a message."""
+        xcoms = sum(len(key) + len(value) for key, value in self.finished.xcoms)
+        return 512 + len(self.finished.log) + xcoms + len(self.finished.rendered_fields or b"")
+
+
+@dataclass(slots=True, kw_only=True)
+class Roster:
+    """All that one supervisor holds. Loops wait for its events."""
+
+    incarnation: UUID
+    concurrency: int
+    """Slots; 0 = no limit."""
+    hand_back_after_seconds: float = 1.0
+    registered: asyncio.Event = field(default_factory=asyncio.Event)
+    """The collector knows this incarnation: claims may be made."""
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something waits, and there is a slot for it."""
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    """A slot is free."""
+    saturated: asyncio.Event = field(default_factory=asyncio.Event)
+    """Offers have waited for a slot for too long: others had better have them."""
+    reports: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends wait to be sent."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something ended or was answered; for whoever waits for emptiness."""
+    waiting: dict[UUID, Offer] = field(default_factory=dict[UUID, Offer])
+    claiming: dict[UUID, Offer] = field(default_factory=dict[UUID, Offer])
+    running: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
+    ending: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
+    """Their child has ended; the last of their log is under way."""
+    unsent: dict[UUID, KeptEnd] = field(default_factory=dict[UUID, KeptEnd])
+    sent: dict[UUID, KeptEnd] = field(default_factory=dict[UUID, KeptEnd])
+    is_closed: bool = False
+    """No more offers are taken."""
+    _ends_bytes: int = 0
+    _saturation_timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self._update()
+
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts may be claimed now."""
+        slots = self.concurrency or _UNLIMITED
+        busy = len(self.claiming) + len(self.running)
+        if self._ends_bytes > _ENDS_MAX_BYTES:
+            return 0
+        ends_room = min(2 * slots + _ENDS_MARGIN, _ENDS_MAX) - busy - self.kept_ends
+        return max(0, min(slots - busy, ends_room))
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is being claimed or run."""
+        return not self.claiming and not self.running
+
+    @property
+    def kept_ends(self) -> int:
+        """Ends without a final answer."""
+        return len(self.ending) + len(self.unsent) + len(self.sent)
+
+    @property
+    def held_attempts(self) -> tuple[UUID, ...]:
+        """What a heartbeat names: granted to this incarnation and not finally answered."""
+        attempts = {**self.running, **self.ending}
+        granted = (attempt_id for attempt_id, attempt in attempts.items() if not attempt.is_void)
+        return (*granted, *self.unsent, *self.sent)
+
+    def add(self, offers: Iterable[Offer]) -> None:
+        """Take offers in; those of attempts that are held already, or that come too late, are settled at once."""
+        for offer in offers:
+            if self._holds(offer.attempt_id):
+                offer.settle(Settlement.DUPLICATE)
+            elif self.is_closed:
+                offer.settle(Settlement.HANDED_BACK)
+            else:
+                self.waiting[offer.attempt_id] = offer
+        self._update()
+
+    def take_claimable(self) -> list[Offer]:
+        """Everything that waits, as far as there are slots; it is being claimed from now on."""
+        taken = [self.waiting[attempt_id] for attempt_id in list(self.waiting)[: self.free_slots]]
+        for offer in taken:
+            self.claiming[offer.attempt_id] = self.waiting.pop(offer.attempt_id)
+        self._update()
+        return taken
+
+    def unclaim(self, offer: Offer) -> None:
+        """It was not answered and is to be claimed anew."""
+        del self.claiming[offer.attempt_id]
+        self.add((offer,))
+
+    def start(self, offer: Offer, grant: Grant) -> Attempt:
+        """It was granted to the present incarnation."""
+        del self.claiming[offer.attempt_id]
+        attempt = Attempt(offer=offer, incarnation=self.incarnation, grant=grant)
+        self.running[offer.attempt_id] = attempt
+        offer.settle(Settlement.CLAIMED)
+        self._update()
+        return attempt
+
+    def refuse(self, offer: Offer) -> None:
+        """It is another's."""
+        del self.claiming[offer.attempt_id]
+        offer.settle(Settlement.SUPERSEDED)
+        self._update()
+
+    def free_slot(self, attempt: Attempt) -> None:
+        """Its child has ended; its end follows."""
+        self.ending[attempt.offer.attempt_id] = self.running.pop(attempt.offer.attempt_id)
+        self._update()
+
+    def keep_end(self, attempt: Attempt, finished: TaskFinished) -> None:
+        """Keep it until it is answered; the end of a void attempt is forgotten."""
+        del self.ending[finished.attempt_id]
+        if not attempt.is_void:
+            end = KeptEnd(offer=attempt.offer, incarnation=attempt.incarnation, finished=finished)
+            self.unsent[finished.attempt_id] = end
+            self._ends_bytes += end.size_bytes
+        self._update()
+
+    def take_unsent(self, max_bytes: int, max_items: int) -> list[KeptEnd]:
+        """Ends for one message, all of one incarnation; at least one if there is any."""
+        taken: list[KeptEnd] = []
+        size = 0
+        for attempt_id in list(self.unsent)[:max_items]:
+            end = self.unsent[attempt_id]
+            size += end.size_bytes
+            if taken and (size > max_bytes or end.incarnation != taken[0].incarnation):
+                break
+            self.sent[attempt_id] = self.unsent.pop(attempt_id)
+            taken.append(end)
+        self._update()
+        return taken
+
+    def replace_end(self, end: KeptEnd, finished: TaskFinished) -> KeptEnd:
+        """Report this instead of what was sent in vain."""
+        other = KeptEnd(offer=end.offer, incarnation=end.incarnation, finished=finished)
+        self.sent[finished.attempt_id] = other
+        self._ends_bytes += other.size_bytes - end.size_bytes
+        return other
+
+    def drop_end(self, end: KeptEnd) -> None:
+        """It has its final answer, or will never have one."""
+        if self.sent.pop(end.finished.attempt_id, None) is None:
+            self.unsent.pop(end.finished.attempt_id, None)
+        self._ends_bytes -= end.size_bytes
+        self._update()
+
+    def hand_back(self, offers: Iterable[Offer]) -> int:
+        """Settle those of them that still wait as handed back; returns how many."""
+        waiting = [offer for offer in offers if self.waiting.get(offer.attempt_id) is offer]
+        for offer in waiting:
+            del self.waiting[offer.attempt_id]
+            offer.settle(Settlement.HANDED_BACK)
+        self._update()
+        return len(waiting)
+
+    def close(self) -> None:
+        """Take no more, and hand back what waits."""
+        self.is_closed = True
+        self.hand_back(list(self.waiting.values()))
+
+    def renew(self, incarnation: UUID) -> list[Attempt]:
+        """Go on under another incarnation. What ran under the old one is void, its ends are forgotten: the store has
+        ended them all. Returns the attempts whose children are to be killed."""
+        self.incarnation = incarnation
+        self.registered.clear()
+        for end in [*self.unsent.values(), *self.sent.values()]:
+            self.drop_end(end)
+        for attempt in [*self.running.values(), *self.ending.values()]:
+            attempt.is_void = True
+        return list(self.running.values())
+
+    def _holds(self, attempt_id: UUID) -> bool:
+        places = (self.waiting, self.claiming, self.running, self.ending, self.unsent, self.sent)
+        return any(attempt_id in place for place in places)
+
+    def _update(self) -> None:
+        free = self.free_slots
+        _put(self.work, bool(self.waiting) and free > 0)
+        _put(self.reports, bool(self.unsent))
+        _put(self.room, free > 0)
+        self.changed.set()
+        if self.waiting and free == 0:
+            if self._saturation_timer is None:
+                loop = asyncio.get_running_loop()
+                self._saturation_timer = loop.call_later(self.hand_back_after_seconds, self.saturated.set)
+        else:
+            self.saturated.clear()
+            if self._saturation_timer is not None:
+                self._saturation_timer.cancel()
+                self._saturation_timer = None
+
+
+def _put(event: asyncio.Event, value: bool) -> None:
+    if value:
+        event.set()
+    else:
+        event.clear()

@@ -1,0 +1,224 @@
+"""The launcher that forks: a root process, a fork server per DAG file, a fresh child per attempt.
+
+Servers are kept as long as their file stays as it is, least recently used ones make way when there are too many or
+when they hold too much memory. A file that cannot be imported ahead of the fork (it fails, or starts threads) gets a
+server without it, whose children import it themselves: then the failure is the attempt's, and stands in its log.
+"""
+
+import asyncio
+import itertools
+import os
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tradewind.service.backoff import Backoff
+from tradewind.service.child_environment import child_environment
+from tradewind.service.dag_roots import DagFileLocation
+from tradewind.service.logging import get_logger
+from tradewind.task_runner.fork_servers import EndOfServer, FileServer, ServerLimits
+from tradewind.task_runner.launcher import LaunchFailed, RunningAttempt
+from tradewind.task_runner.memory_limits import MemoryWatch
+from tradewind.task_runner.packets import PacketChannel
+from tradewind.task_runner.protocol import AttemptRequest
+
+_ROOT_WAIT_SECONDS: Final = 10.0
+_ROOT_STABLE_SECONDS: Final = 10.0
+_ROOT_STOP_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkLauncherLimits:
+    """Bounds of a `ForkLauncher`."""
+
+    import_timeout_seconds: float = 30.0
+    servers: int = 16
+    """DAG files that stay imported."""
+    servers_bytes: int = 1024 * 1024 * 1024
+    """Memory that all servers together may hold beyond what they share with the root."""
+    parked_per_server: int = 2
+    """Children forked ahead for the next attempts of a file."""
+    parked: int = 4
+    """Of all files together; the most recently used ones have them."""
+
+
+@asynccontextmanager
+async def open_fork_launcher(limits: ForkLauncherLimits | None = None) -> AsyncGenerator["ForkLauncher"]:
+    """A `ForkLauncher` whose processes all end with the context."""
+    launcher = ForkLauncher(limits or ForkLauncherLimits())
+    async with asyncio.TaskGroup() as group:
+        keeper = group.create_task(launcher.keep_root(), name="fork-root")
+        try:
+            yield launcher
+        finally:
+            keeper.cancel()
+
+
+class ForkLauncher:
+    """See `open_fork_launcher`."""
+
+    def __init__(self, limits: ForkLauncherLimits) -> None:
+        self._limits = limits
+        self._server_limits = ServerLimits(
+            import_timeout_seconds=limits.import_timeout_seconds, parked_per_server=limits.parked_per_server
+        )
+        self._memory = MemoryWatch()
+        self._child_ids = itertools.count(1)
+        self._root: PacketChannel | None = None
+        self._root_up = asyncio.Event()
+        self._servers: OrderedDict[Path, FileServer] = OrderedDict()
+        self._leaving: dict[int, FileServer] = {}
+        self._log = get_logger(component="fork-launcher")
+
+    def prepare(self, file: DagFileLocation) -> None:
+        if self._root is not None:
+            self._server(file, self._root).park()
+            self._make_room()
+
+    async def launch(self, request: AttemptRequest, file: DagFileLocation) -> RunningAttempt:
+        if self._root is None:
+            await self._wait_for_root()
+        if self._root is None:
+            raise LaunchFailed("the process that forks children is not running")
+        try:
+            child = self._server(file, self._root).take()
+        except OSError as exc:
+            raise LaunchFailed(f"no socket or pipe can be had for a child: {exc}") from exc
+        child.assign(request)
+        self._make_room()
+        return child
+
+    async def keep_root(self) -> None:
+        """Run the root process, again whenever it ends, until cancelled."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            since = loop.time()
+            await self._run_root()
+            failures = 1 if loop.time() - since > _ROOT_STABLE_SECONDS else failures + 1
+            delay = Backoff().delay_seconds(failures, 0.0)
+            self._log.error("fork_root.ended", failures=failures, delay_seconds=delay)
+            await asyncio.sleep(delay)
+
+    async def _run_root(self) -> None:
+        ended = asyncio.Event()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = await _start_root(theirs)
+        self._root = PacketChannel(ours, on_packet=lambda _data: None, on_end=ended.set)
+        self._root_up.set()
+        try:
+            await ended.wait()
+        finally:
+            self._root.close()
+            self._root = None
+            self._root_up.clear()
+            self._close_servers()
+            await _end_process(process)
+
+    async def _wait_for_root(self) -> None:
+        try:
+            async with asyncio.timeout(_ROOT_WAIT_SECONDS):
+                await self._root_up.wait()
+        except TimeoutError:
+            raise LaunchFailed("the process that forks children does not start") from None
+
+    def _server(self, file: DagFileLocation, root: PacketChannel) -> FileServer:
+        server = self._servers.get(file.path)
+        if server is not None and not server.is_current:
+            self._retire(server)
+            server = None
+        if server is None:
+            server = self._servers[file.path] = self._start_server(file, root, preload=True)
+        self._servers.move_to_end(file.path)
+        return server
+
+    def _start_server(self, file: DagFileLocation, root: PacketChannel, *, preload: bool) -> FileServer:
+        return FileServer(
+            file=file,
+            preload=preload,
+            root=root,
+            limits=self._server_limits,
+            memory=self._memory,
+            next_child_id=self._child_ids.__next__,
+            on_end=self._on_server_end,
+        )
+
+    def _retire(self, server: FileServer) -> None:
+        """Let it finish what it runs, and no more."""
+        del self._servers[server.file.path]
+        self._leaving[id(server)] = server
+        server.drain()
+
+    def _make_room(self) -> None:
+        held = sum(server.private_bytes for server in self._servers.values())
+        while len(self._servers) > 1 and (
+            len(self._servers) > self._limits.servers or held > self._limits.servers_bytes
+        ):
+            oldest = next(iter(self._servers.values()))
+            held -= oldest.private_bytes
+            self._retire(oldest)
+        excess = sum(len(server.parked) for server in self._servers.values()) - self._limits.parked
+        for server in self._servers.values():
+            if excess <= 0:
+                return
+            excess -= server.unpark(excess)
+
+    def _on_server_end(self, server: FileServer, end: EndOfServer, reason: str) -> None:
+        self._leaving.pop(id(server), None)
+        is_current = self._servers.get(server.file.path) is server
+        if is_current:
+            del self._servers[server.file.path]
+        if end is EndOfServer.IMPORT_TIMEOUT:
+            for child in server.unforked():
+                child.on_import_timeout(reason)
+        elif end is EndOfServer.UNLOADABLE and self._root is not None:
+            self._log.warning("dag_file.not_preloaded", path=str(server.file.path), reason=reason)
+            self._replace(server, self._root, keep=is_current)
+
+    def _replace(self, server: FileServer, root: PacketChannel, *, keep: bool) -> None:
+        """Go on with a server that leaves the import to its children."""
+        successor = self._start_server(server.file, root, preload=False)
+        successor.adopt(server.unforked())
+        if keep:
+            self._servers[server.file.path] = successor
+        else:
+            self._leaving[id(successor)] = successor
+            successor.drain()
+
+    def _close_servers(self) -> None:
+        for server in [*self._servers.values(), *self._leaving.values()]:
+            server.close()
+        self._servers.clear()
+        self._leaving.clear()
+
+
+async def _start_root(control: socket.socket) -> asyncio.subprocess.Process:
+    """Output of imports goes to this service's stderr; its stdout is for its own log."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tradewind.task_runner.forkserver",
+        str(control.fileno()),
+        str(os.getpid()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        env=child_environment(os.environ),
+        pass_fds=(control.fileno(),),
+        start_new_session=True,
+    )
+
+
+async def _end_process(process: asyncio.subprocess.Process) -> None:
+    """It leaves by itself once its control stream has ended."""
+    try:
+        async with asyncio.timeout(_ROOT_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

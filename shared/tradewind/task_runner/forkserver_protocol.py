@@ -1,0 +1,94 @@
+"""What a launcher and its fork servers say to each other: one message per packet of a SOCK_SEQPACKET pair.
+
+    launcher ──StartServer + control end──▶ root ──fork──▶ server of one DAG file
+    launcher ──Fork + connection, log pipe / Signal / Drain──▶ server ──fork──▶ child, one per attempt
+    launcher ◀──ServerStarted, then Ready or Unloadable, then Forked, Exited── server
+
+The end of the stream without `Drain` means that the launcher is dead: a server then kills its children and leaves.
+"""
+
+from typing import Final, cast
+
+from tradewind.wire.codec import decode
+from tradewind.wire.messages import Message
+
+PACKET_MAX_BYTES: Final = 64 * 1024
+
+
+class StartServer(Message, frozen=True, tag="start_server.1"):
+    """launcher → root, with the server's control end: fork a server for this DAG file."""
+
+    path: str
+    dags_folder: str
+    preload: bool
+    """False: the file is imported by each child, after the fork."""
+    import_timeout_seconds: float
+
+
+class Fork(Message, frozen=True, tag="fork.1"):
+    """launcher → server, with the child's end of the connection and of the log pipe: fork a child that awaits its
+    request there."""
+
+    child_id: int
+
+
+class Signal(Message, frozen=True, tag="signal.1"):
+    """launcher → server: send this signal to the child's process group."""
+
+    child_id: int
+    signum: int
+
+
+class Drain(Message, frozen=True, tag="drain.1"):
+    """launcher → server: leave once the last child has."""
+
+
+class ServerStarted(Message, frozen=True, tag="server_started.1"):
+    """server → launcher, first: about to import the DAG file."""
+
+    pid: int
+
+
+class Ready(Message, frozen=True, tag="ready.1"):
+    """server → launcher: forks from now on."""
+
+    private_bytes: int
+    """Memory that this server does not share with the root."""
+    dependencies: tuple[tuple[str, int, int], ...]
+    """Files of the DAGs folder that the import read besides the DAG file: path, mtime in ns, size in bytes."""
+
+
+class Unloadable(Message, frozen=True, tag="unloadable.1"):
+    """server → launcher, last: the file cannot be imported ahead of the fork."""
+
+    reason: str
+
+
+class Forked(Message, frozen=True, tag="forked.1"):
+    """server → launcher: the child runs; it leads a process group of this number."""
+
+    child_id: int
+    pid: int
+
+
+class Exited(Message, frozen=True, tag="exited.1"):
+    """server → launcher: the child has ended and was waited for."""
+
+    child_id: int
+    code: int
+    """Exit code, or minus the number of the signal that killed it."""
+    max_rss_kb: int
+
+
+ToServer = Fork | Signal | Drain
+FromServer = ServerStarted | Ready | Unloadable | Forked | Exited
+
+
+def decode_to_server(packet: bytes) -> ToServer:
+    """What a launcher said to a server; raises `UndecodableMessage`."""
+    return decode(packet, cast("type[ToServer]", ToServer))
+
+
+def decode_from_server(packet: bytes) -> FromServer:
+    """What a server said to its launcher; raises `UndecodableMessage`."""
+    return decode(packet, cast("type[FromServer]", FromServer))

@@ -1,0 +1,248 @@
+"""The supervisor: takes offers of attempts, claims them, runs each in a child of its own, reports their ends.
+
+It is the heart of a worker, of the local executors and of `tradewind tasks run`. What it may rely on is small: the
+bus, a launcher, a log sink, and the clock of the event loop; so the simulation runs it in virtual time.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+from uuid import UUID
+
+from tradewind.bus.port import Bus, Delivery, Queue
+from tradewind.core.clock import Clock, IdFactory
+from tradewind.core.errors import AdapterError
+from tradewind.core.states import EndCause
+from tradewind.service.backoff import Backoff
+from tradewind.service.dag_roots import DagRoot
+from tradewind.service.logging import get_logger
+from tradewind.task_runner.attempt_runner import AttemptRunner
+from tradewind.task_runner.attempts import Attempt, Offer, Roster
+from tradewind.task_runner.claims import ClaimLoop
+from tradewind.task_runner.collector_client import CollectorClient, WorkerIdentity
+from tradewind.task_runner.heartbeats import HeartbeatLoop
+from tradewind.task_runner.launcher import Launcher
+from tradewind.task_runner.logs import LogSink, LogStreamLimits
+from tradewind.task_runner.reports import ReportLoop
+from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.wire.codec import UndecodableMessage, decode
+from tradewind.wire.messages import KillAttempts
+from tradewind.wire.queues import worker_queue
+
+_VOID_GRACE_SECONDS: Final = 1.0
+_PREEMPT_GRACE_SECONDS: Final = 5.0
+_KILL_MARGIN_SECONDS: Final = 5.0
+_LAST_REPORTS_SECONDS: Final = 10.0
+_KILLS_PREFETCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """What a supervisor is told once."""
+
+    dag_roots: tuple[DagRoot, ...]
+    execution_api_url: str
+    heartbeat_seconds: float = 2.0
+    shutdown_grace_seconds: float = 600.0
+    """How long running attempts may go on after a stop before they are killed as preempted."""
+    killed_task_cleanup_seconds: float = 60.0
+    """Between SIGTERM and SIGKILL for an attempt that is cancelled."""
+    hand_back_after_seconds: float = 1.0
+    """Offers that find no free slot for this long had better go to another worker."""
+    log_limits: LogStreamLimits = field(default_factory=LogStreamLimits)
+
+
+class Supervisor:
+    """Offer attempts with `offer`, at any time; `run` does the rest."""
+
+    def __init__(
+        self,
+        *,
+        identity: WorkerIdentity,
+        options: SupervisorOptions,
+        bus: Bus,
+        launcher: Launcher,
+        log_sink: LogSink,
+        clock: Clock,
+        new_id: IdFactory,
+        metrics: SupervisorMetrics,
+    ) -> None:
+        self._identity = identity
+        self._options = options
+        self._bus = bus
+        self._new_id = new_id
+        self._metrics = metrics
+        self._log = get_logger(worker_id=identity.worker_id)
+        self._group: asyncio.TaskGroup | None = None
+        self._attempt_tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._roster = Roster(
+            incarnation=new_id(),
+            concurrency=identity.concurrency,
+            hand_back_after_seconds=options.hand_back_after_seconds,
+        )
+        collector = CollectorClient(bus)
+        self._runner = AttemptRunner(
+            roster=self._roster,
+            launcher=launcher,
+            log_sink=log_sink,
+            clock=clock,
+            spawn=self._spawn,
+            dag_roots=options.dag_roots,
+            execution_api_url=options.execution_api_url,
+            worker_id=identity.worker_id,
+            hostname=identity.hostname,
+            log_limits=options.log_limits,
+            metrics=metrics,
+        )
+        self._claims = ClaimLoop(
+            worker_id=identity.worker_id,
+            roster=self._roster,
+            collector=collector,
+            launch=self._launch,
+            expire=self._expire,
+            metrics=metrics,
+        )
+        self._reports = ReportLoop(
+            worker_id=identity.worker_id,
+            roster=self._roster,
+            collector=collector,
+            expire=self._expire,
+            metrics=metrics,
+        )
+        self._heartbeats = HeartbeatLoop(
+            identity=identity,
+            roster=self._roster,
+            collector=collector,
+            interval_seconds=options.heartbeat_seconds,
+            expire=self._expire,
+            kill=self._kill,
+        )
+        metrics.running.set_function(lambda: len(self._roster.running))
+        metrics.kept_ends.set_function(lambda: self._roster.kept_ends)
+
+    @property
+    def room(self) -> asyncio.Event:
+        """Set while a slot is free."""
+        return self._roster.room
+
+    @property
+    def saturated(self) -> asyncio.Event:
+        """Set once offers have waited for a slot for too long: whoever feeds the supervisor should `hand_back`."""
+        return self._roster.saturated
+
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts could be claimed now."""
+        return self._roster.free_slots
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Attempts that may be run here; each is settled exactly once, now or later. The caller bounds how many
+        unsettled offers there are."""
+        for relative_fileloc in dict.fromkeys(offer.relative_fileloc for offer in offers):
+            self._runner.prepare(relative_fileloc)
+        self._roster.add(offers)
+
+    def hand_back(self, offers: Sequence[Offer]) -> None:
+        """Settle those of the offers that wait for a slot as handed back."""
+        handed_back = self._roster.hand_back(offers)
+        self._metrics.handed_back.inc(handed_back)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Ends that the collector has not
+        answered some seconds after the last child's end are given up; the lease will end those attempts."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")
+            loops = [
+                group.create_task(self._claims.run(), name="claims"),
+                group.create_task(self._reports.run(), name="reports"),
+                group.create_task(self._take_kills(), name="kills"),
+            ]
+            await stop.wait()
+            is_clean = await self._drain()
+            heartbeats.cancel()
+            if is_clean:
+                await self._heartbeats.beat(leaving=True)
+            for task in [*loops, *self._attempt_tasks.values()]:
+                task.cancel()
+        self._group = None
+
+    async def _drain(self) -> bool:
+        """Whether nothing is held any more."""
+        roster = self._roster
+        self._log.info("worker.draining", running=len(roster.running), kept_ends=roster.kept_ends)
+        roster.close()
+        if not await self._until(lambda: roster.is_idle, self._options.shutdown_grace_seconds):
+            for attempt in list(roster.running.values()):
+                attempt.kill(EndCause.PREEMPTED, _PREEMPT_GRACE_SECONDS)
+            await self._until(lambda: roster.is_idle, _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
+        is_clean = await self._until(lambda: roster.is_idle and roster.kept_ends == 0, _LAST_REPORTS_SECONDS)
+        if not is_clean:
+            self._log.error("worker.left_with_ends", kept_ends=roster.kept_ends, running=len(roster.running))
+        return is_clean
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    self._roster.changed.clear()
+                    await self._roster.changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _launch(self, attempt: Attempt) -> None:
+        if self._roster.is_closed:
+            self._runner.hand_back(attempt)
+            return
+        attempt_id = attempt.offer.attempt_id
+        task = self._spawn(self._runner.run(attempt), f"attempt-{attempt_id}")
+        self._attempt_tasks[attempt_id] = task
+        task.add_done_callback(lambda _task: self._attempt_tasks.pop(attempt_id, None))
+
+    def _spawn(self, coroutine: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        if self._group is None:
+            raise AssertionError("attempts run inside `run` only")
+        return self._group.create_task(coroutine, name=name)
+
+    def _expire(self, incarnation: UUID) -> None:
+        """The lease of this incarnation was given up, and its attempts with it."""
+        if incarnation != self._roster.incarnation:
+            return
+        self._metrics.expiries.inc()
+        attempts = self._roster.renew(self._new_id())
+        self._log.error("worker.expired", incarnation=str(incarnation), killed=len(attempts))
+        for attempt in attempts:
+            attempt.kill(EndCause.WORKER_LOST, _VOID_GRACE_SECONDS)
+
+    def _kill(self, attempt_ids: Sequence[UUID]) -> None:
+        for attempt_id in attempt_ids:
+            attempt = self._roster.running.get(attempt_id)
+            if attempt is not None and attempt.kill_cause is None:
+                self._log.info("attempt.killed", attempt_id=str(attempt_id))
+                attempt.kill(EndCause.CANCELLED, self._options.killed_task_cleanup_seconds)
+
+    async def _take_kills(self) -> NoReturn:
+        queue = Queue(name=worker_queue(self._identity.worker_id), exclusive=True)
+        failures = 0
+        while True:
+            try:
+                async with self._bus.consume(queue, prefetch=_KILLS_PREFETCH, max_batch=_KILLS_PREFETCH) as batches:
+                    async for batch in batches:
+                        failures = 0
+                        for delivery in batch.deliveries:
+                            await self._obey(delivery, batch.dead_letter)
+                        await batch.ack()
+            except AdapterError as exc:
+                failures += 1
+                self._log.warning("kills.interrupted", error=str(exc))
+                await asyncio.sleep(Backoff().delay_seconds(failures, 0.0))
+
+    async def _obey(
+        self, delivery: Delivery, dead_letter: Callable[[Delivery, str], Coroutine[object, object, None]]
+    ) -> None:
+        try:
+            self._kill(decode(delivery.message.body, KillAttempts).attempts)
+        except UndecodableMessage as exc:
+            await dead_letter(delivery, str(exc))

@@ -1,0 +1,17 @@
+"""What a supervisor counts."""
+
+from tradewind.service.metrics import Telemetry
+
+
+class SupervisorMetrics:
+    """Made once per service; several supervisors of one service share it."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.claims = telemetry.counter("claims_total", "Answers to claims", ("verdict",))
+        self.ends = telemetry.counter("ends_total", "Ends of attempts", ("outcome", "cause"))
+        self.end_verdicts = telemetry.counter("end_verdicts_total", "Answers to reported ends", ("verdict",))
+        self.expiries = telemetry.counter("expiries_total", "Times that the lease was lost and all children killed")
+        self.handed_back = telemetry.counter("handed_back_total", "Offers given back because no slot came free")
+        self.running = telemetry.gauge("running_attempts", "Attempts whose child has not ended")
+        self.kept_ends = telemetry.gauge("kept_ends", "Ends that wait for the collector's final answer")
+        self.launch_seconds = telemetry.seconds("launch_seconds", "From the grant to the start of user code")
