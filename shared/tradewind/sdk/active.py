@@ -4,7 +4,7 @@
 variables, which an importing thread or an event loop's task does not share with another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -59,7 +59,7 @@ def pop_task_group() -> None:
 
 
 @contextmanager
-def registering_dags() -> Iterator[list["DAG"]]:
+def registering_dags() -> Generator[list["DAG"]]:
     """Collect the DAGs whose `with` block ends meanwhile, in that order. Nothing that was active before is seen."""
     tokens = (_registered.set(registered := []), _dags.set(()), _task_groups.set(()))
     try:
@@ -71,7 +71,7 @@ def registering_dags() -> Iterator[list["DAG"]]:
 
 
 @contextmanager
-def executing(context: "Context") -> Iterator[None]:
+def executing(context: "Context") -> Generator[None]:
     """Make this the context that `get_current_context` returns."""
     token = _contexts.set((*_contexts.get(), context))
     try:

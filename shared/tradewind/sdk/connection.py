@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from tradewind.sdk.exceptions import AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.types import is_mapping
 
 ENVIRONMENT_PREFIXES: Final = ("TRADEWIND_CONN_", "AIRFLOW_CONN_")
 _FIELDS: Final = ("conn_type", "host", "schema", "login", "password", "port", "extra", "description")
@@ -59,8 +60,8 @@ class Connection:
         """`extra` as a dict; empty if there is none. Raises ValueError if it is not a JSON object."""
         if not self.extra:
             return {}
-        value = json.loads(self.extra)
-        if not isinstance(value, dict):
+        value: object = json.loads(self.extra)
+        if not is_mapping(value):
             raise ValueError(f"extra of connection {self.conn_id!r} is not a JSON object")
         return {str(key): inner for key, inner in value.items()}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Context(TypedDict, total=False):
     """Keys are Airflow's. Those that depend on a logical date are absent in runs that have none."""
 
-    conf: dict[str, Any]
+    conf: Any
     conn: Any
     dag: "DAG"
     dag_run: Any

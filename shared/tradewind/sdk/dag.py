@@ -72,7 +72,7 @@ class DAG:
         self.task_group_dict: dict[str, TaskGroup] = {}
         self.edge_info: dict[str, dict[str, dict[str, str | None]]] = {}
         self.task_group = TaskGroup(None, dag=self)
-        self.fileloc = sys._getframe(1).f_code.co_filename
+        self.fileloc = sys._getframe(1).f_code.co_filename  # pyright: ignore[reportPrivateUsage] - the file that calls
         self.description, self.dag_display_name = description, dag_display_name or dag_id
         self.doc_md = _read_doc(doc_md)
         self.tags = _checked_tags(tags)

@@ -17,12 +17,16 @@ R = TypeVar("R")
 def dag(dag_id: Callable[P, Any]) -> Callable[P, DAG]: ...
 @overload
 def dag(dag_id: str = "", **options: Any) -> Callable[[Callable[P, Any]], Callable[P, DAG]]: ...
-def dag(dag_id: Any = "", **options: Any) -> Any:
+def dag(dag_id: str | Callable[..., Any] = "", **options: Any) -> Any:
     """Decorate a function whose body makes tasks; options are DAG's arguments. The function's own arguments become
     params of the DAG, its name the id, its docstring `doc_md`."""
     if callable(dag_id):
         return _dag_factory(dag_id, dag_id.__name__, options)
-    return lambda function: _dag_factory(function, dag_id or function.__name__, options)
+
+    def decorator(function: Callable[P, Any]) -> Callable[P, DAG]:
+        return _dag_factory(function, dag_id or function.__name__, options)
+
+    return decorator
 
 
 def _dag_factory(function: Callable[P, Any], dag_id: str, options: dict[str, Any]) -> Callable[P, DAG]:
@@ -34,7 +38,7 @@ def _dag_factory(function: Callable[P, Any], dag_id: str, options: dict[str, Any
         bound.apply_defaults()
         with DAG(dag_id, **options) as made:
             made.doc_md = made.doc_md or function.__doc__
-            made.fileloc = sys._getframe(1).f_code.co_filename
+            made.fileloc = sys._getframe(1).f_code.co_filename  # pyright: ignore[reportPrivateUsage] - the file that calls
             call: Callable[..., Any] = function
             call(**{name: made.param(name, value) for name, value in bound.arguments.items()})
         return made
@@ -48,16 +52,20 @@ def task_group(group_id: Callable[P, R]) -> Callable[P, R | TaskGroup]: ...
 def task_group(
     group_id: str | None = None, **options: Any
 ) -> Callable[[Callable[P, R]], Callable[P, R | TaskGroup]]: ...
-def task_group(group_id: Any = None, **options: Any) -> Any:
+def task_group(group_id: str | Callable[..., Any] | None = None, **options: Any) -> Any:
     """Decorate a function whose body makes tasks; each call makes a group and gives what the function returned, or the
     group itself if that is None."""
     if callable(group_id):
         return _group_factory(group_id, group_id.__name__, options)
-    return lambda function: _group_factory(function, group_id or function.__name__, options)
+
+    def decorator(function: Callable[P, R]) -> Callable[P, R | TaskGroup]:
+        return _group_factory(function, group_id or function.__name__, options)
+
+    return decorator
 
 
 def _group_factory(function: Callable[P, R], group_id: str, options: dict[str, Any]) -> Callable[P, R | TaskGroup]:
-    settings = {"add_suffix_on_collision": True, "tooltip": inspect.getdoc(function) or "", **options}
+    settings: dict[str, Any] = {"add_suffix_on_collision": True, "tooltip": inspect.getdoc(function) or "", **options}
 
     @wraps(function)
     def factory(*args: P.args, **kwargs: P.kwargs) -> R | TaskGroup:

@@ -100,4 +100,4 @@ def _strip(formatted: traceback.TracebackException | None) -> None:
 
 
 def _is_own(filename: str) -> bool:
-    return filename.startswith((_OWN_SOURCES, "<frozen importlib"))
+    return filename.startswith((*_OWN_SOURCES, "<frozen importlib"))

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from tradewind.sdk.active import current_dag, current_task_group
+from tradewind.sdk.types import is_mapping
 
 if TYPE_CHECKING:
     from tradewind.sdk.operator import BaseOperator
@@ -52,7 +53,7 @@ def _defaults_of(operator: "BaseOperator", kwargs: Mapping[str, Any]) -> dict[st
     known: dict[str, Any] | None = operator.__dict__.get("merged_default_args")
     if known is None:
         known = _merged(kwargs)
-        operator.__dict__["merged_default_args"] = known
+        object.__setattr__(operator, "merged_default_args", known)
     return known
 
 
@@ -60,10 +61,11 @@ def _merged(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     dag = kwargs.get("dag") or current_dag()
     group = kwargs.get("task_group") or (current_task_group(dag) if dag is not None else None)
     merged: dict[str, Any] = {}
-    for part in (dag and dag.default_args, group and group.default_args, kwargs.get("default_args")):
+    parts: tuple[object, ...] = (dag and dag.default_args, group and group.default_args, kwargs.get("default_args"))
+    for part in parts:
         if not part:
             continue
-        if not isinstance(part, Mapping):
+        if not is_mapping(part):
             raise TypeError(f"default_args must be a mapping, got {type(part).__name__}")
         merged.update(part)
     return merged

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from tradewind.sdk.types import is_collection
+
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
 
@@ -30,4 +32,4 @@ def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False)
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ",".join(map(str, value)) if is_collection(value) else str(value)

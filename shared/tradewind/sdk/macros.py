@@ -37,4 +37,5 @@ def datetime_diff_for_humans(dt: Any, since: Any = None) -> str:
     """The time between two moments (or one and now), in words."""
     import pendulum
 
-    return pendulum.instance(dt).diff_for_humans(since)
+    moment: Any = pendulum.instance(dt)
+    return str(moment.diff_for_humans(since))

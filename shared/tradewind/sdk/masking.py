@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tradewind.sdk.types import is_collection, is_list, is_mapping, is_tuple
+
 MASK: Final = "***"
 MIN_LENGTH: Final = 5
 """Shorter secrets are not masked: they would tear holes into ordinary text."""
@@ -29,10 +31,10 @@ class SecretsMasker:
 
     def add(self, secret: Any, name: str | None = None) -> None:
         """Remember a secret text, or those texts of a collection that have sensitive names (all, if `name` has)."""
-        if isinstance(secret, Mapping):
+        if is_mapping(secret):
             for key, value in secret.items():
                 self.add(value, name if name is None or should_hide_value_for_key(name) else str(key))
-        elif isinstance(secret, list | tuple | set | frozenset):
+        elif is_collection(secret):
             for value in secret:
                 self.add(value, name)
         elif isinstance(secret, str) and (name is None or should_hide_value_for_key(name)):
@@ -48,7 +50,7 @@ class SecretsMasker:
         for key, value in values.items():
             if should_hide_value_for_key(key):
                 self.add(value)
-            elif isinstance(value, Mapping):
+            elif is_mapping(value):
                 self.add_named(value)
 
     def redact(self, text: str) -> str:
@@ -76,8 +78,10 @@ def redact(value: Any, name: str | None = None) -> Any:
         return MASK if value else value
     if isinstance(value, str):
         return MASKER.redact(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {key: redact(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(redact(inner) for inner in value) if type(value) in (list, tuple) else value
+    if is_list(value):
+        return [redact(inner) for inner in value]
+    if is_tuple(value):
+        return tuple(redact(inner) for inner in value)
     return value

@@ -43,18 +43,19 @@ def validate_group_key(key: object) -> str:
 
 def as_list(other: "DependencyMixin | Sequence[DependencyMixin]") -> "list[DependencyMixin]":
     """One or many as a list; raises TypeError for what cannot be depended upon."""
-    nodes = [other] if isinstance(other, DependencyMixin) else list(other) if _is_sequence(other) else [other]
-    for node in nodes:
-        if not isinstance(node, DependencyMixin):
-            raise TypeError(
-                f"Relationships can only be set between tasks, task groups, XComArgs and labels;"
-                f" received {type(node).__name__}: {node!r}"
-            )
-    return nodes
+    if isinstance(other, DependencyMixin):
+        return [other]
+    many: Sequence[object] = other if isinstance(other, list | tuple) else (other,)
+    return [_checked(node) for node in many]
 
 
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, Sequence | set | frozenset) and not isinstance(value, str)
+def _checked(node: object) -> "DependencyMixin":
+    if not isinstance(node, DependencyMixin):
+        raise TypeError(
+            f"Relationships can only be set between tasks, task groups, XComArgs and labels;"
+            f" received {type(node).__name__}: {node!r}"
+        )
+    return node
 
 
 class DependencyMixin(ABC):

@@ -11,7 +11,7 @@ from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
 from tradewind.sdk.param import ParamsDict
 from tradewind.sdk.trigger_rule import TriggerRule
-from tradewind.sdk.types import NOTSET, WeightRule
+from tradewind.sdk.types import NOTSET, WeightRule, is_collection
 
 if TYPE_CHECKING:
     import jinja2
@@ -310,7 +310,7 @@ class BaseOperator(DAGNode):
 def _as_list(value: Any) -> list[Any]:
     if value is None or value is NOTSET:
         return []
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+    return list(value) if is_collection(value) else [value]
 
 
 def _as_int(name: str, value: object) -> int:

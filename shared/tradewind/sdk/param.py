@@ -190,13 +190,14 @@ class DagParam:
 
     def resolve(self, context: "Context") -> Any:
         """The value in this run."""
-        conf = context["dag_run"].conf
+        conf: Mapping[str, Any] = getattr(context.get("dag_run"), "conf", {})
         if self.name in conf:
             return conf[self.name]
         if self.default is not NOTSET:
             return self.default
-        if self.name in context["params"]:
-            return context["params"][self.name]
+        params = context.get("params", {})
+        if self.name in params:
+            return params[self.name]
         raise ParamValidationError(f"No value could be resolved for parameter {self.name!r}")
 
 

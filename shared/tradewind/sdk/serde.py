@@ -40,6 +40,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tradewind.sdk.configuration import conf
+from tradewind.sdk.types import is_tuple
 
 CLASSNAME: Final = "__classname__"
 VERSION: Final = "__version__"
@@ -62,7 +63,7 @@ def serialize(value: Any, depth: int = 0) -> Any:
     """The value in JSON's own types."""
     if depth > MAX_DEPTH:
         raise ValueError(f"the value is nested more than {MAX_DEPTH} levels deep, or contains itself")
-    kind = type(value)
+    kind = cast("type[Any]", value.__class__)
     if value is None or kind is bool or kind is int:
         return value
     if kind is str:
@@ -121,7 +122,7 @@ def _plain(value: str | int | float) -> Any:
 
 
 def _serialize_by_class(value: Any, depth: int) -> Any:
-    kind: type[Any] = type(value)
+    kind = cast("type[Any]", value.__class__)
     name = f"{kind.__module__}.{kind.__qualname__}"
     version = getattr(kind, "__version__", 1)
     if callable(getattr(value, "serialize", None)):
@@ -138,11 +139,15 @@ def _serialize_by_class(value: Any, depth: int) -> Any:
 
 
 def _elements(value: Any, depth: int) -> Any:
-    name = "tuple" if isinstance(value, tuple) else type(value).__name__
-    elements = [serialize(element, depth) for element in value]
+    name = "tuple" if is_tuple(value) else type(value).__name__
+    elements: list[Any] = [serialize(element, depth) for element in value]
     if name != "tuple":
         elements.sort(key=lambda element: json.dumps(element, sort_keys=True))
     return _tagged(f"builtins.{name}", elements)
+
+
+def _list(value: Any, depth: int) -> Any:
+    return [serialize(element, depth) for element in value]
 
 
 def _moment(value: Any, _depth: int) -> Any:
@@ -170,7 +175,7 @@ def _text_of(classname: str) -> Callable[[Any, int], Any]:
 
 _WRITERS: Final[tuple[tuple[Any, Callable[[Any, int], Any]], ...]] = (
     ((tuple, set, frozenset), _elements),
-    (list, lambda value, depth: [serialize(element, depth) for element in value]),
+    (list, _list),
     (datetime, _moment),
     (date, _day),
     (time, lambda value, _depth: _tagged("datetime.time", value.isoformat())),
@@ -212,7 +217,7 @@ def _read_pendulum_datetime(data: Any) -> Any:
     import pendulum
 
     moment = datetime.fromisoformat(data["iso"])
-    zone = pendulum.timezone(data["zone"]) if data["zone"] is not None else moment.tzinfo
+    zone = cast("Any", pendulum).timezone(data["zone"]) if data["zone"] is not None else moment.tzinfo
     # The constructor, not `instance()`: that would turn an unzoned value into UTC and forget the fold.
     parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond)
     return pendulum.DateTime(*parts, tzinfo=zone, fold=data["fold"])
@@ -267,7 +272,7 @@ def _make(classname: str, data: Any, version: int) -> Any:
             f" admit: set AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES={classname}"
         )
     module, _, name = classname.rpartition(".")
-    kind = getattr(import_module(module), name)
+    kind: Any = getattr(import_module(module), name)
     if callable(getattr(kind, "deserialize", None)):
         return kind.deserialize(data, version)
     if callable(getattr(kind, "model_validate", None)):

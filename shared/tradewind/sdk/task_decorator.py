@@ -149,7 +149,11 @@ class _TaskNamespace:
         """Decorate a function; options are task arguments."""
         if python_callable is not None:
             return TaskDecorator(python_callable, multiple_outputs, options)
-        return lambda function: TaskDecorator(function, multiple_outputs, options)
+
+        def decorator(function: Callable[P, R]) -> TaskDecorator[P, R]:
+            return TaskDecorator(function, multiple_outputs, options)
+
+        return decorator
 
     python = __call__
 

@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jinja2
 import jinja2.nativetypes
 import jinja2.sandbox
 
 from tradewind.sdk.exceptions import AirflowException
+from tradewind.sdk.types import is_collection, is_list, is_mapping, is_tuple
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
@@ -95,17 +96,20 @@ def _dag_environment(dag: "DAG", *, native: bool) -> jinja2.Environment:
     }
     environment = _make_environment(options, native=native)
     environment.globals.update(dag.user_defined_macros or {})
-    environment.filters.update(dag.user_defined_filters or {})
+    _filters(environment).update(dag.user_defined_filters or {})
     return environment
 
 
 def _make_environment(options: Mapping[str, Any], *, native: bool) -> jinja2.Environment:
     kind = NativeEnvironment if native else SandboxedEnvironment
-    environment = kind(
-        **{"undefined": jinja2.StrictUndefined, "extensions": ["jinja2.ext.do"], "cache_size": 0, **options}
-    )
-    environment.filters.update(FILTERS)
+    defaults: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "extensions": ["jinja2.ext.do"], "cache_size": 0}
+    environment = kind(**{**defaults, **options})
+    _filters(environment).update(FILTERS)
     return environment
+
+
+def _filters(environment: jinja2.Environment) -> dict[str, Any]:
+    return cast("dict[str, Any]", environment.filters)
 
 
 def render_fields(
@@ -147,14 +151,15 @@ def _render_collection(
     def render(element: Any) -> Any:
         return render_value(element, context, environment, extensions, depth)
 
-    if isinstance(value, tuple):
+    if is_tuple(value):
         parts = [render(element) for element in value]
-        return tuple(parts) if type(value) is tuple else type(value)(*parts)
-    if isinstance(value, list):
+        kind: Any = type(value)
+        return tuple(parts) if kind is tuple else kind(*parts)
+    if is_list(value):
         return [render(element) for element in value]
-    if isinstance(value, dict):
+    if is_mapping(value):
         return {key: render(element) for key, element in value.items()}
-    if isinstance(value, set):
+    if is_collection(value):
         return {render(element) for element in value}
     fields: Sequence[str] | None = getattr(value, "template_fields", None)
     if fields is not None:
@@ -211,7 +216,7 @@ def read_template_files(operator: "BaseOperator") -> None:
         value = getattr(operator, field, None)
         if isinstance(value, str) and value.endswith(extensions):
             setattr(operator, field, _read(operator, value))
-        elif isinstance(value, list):
+        elif is_list(value):
             texts = [_read(operator, v) if isinstance(v, str) and v.endswith(extensions) else v for v in value]
             setattr(operator, field, texts)
 

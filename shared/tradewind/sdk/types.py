@@ -1,9 +1,8 @@
 """Small values shared by the authoring modules."""
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Final, TypeVar
-
-ValueT = TypeVar("ValueT")
+from typing import Any, Final, TypeGuard
 
 
 class ArgNotSet(StrEnum):
@@ -36,3 +35,23 @@ class WeightRule(StrEnum):
     """Its own weight and those of all tasks upstream."""
     ABSOLUTE = "absolute"
     """Its own weight only."""
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """A dict or another mapping, of what one does not know."""
+    return isinstance(value, Mapping)
+
+
+def is_collection(value: object) -> TypeGuard[Collection[Any]]:
+    """A list, tuple or set."""
+    return isinstance(value, list | tuple | set | frozenset)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """A list."""
+    return isinstance(value, list)
+
+
+def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    """A tuple."""
+    return isinstance(value, tuple)

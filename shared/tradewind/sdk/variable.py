@@ -7,7 +7,7 @@ from typing import Any, Final
 from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
 from tradewind.sdk.runtime import current_runtime
-from tradewind.sdk.types import NOTSET
+from tradewind.sdk.types import NOTSET, is_mapping
 
 ENVIRONMENT_PREFIXES: Final = ("TRADEWIND_VAR_", "AIRFLOW_VAR_")
 
@@ -30,11 +30,11 @@ class Variable:
             if default is NOTSET:
                 raise AirflowNotFoundException(f"Variable {key} does not exist")
             return default
-        value = json.loads(text) if deserialize_json else text
+        value: Any = json.loads(text) if deserialize_json else text
         if should_hide_value_for_key(key):
             MASKER.add(text)
             MASKER.add(value)
-        elif isinstance(value, dict):
+        elif is_mapping(value):
             MASKER.add_named({str(name): inner for name, inner in value.items()})
         return value
 

@@ -1,11 +1,11 @@
 """References to values that other tasks will push."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.exceptions import XComNotFound
 from tradewind.sdk.node import DAGNode, DependencyMixin
-from tradewind.sdk.types import NOTSET
+from tradewind.sdk.types import NOTSET, is_collection, is_mapping
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
@@ -82,7 +82,8 @@ class XComArg(DependencyMixin):
         """The value in this run. A missing return value, or output of a task with `multiple_outputs`, is None; any
         other missing key raises XComNotFound."""
         task_id = self.operator.task_id
-        value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, default=NOTSET)
+        ti: Any = context.get("ti")
+        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=NOTSET)
         if value is not NOTSET:
             return value
         if self.key == XCOM_RETURN_KEY or self.operator.multiple_outputs:
@@ -101,10 +102,10 @@ def iter_xcom_references(value: Any) -> "Iterator[tuple[BaseOperator, str]]":
         yield value.operator, value.key
     elif isinstance(value, str):
         return
-    elif isinstance(value, Mapping):
+    elif is_mapping(value):
         for element in value.values():
             yield from iter_xcom_references(element)
-    elif isinstance(value, tuple | list | set | frozenset):
+    elif is_collection(value):
         for element in value:
             yield from iter_xcom_references(element)
     elif isinstance(value, DAGNode):

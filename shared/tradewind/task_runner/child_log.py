@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -137,7 +137,7 @@ class RecordHandler(logging.Handler):
 
 
 @contextmanager
-def task_log(descriptor: int = _STDOUT) -> Iterator[None]:
+def task_log(descriptor: int = _STDOUT) -> Generator[None]:
     """Send logging and the standard streams to the log pipe; puts back what was there before."""
     pipe = LogPipe(descriptor)
     out, err = OutputStream(pipe, _STDOUT), OutputStream(pipe, _STDERR)

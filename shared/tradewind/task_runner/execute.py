@@ -5,9 +5,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from types import FrameType
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import signature_of
 from tradewind.sdk.runtime import install_runtime, remove_runtime
 from tradewind.sdk.templating import compiled, is_plain
+from tradewind.sdk.types import is_collection, is_mapping
 from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context, outputs_of
 from tradewind.task_runner.execution_client import ExecutionClient
@@ -49,7 +51,7 @@ def preload(loaded: LoadedDagFile) -> None:
     left = MAX_TEMPLATES_COMPILED
     for dag in loaded.dags.values():
         if any(param.schema for _, param in dag.params.params()):
-            import jsonschema  # noqa: F401 - validating params needs it
+            import_module("jsonschema")
         for task in dag.task_dict.values():
             function = getattr(task, "python_callable", None)
             if function is not None:
@@ -65,8 +67,8 @@ def _compile_templates(task: BaseOperator, limit: int) -> int:
     extensions = tuple(task.template_ext)
     count = 0
     for field in task.template_fields:
-        value = getattr(task, field, None)
-        texts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
+        value: object = getattr(task, field, None)
+        texts: Iterable[Any] = value.values() if is_mapping(value) else value if is_collection(value) else (value,)
         for text in texts:
             if not isinstance(text, str) or count >= limit or text.endswith(extensions) or is_plain(text, environment):
                 continue
@@ -250,7 +252,7 @@ def _call_back(callback: Any, context: Context, name: str) -> None:
 
 
 @contextmanager
-def _sigterm_stops(task: BaseOperator) -> Iterator[None]:
+def _sigterm_stops(task: BaseOperator) -> Generator[None]:
     """SIGTERM lets the operator clean up, then interrupts it. Once it has ended, by itself or by that, the signal does
     nothing: the outcome stands and is about to be reported."""
     pid = os.getpid()
@@ -278,7 +280,7 @@ def _do_nothing(_signum: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _sigterm_restored() -> Iterator[None]:
+def _sigterm_restored() -> Generator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -287,7 +289,7 @@ def _sigterm_restored() -> Iterator[None]:
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarm(seconds: float) -> Generator[None]:
     def on_alarm(_signum: int, _frame: FrameType | None) -> None:
         raise AirflowTaskTimeout(f"execution_timeout of {seconds:g} s is over")
 
