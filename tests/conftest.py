@@ -13,6 +13,24 @@ from tradewind.db.pool import Database, open_pool
 
 
 @pytest.fixture(scope="session")
+def _own_postgres(  # pyright: ignore[reportUnusedFunction] - by name
+    postgres: PostgresServer,
+) -> Generator[PostgresServer]:
+    if postgres.is_ours:
+        yield postgres
+    else:
+        with postgres_server(private=True) as server:
+            yield server
+
+
+@pytest.fixture
+def mortal_postgres(_own_postgres: PostgresServer) -> Generator[PostgresServer]:
+    """A Postgres that the test may stop, kill and start; it runs again afterwards."""
+    yield _own_postgres
+    _own_postgres.start()
+
+
+@pytest.fixture(scope="session")
 def rabbitmq() -> Generator[RabbitMQServer]:
     """The session's RabbitMQ; not to be stopped."""
     with rabbitmq_server() as server:

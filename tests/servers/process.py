@@ -118,7 +118,7 @@ class ServerProcess:
         assert self._leader.stdin is not None
         self._leader.stdin.close()
         self._leader = None
-        wait_until(lambda: not any(map(_is_alive, members)), 10.0, "kill")
+        wait_until(lambda: not any(map(is_alive, members)), 10.0, "kill")
 
     def _members(self) -> list[psutil.Process]:
         leader = self._leader
@@ -130,7 +130,8 @@ class ServerProcess:
         return self._log.read_text(errors="replace")[-3000:]
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs (a zombie does not)."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
