@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from tradewind.collector.answering import Answers, Push, Unanswerable
@@ -14,6 +15,9 @@ from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.messages import EndReply, EndReport, EndVerdict, TaskFinished, TaskInstanceRef, TaskInstancesEnded
 from tradewind.wire.queues import scheduler_queue
+
+OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
+CAUSES: Final = frozenset(cause.value for cause in EndCause)
 
 EndKey = tuple[UUID, UUID]
 """(attempt id, incarnation): who reports the end of what."""
@@ -33,7 +37,7 @@ class EndHandler:
         """An outcome or cause that is not known is answered `superseded`, so that the worker lets go; the attempt,
         which no heartbeat lists then, ends as lost."""
         for item in request.items:
-            if item.outcome not in Outcome or item.cause not in EndCause:
+            if item.outcome not in OUTCOMES or item.cause not in CAUSES:
                 reply = EndReply(items=tuple(_verdict(i.attempt_id, Verdict.SUPERSEDED) for i in request.items))
                 raise Unanswerable(f"unknown outcome {item.outcome!r} or cause {item.cause!r}", reply)
 
