@@ -12,8 +12,8 @@ from heapq import heappop, heappush
 from typing import Final
 
 from tradewind.core.rows import EndAcknowledged, EndedTaskInstance
-from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, COUNTERS, OPEN_STATES, RunSnapshot
-from tradewind.core.states import DagRunState, TaskInstanceState
+from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, COUNTERS, RunSnapshot
+from tradewind.core.states import OPEN_STATES, DagRunState, TaskInstanceState
 from tradewind.core.transitions import Actor, DagRunEvent, Event, next_dag_run_state, next_state
 from tradewind.core.trigger_rules import Answer, UpstreamCounts, answer
 

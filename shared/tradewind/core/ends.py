@@ -11,9 +11,10 @@ from hashlib import blake2b
 from math import ceil
 from typing import Final
 
+from tradewind.core.errors import IllegalTransition
 from tradewind.core.rows import TaskInstanceRow
 from tradewind.core.spec import TaskSpec
-from tradewind.core.states import EndCause, Outcome, TaskInstanceState
+from tradewind.core.states import OPEN_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.core.transitions import Actor, Event, next_state
 
 INFRASTRUCTURE_CAUSES: Final = (
@@ -61,6 +62,8 @@ def end_of_attempt(
 
     Counters of the result replace those of the row. Raises `IllegalTransition` for a row with no open attempt.
     """
+    if row.state not in OPEN_STATES:
+        raise IllegalTransition(f"{row.id} has no open attempt in state {row.state}")
     event = _event(row, task, outcome, cause)
     state = next_state(row.state, event, Actor.COLLECTOR)
     lost, undispatched = row.lost_attempts, row.dispatch_failures

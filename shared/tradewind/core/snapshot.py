@@ -14,13 +14,10 @@ from uuid import UUID
 from tradewind.core.errors import DomainError
 from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId, TaskInstanceRow
 from tradewind.core.spec import DagSpec, TaskSpec
-from tradewind.core.states import TaskInstanceState
+from tradewind.core.states import OPEN_STATES, TaskInstanceState
 from tradewind.core.trigger_rules import UpstreamCounts
 
 BROKEN_STATES: Final = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
-
-OPEN_STATES: Final = (TaskInstanceState.QUEUED, TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
-"""An attempt is under way; the owner learns of its end only."""
 
 COUNTED_STATES: Final[Mapping[TaskInstanceState, int]] = {
     TaskInstanceState.SUCCESS: 0,

@@ -5,6 +5,7 @@ raises `IllegalTransition` and changes nothing. The diagram in `docs/states.md` 
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class TaskInstanceState(StrEnum):
@@ -24,6 +25,10 @@ class TaskInstanceState(StrEnum):
     DEFERRED = "deferred"
     AWAITING_INPUT = "awaiting_input"
     REMOVED = "removed"
+
+
+OPEN_STATES: Final = (TaskInstanceState.QUEUED, TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
+"""An attempt is under way."""
 
 
 class DagRunState(StrEnum):
