@@ -68,12 +68,13 @@ class DependencyRecorder:
         self._recording = False  # a hook cannot be removed
 
     def add_missing_module(self, module: str) -> None:
-        """An import failed: depend on the absence of the files that would have met it."""
+        """An import failed: depend on the absence of the files and folders that would have met it."""
         parts = module.split(".")
         for length in range(1, len(parts) + 1):
             stem = "/".join(parts[:length])
-            for name in (f"{self._prefix}{stem}.py", f"{self._prefix}{stem}/__init__.py"):
-                self.found.setdefault(name, file_fingerprint(Path(self._root) / name.removeprefix(self._prefix)))
+            for inside in (f"{stem}.py", f"{stem}/__init__.py"):
+                self.found.setdefault(self._prefix + inside, file_fingerprint(Path(self._root) / inside))
+            self.found.setdefault(f"{self._prefix}{stem}/", folder_fingerprint(Path(self._root) / stem))
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if not self._recording or len(self.found) >= MAX_DEPENDENCIES:

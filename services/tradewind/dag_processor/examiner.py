@@ -43,7 +43,8 @@ class Examiner:
         self._missing_since: dict[str, float] = {}
         self._environment = ""
         self._next_listing = 0.0
-        self._listings = 0
+        self._is_first = True
+        self._listings = telemetry.counter("listings_total", "Full listings of the folders")
         self._missed = telemetry.counter(
             "events_missed_total", "Changed files that no event named, but a listing found"
         )
@@ -82,9 +83,9 @@ class Examiner:
 
     async def _list(self, stop: asyncio.Event, *, missed_events: bool) -> None:
         now = asyncio.get_running_loop().time()
-        is_first = self._listings == 0
+        is_first, self._is_first = self._is_first, False
         findings = await asyncio.to_thread(self._disk.list_all, self._index.snapshot())
-        self._listings += 1
+        self._listings.inc()
         self._apply(findings, urgent=not is_first)
         if missed_events and not is_first and not self._missing_since:
             self._missed.inc(len(findings.changed) + len(findings.missing))
