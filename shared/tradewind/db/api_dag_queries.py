@@ -6,6 +6,7 @@ Functions return rows under the names that the API shows; unknown names give Non
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from tradewind.core.spec import DagSpec
@@ -22,7 +23,7 @@ class NewDagRun:
     dag_id: str
     run_id: str
     dag_version_id: UUID
-    triggered_by: str
+    triggered_by: Literal["rest_api", "ui", "cli"]
     triggering_user_name: str | None
     logical_date: datetime | None
     data_interval_start: datetime | None

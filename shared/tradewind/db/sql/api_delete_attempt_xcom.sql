@@ -1,5 +1,6 @@
 -- Removes an XCom of the task that an attempt runs, if the attempt is current and running: its row is held against an
--- end until this commits. Gives the attempt's state, no row if another one is current; task_instance_attempt, xcom_pkey.
+-- end until this commits. Gives the state of the attempt, no row if another is current. Indexes:
+-- task_instance_attempt, xcom_pkey.
 WITH attempt AS (
     SELECT dag_run_id, task_id, map_index, state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), removed AS (

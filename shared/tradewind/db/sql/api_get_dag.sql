@@ -6,6 +6,7 @@ SELECT
     dag.has_task_concurrency_limits, dag.last_parsed_time, dag.last_expired, dag.next_dagrun_logical_date,
     dag.next_dagrun_data_interval_start, dag.next_dagrun_data_interval_end, dag.next_dagrun_run_after,
     dag_version.id AS version_id, dag_version.version_number, dag_version.created_at AS version_created_at,
+    dag_version.structure_digest AS version_digest,
     (SELECT count(*) FROM dag_run WHERE dag_run.dag_id = dag.dag_id AND dag_run.state = 'running') AS active_runs_count
 FROM dag
 JOIN dag_version ON dag_version.id = dag.dag_version_id

@@ -6,9 +6,10 @@ SELECT
     extract(epoch FROM ti.end_date - ti.start_date)::float8 AS duration, ti.state, ti.try_number, ti.max_tries,
     coalesce(ti.task_display_name, ti.task_id) AS task_display_name,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name, ti.hostname, ti.pool, ti.pool_slots, ti.queue,
-    ti.priority_weight, ti.operator, ti.queued_at AS queued_when, ti.scheduled_at AS scheduled_when, ti.pid, ti.executor,
-    ti.note, ti.rendered_fields, dag_version.id AS version_id, dag_version.version_number,
-    dag_version.created_at AS version_created_at
+    ti.priority_weight, ti.operator, ti.queued_at AS queued_when, ti.scheduled_at AS scheduled_when, ti.pid,
+    ti.executor, ti.note, ti.rendered_fields, dag_version.id AS version_id, dag_version.version_number,
+    dag_version.created_at AS version_created_at,
+    dag_version.structure_digest AS version_digest
 FROM dag_run
 JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id
 JOIN dag_version ON dag_version.id = dag_run.dag_version_id

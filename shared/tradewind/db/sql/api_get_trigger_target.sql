@@ -1,7 +1,8 @@
 -- What decides whether and how a DAG may be triggered; dag_pkey.
 SELECT
     dag.dag_id, coalesce(dag.dag_display_name, dag.dag_id) AS dag_display_name, dag.has_import_errors,
-    dag_version.id AS version_id, dag_version.version_number, dag_version.created_at AS version_created_at
+    dag_version.id AS version_id, dag_version.version_number, dag_version.created_at AS version_created_at,
+    dag_version.structure_digest AS version_digest
 FROM dag
 JOIN dag_version ON dag_version.id = dag.dag_version_id
 WHERE dag.dag_id = $1 AND NOT dag.is_stale

@@ -20,6 +20,9 @@ WITH matching AS (
         row_number() OVER (ORDER BY /* sort */ ti.id /* end */) AS place
     FROM task_instance AS ti
     JOIN dag_run ON dag_run.id = ti.dag_run_id
+    CROSS JOIN LATERAL (
+        SELECT greatest(ti.scheduled_at, ti.published_at, ti.start_date, ti.recorded_at, ti.end_date) AS change_at
+    ) AS latest
     WHERE ($1::jsonb ->> 'dag_id' IS NULL OR dag_run.dag_id = $1::jsonb ->> 'dag_id')
         AND ($1::jsonb ->> 'run_id' IS NULL OR dag_run.run_id = $1::jsonb ->> 'run_id')
         AND ($1::jsonb ->> 'task_id' IS NULL OR ti.task_id = $1::jsonb ->> 'task_id')
@@ -101,13 +104,13 @@ WITH matching AS (
         AND (NOT $1::jsonb ? 'end_date_lt'
             OR coalesce(ti.end_date, $6) < ($1::jsonb ->> 'end_date_lt')::timestamptz)
         AND (NOT $1::jsonb ? 'updated_at_gte'
-            OR greatest(ti.scheduled_at, ti.published_at, ti.start_date, ti.recorded_at, ti.end_date) >= ($1::jsonb ->> 'updated_at_gte')::timestamptz)
+            OR latest.change_at >= ($1::jsonb ->> 'updated_at_gte')::timestamptz)
         AND (NOT $1::jsonb ? 'updated_at_gt'
-            OR greatest(ti.scheduled_at, ti.published_at, ti.start_date, ti.recorded_at, ti.end_date) > ($1::jsonb ->> 'updated_at_gt')::timestamptz)
+            OR latest.change_at > ($1::jsonb ->> 'updated_at_gt')::timestamptz)
         AND (NOT $1::jsonb ? 'updated_at_lte'
-            OR greatest(ti.scheduled_at, ti.published_at, ti.start_date, ti.recorded_at, ti.end_date) <= ($1::jsonb ->> 'updated_at_lte')::timestamptz)
+            OR latest.change_at <= ($1::jsonb ->> 'updated_at_lte')::timestamptz)
         AND (NOT $1::jsonb ? 'updated_at_lt'
-            OR greatest(ti.scheduled_at, ti.published_at, ti.start_date, ti.recorded_at, ti.end_date) < ($1::jsonb ->> 'updated_at_lt')::timestamptz)
+            OR latest.change_at < ($1::jsonb ->> 'updated_at_lt')::timestamptz)
         AND (NOT $1::jsonb ? 'duration_gte'
             OR extract(epoch FROM ti.end_date - ti.start_date) >= ($1::jsonb ->> 'duration_gte')::float8)
         AND (NOT $1::jsonb ? 'duration_gt'
@@ -133,9 +136,10 @@ SELECT
     extract(epoch FROM ti.end_date - ti.start_date)::float8 AS duration, ti.state, ti.try_number, ti.max_tries,
     coalesce(ti.task_display_name, ti.task_id) AS task_display_name,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name, ti.hostname, ti.pool, ti.pool_slots, ti.queue,
-    ti.priority_weight, ti.operator, ti.queued_at AS queued_when, ti.scheduled_at AS scheduled_when, ti.pid, ti.executor,
-    ti.note, ti.rendered_fields, dag_version.id AS version_id, dag_version.version_number,
-    dag_version.created_at AS version_created_at
+    ti.priority_weight, ti.operator, ti.queued_at AS queued_when, ti.scheduled_at AS scheduled_when, ti.pid,
+    ti.executor, ti.note, ti.rendered_fields, dag_version.id AS version_id, dag_version.version_number,
+    dag_version.created_at AS version_created_at,
+    dag_version.structure_digest AS version_digest
 FROM page
 LEFT JOIN matching ON matching.place > page.skipped AND matching.place <= page.skipped + page.length
 LEFT JOIN task_instance AS ti

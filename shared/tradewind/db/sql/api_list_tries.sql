@@ -1,6 +1,6 @@
--- All tries of one task instance, oldest first: finished ones from the history (of a try that was dispatched again after
--- a loss, its last attempt), and the latest unless it stands in the history already; task_instance_history_pkey,
--- task_instance_pkey.
+-- All tries of one task instance, oldest first: finished ones from the history (of a try that was dispatched again
+-- after a loss, its last attempt), and the latest unless it stands in the history already;
+-- task_instance_history_pkey, task_instance_pkey.
 WITH dag_run AS (
     SELECT id, dag_id, run_id, dag_version_id FROM dag_run WHERE dag_id = $1 AND run_id = $2
 ), past AS (
@@ -21,12 +21,13 @@ WITH dag_run AS (
 )
 SELECT DISTINCT ON (past.try_number)
     past.task_id, dag_run.dag_id, dag_run.run_id AS dag_run_id, past.map_index, past.start_date, past.end_date,
-    extract(epoch FROM past.end_date - past.start_date)::float8 AS duration, past.state, past.try_number, past.max_tries,
+    extract(epoch FROM past.end_date - past.start_date)::float8 AS duration, past.state, past.try_number,
+    past.max_tries,
     coalesce(past.task_display_name, past.task_id) AS task_display_name,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name, past.hostname, past.pool, past.pool_slots,
     past.queue, past.priority_weight, past.operator, past.queued_at AS queued_when, past.scheduled_at AS scheduled_when,
     past.pid, past.executor, dag_version.id AS version_id, dag_version.version_number,
-    dag_version.created_at AS version_created_at
+    dag_version.created_at AS version_created_at, dag_version.structure_digest AS version_digest
 FROM tries AS past
 CROSS JOIN dag_run
 JOIN dag_version ON dag_version.id = dag_run.dag_version_id

@@ -26,7 +26,8 @@ WITH matching AS (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'xcom_key_prefix_pattern'))))
         AND (NOT $1::jsonb ? 'dag_display_name_pattern' OR coalesce(dag.dag_display_name, dag_run.dag_id) ILIKE ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'dag_display_name_pattern'))))
-        AND (NOT $1::jsonb ? 'dag_display_name_prefix_pattern' OR coalesce(dag.dag_display_name, dag_run.dag_id) ^@ ANY (
+        AND (NOT $1::jsonb ? 'dag_display_name_prefix_pattern'
+            OR coalesce(dag.dag_display_name, dag_run.dag_id) ^@ ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'dag_display_name_prefix_pattern'))))
         AND (NOT $1::jsonb ? 'run_id_pattern' OR dag_run.run_id ILIKE ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'run_id_pattern'))))

@@ -1,0 +1,1 @@
+"""`tradewind api-server`: the composition root of the API."""

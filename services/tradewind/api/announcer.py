@@ -1,0 +1,116 @@
+"""Tells the schedulers what the API has written, after the commit and off the request's path.
+
+Everything that came in since the last turn is one message. Nothing rests on it: a message that is lost, or dropped
+because the broker cannot be reached for long, is made up for by the schedulers' sweep.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from tradewind.bus.port import Bus, Message
+from tradewind.core.errors import AdapterError
+from tradewind.service.backoff import Backoff, Jitter
+from tradewind.service.lifecycle import pause
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
+from tradewind.wire.codec import encode
+from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged
+from tradewind.wire.queues import EVENTS, RUNS
+
+MAX_WAITING: Final = 10_000
+"""Ids kept for the next message; what comes on top is left to the sweep."""
+IDLE_SECONDS: Final = 3600.0
+
+IdT = TypeVar("IdT", str, int)
+
+
+class Announcer:
+    """Collects ids and sends them from one loop."""
+
+    def __init__(self, *, bus: Bus, telemetry: Telemetry, jitter: Jitter) -> None:
+        self._bus = bus
+        self._jitter = jitter
+        self._telemetry = telemetry
+        self._loop = telemetry.loop("announcer")
+        self._dropped = telemetry.counter("announcements_dropped_total", "Ids left to the schedulers' sweep")
+        self._wake_up = asyncio.Event()
+        # Dicts serve as ordered sets.
+        self._created: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
+        self._revised: dict[int, None] = {}
+
+    def dag_runs_created(self, dag_ids: Iterable[str]) -> None:
+        """These DAGs have queued runs, or were unpaused and may have some."""
+        self._add(self._created, dag_ids)
+
+    def dags_changed(self, dag_ids: Iterable[str]) -> None:
+        """These DAGs were paused or unpaused."""
+        self._add(self._changed, dag_ids)
+
+    def dag_runs_revised(self, dag_run_ids: Iterable[int]) -> None:
+        """Their owners must load these runs again."""
+        self._add(self._revised, dag_run_ids)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop`, then what is left, once."""
+        failures, backoff = 0, Backoff()
+        while not await pause(stop, IDLE_SECONDS, self._wake_up):
+            failures = 0 if await self._sent_everything() else failures + 1
+            if failures:
+                self._telemetry.count_retry("announce")
+                await pause(stop, backoff.delay_seconds(failures, self._jitter()))
+                self._wake_up.set()
+        await self._sent_everything()
+
+    async def run_once(self) -> None:
+        """Send everything that has come in. What cannot be sent is kept, and the bus's error raised."""
+        await self._send_created()
+        await self._send_changed()
+        await self._send_revised()
+
+    async def _sent_everything(self) -> bool:
+        try:
+            with self._loop.turn():
+                await self.run_once()
+        except AdapterError as exc:
+            get_logger().warning("announcement.failed", error=str(exc))
+            return False
+        return True
+
+    # Ids are taken before they are sent: one that comes in meanwhile may speak of a later commit.
+
+    async def _send_created(self) -> None:
+        taken, self._created = self._created, {}
+        if taken:
+            try:
+                await self._bus.publish(RUNS, [Message(body=encode(DagRunsCreated(tuple(taken))))])
+            except AdapterError:
+                self._add(self._created, taken)
+                raise
+
+    async def _send_changed(self) -> None:
+        taken, self._changed = self._changed, {}
+        if taken:
+            try:
+                await self._bus.broadcast(EVENTS, Message(body=encode(DagsChanged(tuple(taken)))))
+            except AdapterError:
+                self._add(self._changed, taken)
+                raise
+
+    async def _send_revised(self) -> None:
+        taken, self._revised = self._revised, {}
+        if taken:
+            try:
+                await self._bus.broadcast(EVENTS, Message(body=encode(DagRunsRevised(tuple(taken)))))
+            except AdapterError:
+                self._add(self._revised, taken)
+                raise
+
+    def _add(self, waiting: dict[IdT, None], ids: Iterable[IdT]) -> None:
+        for id_ in ids:
+            if len(waiting) < MAX_WAITING:
+                waiting[id_] = None
+            else:
+                self._dropped.inc()
+        self._wake_up.set()

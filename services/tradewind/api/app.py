@@ -1,0 +1,90 @@
+"""The ASGI application: routes, guards, errors."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+
+from tradewind.api.dependencies import require_user
+from tradewind.api.errors import documented, install_error_handlers
+from tradewind.api.middleware import RequestMiddleware
+from tradewind.api.routes import (
+    auth,
+    connections,
+    dag_runs,
+    dags,
+    execution,
+    import_errors,
+    logs,
+    monitor,
+    pools,
+    service,
+    task_instances,
+    tasks,
+    variables,
+    xcoms,
+)
+from tradewind.api.state import ApiState
+from tradewind.service.metrics import Telemetry
+
+API_PREFIX = "/api/v2"
+
+GUARDED = (
+    # A path that is more literal comes before one that takes anything in its place.
+    xcoms.router,
+    logs.router,
+    task_instances.router,
+    dag_runs.router,
+    tasks.router,
+    dags.router,
+    import_errors.router,
+    pools.router,
+    variables.router,
+    connections.router,
+)
+
+
+def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
+    """The application over `state`, which its lifespan hands to every request."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[ApiState]:
+        yield state
+
+    app = FastAPI(
+        title="Tradewind API",
+        description="Airflow's public REST API v2 (`/api/v2`), and what task processes use (`/execution`).",
+        version=version("tradewind"),
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+        redoc_url=None,
+    )
+    app.include_router(auth.router)
+    app.include_router(monitor.router, prefix=API_PREFIX)
+    app.include_router(_guarded(), prefix=API_PREFIX)
+    app.include_router(execution.router)
+    app.include_router(service.router)
+    install_error_handlers(app)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=state["settings"].api_server.max_request_bytes,
+        new_id=state["new_id"],
+        telemetry=telemetry,
+    )
+    return app
+
+
+def _guarded() -> APIRouter:
+    """Routes for people who have logged in."""
+    router = APIRouter(dependencies=[Depends(require_user)], responses=documented(401, 403))
+    for part in GUARDED:
+        router.include_router(part)
+    return router
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Airflow's operation ids are the names of the functions."""
+    return route.name

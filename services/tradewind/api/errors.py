@@ -1,0 +1,191 @@
+"""Errors as HTTP answers. The status belongs to the error's class; bodies are those of Airflow's API.
+
+DomainError
+├── ApiError           status and detail of its own
+│   ├── BadRequest 400
+│   ├── Unauthorized 401
+│   ├── Forbidden 403
+│   ├── NoSuchThing 404 (with a reason)
+│   ├── NotAcceptable 406
+│   ├── AlreadyExists 409
+│   ├── RequestTooLarge 413
+│   ├── UnsupportedMediaType 415
+│   ├── Unprocessable 422
+│   └── TooManyRequests 429
+├── NotFound 404, Conflict 409, InvalidValue 422, UnknownOrder and StaleCursor 400
+└── StaleAttempt 410, AttemptNotRunning 409
+AdapterError 503
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from tradewind.api.models.base import HTTPExceptionResponse
+from tradewind.core.errors import AdapterError, Conflict, DomainError, NotFound
+from tradewind.db.api_execution_queries import AttemptNotRunning, StaleAttempt
+from tradewind.db.api_pages import StaleCursor, UnknownOrder
+from tradewind.db.pool import InvalidValue
+from tradewind.service.logging import get_logger
+
+Detail = str | Mapping[str, object]
+
+
+class ApiError(DomainError):
+    """An error that knows its own HTTP status."""
+
+    status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str] | None] = None
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(detail)
+        self.detail: Final = detail
+
+
+class BadRequest(ApiError):
+    """The request is well formed and makes no sense."""
+
+    status = 400
+
+
+class Unauthorized(ApiError):
+    """Nobody is logged in."""
+
+    status = 401
+    headers: ClassVar[Mapping[str, str] | None] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ApiError):
+    """Whoever is logged in may not do this."""
+
+    status = 403
+
+
+class NoSuchThing(ApiError):
+    """What a task process asked for does not exist."""
+
+    status = 404
+
+    def __init__(self, message: str) -> None:
+        super().__init__({"reason": "not_found", "message": message})
+
+
+class NotAcceptable(ApiError):
+    """None of our content types is wanted."""
+
+    status = 406
+
+
+class AlreadyExists(ApiError):
+    """A thing of this name exists already."""
+
+    status = 409
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            {
+                "reason": "Unique constraint violation",
+                "statement": "hidden",
+                "orig_error": "hidden",
+                "message": message,
+            }
+        )
+
+
+class RequestTooLarge(ApiError):
+    """The body is longer than is allowed."""
+
+    status = 413
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is of a kind that is not read here."""
+
+    status = 415
+
+
+class Unprocessable(ApiError):
+    """A parameter has a value that it cannot have."""
+
+    status = 422
+
+
+class TooManyRequests(ApiError):
+    """More of these wait already than will be served soon."""
+
+    status = 429
+
+
+STATUS_BY_ERROR: Final[Mapping[type[DomainError], int]] = {
+    NotFound: 404,
+    Conflict: 409,
+    InvalidValue: 422,
+    UnknownOrder: 400,
+    StaleCursor: 400,
+}
+
+REASON_BY_ATTEMPT_ERROR: Final[Mapping[type[DomainError], tuple[int, str]]] = {
+    StaleAttempt: (410, "attempt_superseded"),
+    AttemptNotRunning: (409, "attempt_not_running"),
+}
+
+DESCRIPTIONS: Final[Mapping[int, str]] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    410: "Gone",
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What to write into OpenAPI for a route that can answer so."""
+    return {status: {"model": HTTPExceptionResponse, "description": DESCRIPTIONS[status]} for status in statuses}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer each kind of error as the table says."""
+    app.add_exception_handler(DomainError, _answer_domain_error)
+    app.add_exception_handler(AdapterError, _answer_adapter_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+
+
+async def _answer_domain_error(request: Request, exc: Exception) -> JSONResponse:
+    match exc:
+        case ApiError():
+            headers = dict(exc.headers) if exc.headers else None
+            return JSONResponse({"detail": exc.detail}, status_code=exc.status, headers=headers)
+        case StaleAttempt() | AttemptNotRunning():
+            status, reason = REASON_BY_ATTEMPT_ERROR[type(exc)]
+            return JSONResponse({"detail": {"reason": reason, "message": str(exc)}}, status_code=status)
+        case _:
+            status = next((code for kind, code in STATUS_BY_ERROR.items() if isinstance(exc, kind)), 400)
+            return JSONResponse({"detail": str(exc)}, status_code=status)
+
+
+async def _answer_adapter_error(request: Request, exc: Exception) -> JSONResponse:
+    get_logger().warning("request.unavailable", path=request.url.path, error=str(exc))
+    body = {"detail": "The database cannot be reached at the moment: try again"}
+    return JSONResponse(body, status_code=503, headers={"Retry-After": "1"})
+
+
+async def _answer_validation_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)
+    return JSONResponse({"detail": _finite(jsonable_encoder(exc.errors()))}, status_code=422)
+
+
+def _finite(value: Any) -> Any:
+    """The value with NaN and infinities, which JSON cannot say, as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - JSON
+    if isinstance(value, list):
+        return [_finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
+    return value

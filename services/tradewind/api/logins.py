@@ -1,0 +1,63 @@
+"""Who is calling: users by their API token, task processes by their attempt's token.
+
+Verifying a signature costs a good part of what a small request costs; the same token comes again with every request
+of a client, so what was verified is remembered. Expiry is looked at each time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Generic, TypeVar
+
+from tradewind.api.errors import Forbidden, Unauthorized
+from tradewind.core.clock import Clock
+from tradewind.service.tokens import ApiClaims, AttemptClaims, InvalidToken, TokenSigner
+
+REMEMBERED_TOKENS: Final = 4096
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+"""Signatures are verified as of this moment, at which nothing has expired; expiry is compared at each request."""
+
+ClaimsT = TypeVar("ClaimsT")
+
+
+class _Remembered(Generic[ClaimsT]):
+    """The claims of the tokens seen last."""
+
+    def __init__(self, verify: Callable[[str], ClaimsT]) -> None:
+        self._verify = verify
+        self._claims: OrderedDict[str, ClaimsT] = OrderedDict()
+
+    def claims_of(self, token: str) -> ClaimsT:
+        claims = self._claims.get(token)
+        if claims is None:
+            claims = self._claims[token] = self._verify(token)
+            if len(self._claims) > REMEMBERED_TOKENS:
+                self._claims.popitem(last=False)
+        return claims
+
+
+class Logins:
+    """Verifies tokens: raises `Forbidden` for one that is not ours, `Unauthorized` for one that has expired."""
+
+    def __init__(self, signer: TokenSigner, clock: Clock) -> None:
+        self._clock = clock
+        self._users = _Remembered(lambda token: signer.verify_api_token(token, now=EPOCH))
+        self._attempts = _Remembered(signer.verify_attempt_token)
+
+    def user(self, token: str) -> ApiClaims:
+        """The user who was given this token."""
+        try:
+            claims = self._users.claims_of(token)
+        except InvalidToken as exc:
+            raise Forbidden(f"The token is not valid: {exc}") from exc
+        if self._clock() >= claims.expires_at:
+            raise Unauthorized("The token has expired: log in again")
+        return claims
+
+    def attempt(self, token: str) -> AttemptClaims:
+        """The attempt that was given this token; whether it is current, only the database can say."""
+        try:
+            return self._attempts.claims_of(token)
+        except InvalidToken as exc:
+            raise Forbidden({"reason": "invalid_token", "message": f"This is no attempt's token: {exc}"}) from exc

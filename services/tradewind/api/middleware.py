@@ -1,0 +1,99 @@
+"""What surrounds every request: an id, a limit on its body, a measurement, and an answer in JSON when we fail."""
+
+import asyncio
+import json
+import re
+from typing import Final
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tradewind.core.clock import IdFactory
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
+
+GIVEN_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+TOO_LARGE: Final = "The body is longer than {} bytes (TRADEWIND__API_SERVER__MAX_REQUEST_BYTES)"
+
+
+class RequestMiddleware:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, new_id: IdFactory, telemetry: Telemetry) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._new_id = new_id
+        self._seconds = telemetry.seconds(
+            "request_seconds", "From a request's head to the end of its answer", ("method", "route", "status")
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._request_id(scope), self._max_body_bytes)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            await self._serve(scope, exchange)
+
+    async def _serve(self, scope: Scope, exchange: "_Exchange") -> None:
+        started = exchange.loop_time()
+        try:
+            if exchange.announces_too_much():
+                await exchange.answer(413, {"detail": TOO_LARGE.format(self._max_body_bytes)})
+            else:
+                await self._app(scope, exchange.receive, exchange.send)
+        except Exception:
+            # The edge of the request: whatever went wrong inside, the client gets an answer and we get the traceback.
+            get_logger().exception("request.failed", method=scope["method"], path=scope["path"])
+            if exchange.status is not None:
+                raise
+            body = {"detail": "Something went wrong here; the log says what", "request_id": exchange.request_id}
+            await exchange.answer(500, body)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            labels = (scope["method"], route, str(exchange.status or "aborted"))
+            self._seconds.labels(*labels).observe(exchange.loop_time() - started)
+
+    def _request_id(self, scope: Scope) -> str:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        return given.decode() if GIVEN_ID.fullmatch(given) else str(self._new_id())
+
+
+class _Exchange:
+    """One request and its answer, as they pass."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, max_body_bytes: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self.request_id = request_id
+        self._left = max_body_bytes
+        self._max_body_bytes = max_body_bytes
+        self.status: int | None = None
+
+    def announces_too_much(self) -> bool:
+        length = next((value for name, value in self._scope["headers"] if name == b"content-length"), b"0")
+        return length.isdigit() and int(length) > self._max_body_bytes
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, TOO_LARGE.format(self._max_body_bytes))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
+        await self._send(message)
+
+    async def answer(self, status: int, body: dict[str, str]) -> None:
+        content = json.dumps(body).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": content})
+
+    def loop_time(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,44 @@
+"""Bases of the API's models, and the values that several of them share."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+DagRunStateName = Literal["queued", "running", "success", "failed"]
+DagRunTypeName = Literal[
+    "backfill", "scheduled", "manual", "operator_triggered", "asset_triggered", "asset_materialization"
+]
+TriggeredByName = Literal["cli", "operator", "rest_api", "ui", "test", "timetable", "asset", "backfill"]
+TaskInstanceStateName = Literal[
+    "removed",
+    "scheduled",
+    "queued",
+    "running",
+    "success",
+    "restarting",
+    "failed",
+    "up_for_retry",
+    "up_for_reschedule",
+    "upstream_failed",
+    "skipped",
+    "deferred",
+    "awaiting_input",
+]
+
+
+class ApiModel(BaseModel):
+    """Base of what the API answers."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class StrictBody(BaseModel):
+    """Base of what the API is sent: a field that it does not know is refused."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+
+
+class HTTPExceptionResponse(ApiModel):
+    """Body of every error except a malformed request: one line, or an object with `reason` and `message`."""
+
+    detail: str | dict[str, object]

@@ -1,0 +1,32 @@
+"""What task processes send and are sent."""
+
+from pydantic import AliasChoices, Field
+
+from tradewind.api.models.base import ApiModel, StrictBody
+
+
+class VariableResponse(ApiModel):
+    """A variable with its value."""
+
+    key: str
+    value: str | None
+
+
+class VariableBody(StrictBody):
+    """A variable to store."""
+
+    value: str | None = Field(validation_alias=AliasChoices("value", "val"))
+    description: str | None = None
+
+
+class ConnectionResponse(ApiModel):
+    """A connection with its secrets."""
+
+    conn_id: str
+    conn_type: str
+    host: str | None
+    schema_: str | None = Field(alias="schema")
+    login: str | None
+    password: str | None
+    port: int | None
+    extra: str | None

@@ -1,0 +1,184 @@
+"""Rows as the API shows them."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from tradewind.api.models.base import ApiModel
+from tradewind.api.models.dag_runs import DAGRunResponse
+from tradewind.api.models.dags import DAGDetailsResponse, DAGResponse, DagTagResponse, DagVersionResponse
+from tradewind.api.models.queries import BUNDLE_NAME
+from tradewind.api.models.task_instances import TaskInstanceResponse, TaskInstanceTryResponse
+from tradewind.api.models.tasks import TaskResponse, TimeDelta
+from tradewind.core.errors import NotFound
+from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.states import TaskInstanceState
+from tradewind.db.api_dag_queries import NewDagRun
+from tradewind.db.pool import Row
+from tradewind.service.dag_roots import DagRoot, resolve_dag_file
+
+UNPERIODIC_SCHEDULES: Final = (None, "@once", "@continuous")
+
+Tasks = Mapping[UUID, Mapping[str, TaskSpec]]
+"""dag_version_id → task_id → task."""
+
+TryT = TypeVar("TryT", bound=TaskInstanceTryResponse)
+ModelT = TypeVar("ModelT", bound=ApiModel)
+
+
+def plain(model: type[ModelT], row: Row) -> ModelT:
+    """A row whose columns are the model's fields."""
+    return model.model_validate(dict(row.items()))
+
+
+def dag_response(row: Row, roots: Sequence[DagRoot]) -> DAGResponse:
+    return DAGResponse.model_validate(_dag_fields(row, roots))
+
+
+def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetailsResponse:
+    return DAGDetailsResponse.model_validate(
+        {
+            **_dag_fields(row, roots),
+            "catchup": spec.catchup,
+            "dag_run_timeout": spec.dagrun_timeout_seconds,
+            "doc_md": spec.doc_md,
+            "start_date": spec.start_date,
+            "end_date": spec.end_date,
+            "is_paused_upon_creation": spec.is_paused_upon_creation,
+            "params": spec.params,
+            "render_template_as_native_obj": spec.render_template_as_native_obj,
+            "timezone": spec.timezone,
+            "last_parsed": row["last_parsed_time"],
+            "active_runs_count": row["active_runs_count"],
+            "latest_dag_version": dag_version(row),
+        }
+    )
+
+
+def _dag_fields(row: Row, roots: Sequence[DagRoot]) -> dict[str, object]:
+    fields = dict(row.items())
+    dag_id, name = row["dag_id"], row["dag_display_name"]
+    tags = [DagTagResponse(name=tag, dag_id=dag_id, dag_display_name=name) for tag in sorted(row["tags"])]
+    return {
+        **fields,
+        "bundle_name": BUNDLE_NAME,
+        "bundle_version": None,
+        "fileloc": _fileloc(row["relative_fileloc"], roots),
+        "file_token": _file_token(row["relative_fileloc"]),
+        "timetable_periodic": row["timetable_summary"] not in UNPERIODIC_SCHEDULES,
+        "tags": tags,
+    }
+
+
+def _fileloc(relative_fileloc: str, roots: Sequence[DagRoot]) -> str:
+    try:
+        return str(resolve_dag_file(roots, relative_fileloc).path)
+    except NotFound:
+        return relative_fileloc
+
+
+def _file_token(relative_fileloc: str) -> str:
+    payload = json.dumps({"bundle_name": BUNDLE_NAME, "relative_fileloc": relative_fileloc})
+    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+
+
+def dag_version(row: Row) -> DagVersionResponse:
+    """The version that the row's `version_…` columns describe."""
+    return DagVersionResponse(
+        id=row["version_id"],
+        version_number=row["version_number"],
+        dag_id=row["dag_id"],
+        bundle_name=BUNDLE_NAME,
+        bundle_version=None,
+        created_at=row["version_created_at"],
+        dag_display_name=row["dag_display_name"],
+    )
+
+
+def dag_run_response(row: Row) -> DAGRunResponse:
+    return DAGRunResponse.model_validate({**dict(row.items()), "dag_versions": [dag_version(row)]})
+
+
+def created_dag_run_response(run: NewDagRun, target: Row) -> DAGRunResponse:
+    """A run that was created just now, without reading it back. `target` describes its DAG and version."""
+    return DAGRunResponse(
+        dag_run_id=run.run_id,
+        dag_id=run.dag_id,
+        logical_date=run.logical_date,
+        queued_at=run.queued_at,
+        start_date=None,
+        end_date=None,
+        duration=None,
+        data_interval_start=run.data_interval_start,
+        data_interval_end=run.data_interval_end,
+        run_after=run.run_after,
+        last_scheduling_decision=None,
+        run_type="manual",
+        state="queued",
+        triggered_by=run.triggered_by,
+        triggering_user_name=run.triggering_user_name,
+        conf=dict(run.conf),
+        note=run.note,
+        dag_versions=[dag_version(target)],
+        bundle_version=None,
+        dag_display_name=target["dag_display_name"],
+    )
+
+
+def task_instance_response(row: Row, tasks: Tasks) -> TaskInstanceResponse:
+    rendered = row["rendered_fields"]
+    fields = _try_fields(row, tasks)
+    return TaskInstanceResponse.model_validate(
+        {**fields, "rendered_fields": msgspec.json.decode(rendered) if rendered else {}}
+    )
+
+
+def try_response(model: type[TryT], row: Row, tasks: Tasks) -> TryT:
+    return model.model_validate(_try_fields(row, tasks))
+
+
+def _try_fields(row: Row, tasks: Tasks) -> dict[str, object]:
+    task = tasks.get(row["version_id"], {}).get(row["task_id"])
+    return {
+        **dict(row.items()),
+        "state": None if row["state"] == TaskInstanceState.NONE else row["state"],
+        "operator_name": (task and task.operator_name) or row["operator"],
+        "dag_version": dag_version(row),
+    }
+
+
+def task_response(task: TaskSpec) -> TaskResponse:
+    timeout = task.execution_timeout_seconds
+    return TaskResponse(
+        task_id=task.task_id,
+        task_display_name=task.task_display_name or task.task_id,
+        owner=task.owner,
+        start_date=task.start_date,
+        end_date=task.end_date,
+        trigger_rule=task.trigger_rule,
+        depends_on_past=task.depends_on_past,
+        wait_for_downstream=task.wait_for_downstream,
+        retries=task.retries,
+        queue=task.queue,
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        execution_timeout=None if timeout is None else TimeDelta.of_seconds(timeout),
+        retry_delay=TimeDelta.of_seconds(task.retry_delay_seconds),
+        retry_exponential_backoff=task.retry_exponential_backoff,
+        priority_weight=task.priority_weight,
+        weight_rule=task.weight_rule,
+        ui_color=task.ui_color,
+        ui_fgcolor=task.ui_fgcolor,
+        template_fields=list(task.template_fields),
+        downstream_task_ids=list(task.downstream_task_ids),
+        doc_md=task.doc_md,
+        operator_name=task.operator_name or task.task_type,
+        params={},
+        class_ref={"module_path": task.task_module, "class_name": task.task_type},
+        is_mapped=False,
+        extra_links=[],
+    )

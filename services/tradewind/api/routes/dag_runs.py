@@ -1,0 +1,84 @@
+"""`/api/v2/dags/{dag_id}/dagRuns`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from tradewind.api.cursors import cursor_of, next_cursor, previous_cursor
+from tradewind.api.dag_specs import VersionKey
+from tradewind.api.dependencies import StateDep, UserDep
+from tradewind.api.errors import AlreadyExists, BadRequest, documented
+from tradewind.api.models.dag_runs import DAGRunCollectionResponse, DAGRunResponse, TriggerDAGRunPostBody
+from tradewind.api.models.queries import ANYTHING, DagRunListQuery
+from tradewind.api.presenting import created_dag_run_response, dag_run_response
+from tradewind.api.routes.dags import existing_dag
+from tradewind.api.state import ApiState
+from tradewind.api.triggering import Requester, new_dag_run
+from tradewind.core.errors import NotFound
+from tradewind.db import api_dag_queries as queries
+from tradewind.db.pool import Row
+from tradewind.service.logging import get_logger
+
+router = APIRouter(prefix="/dags/{dag_id}/dagRuns", tags=["DagRun"])
+
+
+@router.get("", responses=documented(400, 404))
+async def get_dag_runs(
+    dag_id: str, query: Annotated[DagRunListQuery, Query()], state: StateDep
+) -> DAGRunCollectionResponse:
+    """A page of runs; `~` as dag_id stands for all DAGs."""
+    filters = query.filters()
+    if dag_id != ANYTHING:
+        await existing_dag(state, dag_id)
+        filters["dag_id"] = dag_id
+    cursor = cursor_of(query.cursor, int)
+    page = await queries.list_dag_runs(state["database"], filters, query.page(), cursor, state["clock"]())
+    return DAGRunCollectionResponse(
+        dag_runs=[dag_run_response(row) for row in page.rows],
+        total_entries=page.total_entries,
+        next_cursor=next_cursor(page, cursor),
+        previous_cursor=previous_cursor(page, cursor),
+    )
+
+
+@router.get("/{dag_run_id}", responses=documented(404))
+async def get_dag_run(dag_id: str, dag_run_id: str, state: StateDep) -> DAGRunResponse:
+    """One run."""
+    return dag_run_response(await existing_dag_run(state, dag_id, dag_run_id))
+
+
+@router.post("", responses=documented(400, 404, 409))
+async def trigger_dag_run(
+    dag_id: str, body: TriggerDAGRunPostBody, state: StateDep, user: UserDep, request: Request
+) -> DAGRunResponse:
+    """Create a run; a scheduler starts it at once unless the DAG is paused or has enough active runs."""
+    target = await queries.get_trigger_target(state["database"], dag_id)
+    if target is None:
+        raise NotFound(f"The DAG with dag_id {dag_id!r} was not found")
+    if target["has_import_errors"]:
+        raise BadRequest(f"The DAG with dag_id {dag_id!r} cannot be triggered: its file has import errors")
+    run = new_dag_run(
+        dag_id,
+        target["version_id"],
+        await state["dag_specs"].get(VersionKey.of_row(target)),
+        body,
+        Requester(
+            username=user.username,
+            triggered_by="ui" if "referer" in request.headers else "rest_api",
+            now=state["clock"](),
+            entropy=state["new_id"](),
+        ),
+    )
+    if await queries.create_dag_run(state["database"], run) is None:
+        raise AlreadyExists(f"The DAG {dag_id!r} has a run with this dag_run_id or logical_date already")
+    state["announcer"].dag_runs_created((dag_id,))
+    get_logger().info("dag_run.created", dag_id=dag_id, run_id=run.run_id, user=user.username)
+    return created_dag_run_response(run, target)
+
+
+async def existing_dag_run(state: ApiState, dag_id: str, run_id: str) -> Row:
+    """The run's row; raises `NotFound`."""
+    row = await queries.get_dag_run(state["database"], dag_id, run_id)
+    if row is None:
+        raise NotFound(f"The run {run_id!r} of the DAG {dag_id!r} was not found")
+    return row

@@ -1,0 +1,92 @@
+"""`/api/v2/dags`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from tradewind.api.dag_specs import VersionKey
+from tradewind.api.dependencies import StateDep
+from tradewind.api.errors import BadRequest, documented
+from tradewind.api.models.dags import DAGCollectionResponse, DAGDetailsResponse, DAGPatchBody, DAGResponse
+from tradewind.api.models.queries import DagListQuery, DagPatchQuery
+from tradewind.api.presenting import dag_details, dag_response
+from tradewind.api.state import ApiState
+from tradewind.core.errors import NotFound
+from tradewind.db import api_dag_queries as queries
+from tradewind.db.api_pages import PageRequest
+from tradewind.db.pool import Row
+
+router = APIRouter(prefix="/dags", tags=["DAG"])
+
+MAX_DAGS_AT_ONCE = 100_000
+
+
+@router.get("")
+async def get_dags(query: Annotated[DagListQuery, Query()], state: StateDep) -> DAGCollectionResponse:
+    """A page of DAGs."""
+    page = await queries.list_dags(state["database"], query.filters(), query.page())
+    dags = [dag_response(row, state["dag_roots"]) for row in page.rows]
+    return DAGCollectionResponse(dags=dags, total_entries=page.total_entries)
+
+
+@router.patch("", responses=documented(400, 404))
+async def patch_dags(
+    body: DAGPatchBody, query: Annotated[DagPatchQuery, Query()], state: StateDep
+) -> DAGCollectionResponse:
+    """Pause or unpause every DAG that the filters select; without `dag_id_pattern` or `dag_id_prefix_pattern` none
+    is selected."""
+    _check_mask(query.update_mask)
+    selected = await queries.list_dags(state["database"], query.filters(), PageRequest(limit=MAX_DAGS_AT_ONCE))
+    await _pause(state, [row["dag_id"] for row in selected.rows], is_paused=body.is_paused)
+    shown = selected.rows[query.offset : query.offset + query.page().limit]
+    dags = [dag_response(row, state["dag_roots"]) for row in shown]
+    for dag in dags:
+        dag.is_paused = body.is_paused
+    return DAGCollectionResponse(dags=dags, total_entries=selected.total_entries)
+
+
+@router.get("/{dag_id}", responses=documented(400, 404))
+async def get_dag(dag_id: str, state: StateDep) -> DAGResponse:
+    """One DAG."""
+    return dag_response(await existing_dag(state, dag_id), state["dag_roots"])
+
+
+@router.get("/{dag_id}/details", responses=documented(400, 404))
+async def get_dag_details(dag_id: str, state: StateDep) -> DAGDetailsResponse:
+    """One DAG with what its author wrote down."""
+    row = await existing_dag(state, dag_id)
+    return dag_details(row, await state["dag_specs"].fresh(VersionKey.of_row(row)), state["dag_roots"])
+
+
+@router.patch("/{dag_id}", responses=documented(400, 404))
+async def patch_dag(
+    dag_id: str, body: DAGPatchBody, state: StateDep, update_mask: Annotated[list[str] | None, Query()] = None
+) -> DAGResponse:
+    """Pause or unpause one DAG."""
+    await existing_dag(state, dag_id)
+    _check_mask(update_mask)
+    await _pause(state, [dag_id], is_paused=body.is_paused)
+    return await get_dag(dag_id, state)
+
+
+async def existing_dag(state: ApiState, dag_id: str) -> Row:
+    """The DAG's row; raises `NotFound`."""
+    row = await queries.get_dag(state["database"], dag_id)
+    if row is None:
+        raise NotFound(f"The DAG with dag_id {dag_id!r} was not found")
+    return row
+
+
+def _check_mask(update_mask: Sequence[str] | None) -> None:
+    if update_mask and list(update_mask) != ["is_paused"]:
+        raise BadRequest("Only is_paused can be changed")
+
+
+async def _pause(state: ApiState, dag_ids: Sequence[str], *, is_paused: bool) -> None:
+    changed = await queries.pause_dags(state["database"], dag_ids, is_paused=is_paused)
+    announcer = state["announcer"]
+    announcer.dags_changed(changed.dag_ids)
+    announcer.dag_runs_revised(changed.revised_dag_run_ids)
+    if not is_paused:
+        announcer.dag_runs_created(changed.dag_ids)

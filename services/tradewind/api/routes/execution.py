@@ -1,0 +1,144 @@
+"""`/execution`: what task processes may ask and write, each in the name of its attempt.
+
+Every route checks the attempt and acts in one statement: an attempt that is not current (410) or not running (409)
+reads, writes and deletes nothing. Not found is 404 with `reason` `not_found`.
+"""
+
+import json
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from tradewind.api.dependencies import AttemptDep, StateDep
+from tradewind.api.errors import Forbidden, NoSuchThing, Unprocessable, documented
+from tradewind.api.models.execution import ConnectionResponse, VariableBody, VariableResponse
+from tradewind.api.models.queries import Integer
+from tradewind.db import api_execution_queries as queries
+from tradewind.service.tokens import AttemptClaims
+
+router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+
+XCOM_PATH = "/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}"
+Name = Annotated[str, Path(min_length=1)]
+Sequence = Annotated[int, Query(ge=0, lt=2**31)]
+
+
+@router.get(XCOM_PATH, responses=documented(404))
+async def get_xcom(
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    key: Name,
+    state: StateDep,
+    attempt: AttemptDep,
+    map_index: Integer = -1,
+    include_prior_dates: bool = False,
+) -> Response:
+    """Any task's XCom: `{"key", "value"}`."""
+    value = await queries.get_xcom(
+        state["database"],
+        attempt.attempt_id,
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=task_id,
+        map_index=map_index,
+        key=key,
+        include_prior_dates=include_prior_dates,
+    )
+    if value is None:
+        raise NoSuchThing(f"The XCom {key!r} of the task {task_id!r} in the run {run_id!r} was not found")
+    # The value is JSON text already.
+    body = b'{"key":' + msgspec.json.encode(key) + b',"value":' + value + b"}"
+    return Response(body, media_type="application/json")
+
+
+@router.post(XCOM_PATH, status_code=201)
+async def set_xcom(
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    key: Name,
+    request: Request,
+    state: StateDep,
+    attempt: AttemptDep,
+    map_index: Integer = -1,
+) -> str:
+    """Write an XCom of the attempt's own task instance: the body is the value's JSON."""
+    _check_own(attempt, dag_id, run_id, task_id, map_index)
+    value = await request.body()
+    try:
+        json.loads(value)
+    except ValueError as exc:
+        raise Unprocessable({"reason": "invalid_value", "message": f"The body is not JSON: {exc}"}) from exc
+    await queries.set_xcom(state["database"], attempt.attempt_id, key, value, state["clock"]())
+    return "XCom stored"
+
+
+@router.delete(XCOM_PATH)
+async def delete_xcom(
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    key: Name,
+    state: StateDep,
+    attempt: AttemptDep,
+    map_index: Integer = -1,
+) -> str:
+    """Remove an XCom of the attempt's own task instance."""
+    _check_own(attempt, dag_id, run_id, task_id, map_index)
+    await queries.delete_xcom(state["database"], attempt.attempt_id, key)
+    return "XCom removed"
+
+
+@router.get("/variables/{key:path}", responses=documented(404))
+async def get_task_variable(key: Name, state: StateDep, attempt: AttemptDep) -> VariableResponse:
+    """A variable's value."""
+    value = await queries.get_variable(state["database"], attempt.attempt_id, key)
+    if value is None:
+        raise NoSuchThing(f"The variable {key!r} was not found")
+    return VariableResponse(key=key, value=state["secrets"].decrypt(value))
+
+
+@router.put("/variables/{key:path}", status_code=201)
+async def put_task_variable(key: Name, body: VariableBody, state: StateDep, attempt: AttemptDep) -> dict[str, str]:
+    """Create or change a variable."""
+    value = state["secrets"].encrypt(body.value or "")
+    await queries.set_variable(state["database"], attempt.attempt_id, key, value, body.description)
+    return {"message": "Variable stored"}
+
+
+@router.delete("/variables/{key:path}", status_code=204)
+async def delete_task_variable(key: Name, state: StateDep, attempt: AttemptDep) -> Response:
+    """Remove a variable."""
+    await queries.delete_variable(state["database"], attempt.attempt_id, key)
+    return Response(status_code=204)
+
+
+@router.get("/connections/{conn_id}", responses=documented(404))
+async def get_task_connection(conn_id: Name, state: StateDep, attempt: AttemptDep) -> ConnectionResponse:
+    """A connection with its secrets."""
+    row = await queries.get_connection(state["database"], attempt.attempt_id, conn_id)
+    if row is None:
+        raise NoSuchThing(f"The connection {conn_id!r} was not found")
+    decrypt = state["secrets"].decrypt
+    secrets = {name: None if row[name] is None else decrypt(row[name]) for name in ("password", "extra")}
+    return ConnectionResponse.model_validate({**dict(row.items()), **secrets})
+
+
+@router.post("/task-instances/{attempt_id}/logs", status_code=204)
+async def append_log(
+    attempt_id: UUID, sequence: Sequence, request: Request, state: StateDep, attempt: AttemptDep
+) -> Response:
+    """Store the chunk number `sequence` of the attempt's log: whole lines of NDJSON. A replay changes nothing."""
+    if attempt_id != attempt.attempt_id:
+        raise Forbidden({"reason": "access_denied", "message": "An attempt may write no log but its own"})
+    await queries.append_log(state["database"], attempt_id, sequence, await request.body(), state["clock"]())
+    return Response(status_code=204)
+
+
+def _check_own(attempt: AttemptClaims, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+    own = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index)
+    if own != (dag_id, run_id, task_id, map_index):
+        raise Forbidden({"reason": "access_denied", "message": "An attempt may write no XComs but its own"})

@@ -1,0 +1,41 @@
+"""`/api/v2/importErrors`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from tradewind.api.dependencies import StateDep
+from tradewind.api.errors import documented
+from tradewind.api.models.import_errors import ImportErrorCollectionResponse, ImportErrorResponse
+from tradewind.api.models.queries import BUNDLE_NAME, ImportErrorListQuery
+from tradewind.core.errors import NotFound
+from tradewind.db import api_queries as queries
+from tradewind.db.pool import Row
+
+router = APIRouter(prefix="/importErrors", tags=["Import Error"])
+
+
+@router.get("/{import_error_id}", responses=documented(404))
+async def get_import_error(
+    import_error_id: Annotated[int, Path(ge=-(2**63), lt=2**63)], state: StateDep
+) -> ImportErrorResponse:
+    """Why one DAG file could not be loaded."""
+    row = await queries.get_import_error(state["database"], import_error_id)
+    if row is None:
+        raise NotFound(f"The import error {import_error_id} was not found")
+    return _shown(row)
+
+
+@router.get("")
+async def get_import_errors(
+    query: Annotated[ImportErrorListQuery, Query()], state: StateDep
+) -> ImportErrorCollectionResponse:
+    """A page of the DAG files that could not be loaded."""
+    page = await queries.list_import_errors(state["database"], query.filters(), query.page())
+    return ImportErrorCollectionResponse(
+        import_errors=[_shown(row) for row in page.rows], total_entries=page.total_entries
+    )
+
+
+def _shown(row: Row) -> ImportErrorResponse:
+    return ImportErrorResponse.model_validate({**dict(row.items()), "bundle_name": BUNDLE_NAME})

@@ -1,0 +1,105 @@
+"""`/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from tradewind.api.cursors import cursor_of, next_cursor, previous_cursor
+from tradewind.api.dag_specs import VersionKey
+from tradewind.api.dependencies import StateDep
+from tradewind.api.errors import BadRequest, documented
+from tradewind.api.models.queries import ANYTHING, Integer, TaskInstanceListQuery
+from tradewind.api.models.task_instances import (
+    TaskInstanceCollectionResponse,
+    TaskInstanceHistoryCollectionResponse,
+    TaskInstanceHistoryResponse,
+    TaskInstanceResponse,
+)
+from tradewind.api.presenting import task_instance_response, try_response
+from tradewind.api.routes.dag_runs import existing_dag_run
+from tradewind.api.routes.dags import existing_dag
+from tradewind.api.state import ApiState
+from tradewind.core.errors import NotFound
+from tradewind.db import api_task_queries as queries
+from tradewind.db.pool import Row
+
+router = APIRouter(prefix="/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
+
+
+@router.get("", responses=documented(400, 404))
+async def get_task_instances(
+    dag_id: str, dag_run_id: str, query: Annotated[TaskInstanceListQuery, Query()], state: StateDep
+) -> TaskInstanceCollectionResponse:
+    """A page of task instances; `~` as dag_run_id, or as both ids, stands for all."""
+    filters = query.filters() | await _names(state, dag_id, dag_run_id)
+    if query.task_group_id is not None:
+        raise NotFound(f"The task group {query.task_group_id!r} was not found")
+    cursor = cursor_of(query.cursor, UUID)
+    page = await queries.list_task_instances(state["database"], filters, query.page(), cursor, state["clock"]())
+    tasks = await state["dag_specs"].tasks(map(VersionKey.of_row, page.rows))
+    return TaskInstanceCollectionResponse(
+        task_instances=[task_instance_response(row, tasks) for row in page.rows],
+        total_entries=page.total_entries,
+        next_cursor=next_cursor(page, cursor),
+        previous_cursor=previous_cursor(page, cursor),
+    )
+
+
+async def _names(state: ApiState, dag_id: str, dag_run_id: str) -> dict[str, object]:
+    """The ids as filters; raises `NotFound` or `BadRequest`."""
+    if dag_run_id != ANYTHING:
+        if dag_id == ANYTHING:
+            raise BadRequest("A dag_run_id needs its dag_id: with ~ as dag_id, dag_run_id must be ~ too")
+        await existing_dag_run(state, dag_id, dag_run_id)
+        return {"dag_id": dag_id, "run_id": dag_run_id}
+    if dag_id == ANYTHING:
+        return {}
+    await existing_dag(state, dag_id)
+    return {"dag_id": dag_id}
+
+
+@router.get("/{task_id}", responses=documented(404))
+async def get_task_instance(dag_id: str, dag_run_id: str, task_id: str, state: StateDep) -> TaskInstanceResponse:
+    """A task's instance in one run."""
+    row = await _existing(state, dag_id, dag_run_id, task_id, None)
+    if row["map_index"] >= 0:
+        raise NotFound(f"The task {task_id!r} is mapped: add a map_index to the path")
+    return await _shown(state, row)
+
+
+@router.get("/{task_id}/tries", responses=documented(404))
+async def get_task_instance_tries(
+    dag_id: str, dag_run_id: str, task_id: str, state: StateDep, map_index: Integer = -1
+) -> TaskInstanceHistoryCollectionResponse:
+    """All tries of a task instance, oldest first."""
+    rows = await queries.list_tries(state["database"], dag_id, dag_run_id, task_id, map_index)
+    if not rows:
+        raise NotFound(_unknown(dag_id, dag_run_id, task_id, map_index))
+    tasks = await state["dag_specs"].tasks(map(VersionKey.of_row, rows))
+    tries = [try_response(TaskInstanceHistoryResponse, row, tasks) for row in rows]
+    return TaskInstanceHistoryCollectionResponse(task_instances=tries, total_entries=len(tries))
+
+
+@router.get("/{task_id}/{map_index}", responses=documented(404))
+async def get_mapped_task_instance(
+    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep
+) -> TaskInstanceResponse:
+    """One instance of a mapped task."""
+    return await _shown(state, await _existing(state, dag_id, dag_run_id, task_id, map_index))
+
+
+async def _existing(state: ApiState, dag_id: str, dag_run_id: str, task_id: str, map_index: int | None) -> Row:
+    row = await queries.get_task_instance(state["database"], dag_id, dag_run_id, task_id, map_index)
+    if row is None:
+        raise NotFound(_unknown(dag_id, dag_run_id, task_id, map_index))
+    return row
+
+
+async def _shown(state: ApiState, row: Row) -> TaskInstanceResponse:
+    return task_instance_response(row, await state["dag_specs"].tasks([VersionKey.of_row(row)]))
+
+
+def _unknown(dag_id: str, dag_run_id: str, task_id: str, map_index: int | None) -> str:
+    of_index = "" if map_index is None else f" (map_index {map_index})"
+    return f"The task instance {task_id!r}{of_index} in the run {dag_run_id!r} of the DAG {dag_id!r} was not found"

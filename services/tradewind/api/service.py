@@ -1,0 +1,93 @@
+"""The API as a service: everything constructed, the first user saved, served until stopped."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.api.announcer import Announcer
+from tradewind.api.app import create_app
+from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.logins import Logins
+from tradewind.api.passwords import Passwords
+from tradewind.api.settings import ApiServiceSettings
+from tradewind.api.state import ApiState
+from tradewind.bus.port import Bus
+from tradewind.core.clock import Clock, IdFactory
+from tradewind.db.api_queries import get_user, save_user
+from tradewind.db.pool import Database
+from tradewind.db.secrets import SecretBox
+from tradewind.service.backoff import jitter_from, retrying
+from tradewind.service.dag_roots import dag_roots
+from tradewind.service.health import bus_check
+from tradewind.service.http import bind, serve_app
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
+from tradewind.service.secrets import admin_password, fernet_key, jwt_secret
+from tradewind.service.tokens import TokenSigner
+
+ADMIN_ROLE = "admin"
+
+OnReady = Callable[[str, int], None]
+"""Called once requests are taken, with host and port (the real one, if port 0 was asked for)."""
+
+
+async def run(
+    *,
+    settings: ApiServiceSettings,
+    bus: Bus,
+    pool: Database,
+    clock: Clock,
+    new_id: IdFactory,
+    stop: asyncio.Event,
+    registry: CollectorRegistry,
+    on_ready: OnReady | None = None,
+) -> None:
+    """Serve until `stop`. Raises `ConfigError` naming `TRADEWIND__API__PORT` or `__HOST` if it cannot listen."""
+    telemetry = Telemetry(registry, service="api")
+    announcer = Announcer(bus=bus, telemetry=telemetry, jitter=jitter_from(new_id))
+    sock = bind(settings.api.host, settings.api.port, section="API")
+    with sock, ThreadPoolExecutor(settings.api_server.password_check_threads, thread_name_prefix="password") as threads:
+        passwords = Passwords(threads)
+        await retrying(
+            lambda: _save_admin(settings, pool, passwords, clock),
+            name="admin_user",
+            stop=stop,
+            jitter=jitter_from(new_id),
+            telemetry=telemetry,
+        )
+        signer = TokenSigner(jwt_secret(settings))
+        state = ApiState(
+            settings=settings,
+            database=pool,
+            clock=clock,
+            new_id=new_id,
+            registry=registry,
+            announcer=announcer,
+            signer=signer,
+            logins=Logins(signer, clock),
+            passwords=passwords,
+            dag_specs=DagSpecs(pool),
+            dag_roots=dag_roots(settings),
+            secrets=SecretBox(fernet_key(settings)),
+            checks={"bus": bus_check(bus)},
+        )
+        host, port = sock.getsockname()[:2]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(announcer.run(stop), name="announcer")
+            app = create_app(state, telemetry)
+            serving = serve_app(app, sock, stop, lifespan=True)  # pyright: ignore[reportArgumentType] - ASGI types differ in name only
+            group.create_task(serving, name="http")
+            get_logger().info("api.listening", host=host, port=port)
+            if on_ready is not None:
+                on_ready(host, port)
+
+
+async def _save_admin(settings: ApiServiceSettings, database: Database, passwords: Passwords, clock: Clock) -> None:
+    """Make the settings' user and password those of the database."""
+    username, password = settings.api.admin_username, admin_password(settings).password
+    known = await get_user(database, username)
+    if known is None or not await passwords.is_correct(known["password_hash"], password):
+        await save_user(database, username, await passwords.hash(password), ADMIN_ROLE, clock())
+        get_logger().info("user.saved", username=username)

@@ -1,0 +1,36 @@
+"""What the routes work with: made once when the API starts, handed to every request."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.api.announcer import Announcer
+from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.logins import Logins
+from tradewind.api.passwords import Passwords
+from tradewind.api.settings import ApiServiceSettings
+from tradewind.core.clock import Clock, IdFactory
+from tradewind.db.pool import Database
+from tradewind.db.secrets import SecretBox
+from tradewind.service.dag_roots import DagRoot
+from tradewind.service.health import Check
+from tradewind.service.tokens import TokenSigner
+
+
+class ApiState(TypedDict):
+    """The lifespan's state; `request.scope["state"]` is a copy of it."""
+
+    settings: ApiServiceSettings
+    database: Database
+    clock: Clock
+    new_id: IdFactory
+    registry: CollectorRegistry
+    announcer: Announcer
+    signer: TokenSigner
+    logins: Logins
+    passwords: Passwords
+    dag_specs: DagSpecs
+    dag_roots: Sequence[DagRoot]
+    secrets: SecretBox
+    checks: Mapping[str, Check]

@@ -1,0 +1,109 @@
+"""What a request to run a DAG comes to: its run id, its data interval, its conf checked against the DAG's params."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, cast
+from uuid import UUID
+
+from tradewind.api.errors import BadRequest
+from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
+from tradewind.core.spec import DagSpec
+from tradewind.db.api_dag_queries import NewDagRun
+
+ALLOWED_RUN_ID: Final = re.compile(r"[A-Za-z0-9_.~:+-]+")
+RESERVED_PREFIXES: Final = (
+    "backfill__",
+    "scheduled__",
+    "operator_triggered__",
+    "asset_triggered__",
+    "asset_materialization__",
+)
+SUFFIX_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who asks, when, and by what way. `entropy` is a fresh id."""
+
+    username: str
+    triggered_by: Literal["rest_api", "ui", "cli"]
+    now: datetime
+    entropy: UUID
+
+
+def new_dag_run(
+    dag_id: str, dag_version_id: UUID, spec: DagSpec, body: TriggerDAGRunPostBody, requester: Requester
+) -> NewDagRun:
+    """The run to insert; raises `BadRequest`."""
+    if body.partition_key is not None:
+        raise BadRequest(f"The DAG {dag_id!r} is not partitioned: partition_key cannot be used")
+    run_after = _in_utc(body.run_after) or requester.now
+    logical_date = _in_utc(body.logical_date)
+    conf = body.conf or {}
+    check_conf(spec, conf)
+    return NewDagRun(
+        dag_id=dag_id,
+        run_id=_checked(body.dag_run_id) if body.dag_run_id else _made_up(run_after, logical_date, requester.entropy),
+        dag_version_id=dag_version_id,
+        triggered_by=requester.triggered_by,
+        triggering_user_name=requester.username,
+        logical_date=logical_date,
+        # Without a logical date there is no interval; with one it is that moment: what cron, timedelta and no
+        # schedule all come to by default.
+        data_interval_start=(_in_utc(body.data_interval_start) or logical_date) if logical_date else None,
+        data_interval_end=(_in_utc(body.data_interval_end) or logical_date) if logical_date else None,
+        run_after=run_after,
+        queued_at=requester.now,
+        conf=conf,
+        note=body.note,
+    )
+
+
+def check_conf(spec: DagSpec, conf: Mapping[str, object]) -> None:
+    """Raises `BadRequest` if a param has no value, or one that its schema does not allow."""
+    for name, declared in spec.params.items():
+        param = cast("Mapping[str, object]", declared) if isinstance(declared, Mapping) else {"value": declared}
+        if name not in conf and "value" not in param:
+            raise BadRequest(f"Invalid input for param {name}: no value was given, and it has no default")
+        schema = cast("Mapping[str, object]", param.get("schema") or {})
+        if schema:
+            _check_value(name, conf.get(name, param.get("value")), schema)
+
+
+def _check_value(name: str, value: object, schema: Mapping[str, object]) -> None:
+    # Imported here: most DAGs have no schemas, and the library is large.
+    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.exceptions import SchemaError, ValidationError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+        validator = Draft202012Validator(schema, format_checker=FormatChecker())
+        validator.validate(value)  # pyright: ignore[reportUnknownMemberType] - the library is typed in part
+    except (ValidationError, SchemaError) as exc:
+        raise BadRequest(f"Invalid input for param {name}: {exc.message}") from exc
+
+
+def _checked(run_id: str) -> str:
+    if ".." in run_id:
+        raise BadRequest(f"The run id {run_id!r} must not contain '..': it becomes part of paths")
+    if not ALLOWED_RUN_ID.fullmatch(run_id):
+        raise BadRequest(f"The run id {run_id!r} may hold only letters, digits and _.~:+-")
+    reserved = next((prefix for prefix in RESERVED_PREFIXES if run_id.startswith(prefix)), None)
+    if reserved:
+        raise BadRequest(f"The run id {run_id!r} cannot be used for a manual run: {reserved!r} is reserved")
+    return run_id
+
+
+def _made_up(run_after: datetime, logical_date: datetime | None, entropy: UUID) -> str:
+    """Runs without a logical date may share a moment: their ids get a random end."""
+    run_id = f"manual__{run_after.isoformat()}"
+    return run_id if logical_date else f"{run_id}_{entropy.hex[-SUFFIX_LENGTH:]}"
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """The moment in UTC; one without a zone is taken for UTC."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
