@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from tradewind.bus.dead_letter import dead_letter_of
 from tradewind.bus.port import (
     Batch,
     BusUnavailable,
@@ -126,12 +127,6 @@ class _MemoryBatch:
         settled = [unsettled.pop(delivery.tag) for delivery in chosen if delivery.tag in unsettled]
         self._consumer.bus.broker.pump(self._consumer.queue.name)
         return settled
-
-
-def dead_letter_of(delivery: Delivery, reason: str) -> Message:
-    """The message as it goes to the dead-letter queue: body and headers intact, two headers more."""
-    headers = {**delivery.message.headers, "x-reason": reason, "x-source-queue": delivery.queue}
-    return replace(delivery.message, headers=headers, reply_to=None, persistent=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -403,6 +398,10 @@ class MemoryBus:
             self.broker.send(queue, message)
         await asyncio.sleep(0)
 
+    async def declare(self, queue: Queue) -> None:
+        self.check_connected()
+        self.broker.declare(queue, self)
+
     @asynccontextmanager
     async def consume(self, queue: Queue, *, prefetch: int, max_batch: int) -> AsyncGenerator[AsyncIterator[Batch]]:
         await self.broker.up.wait()
@@ -419,6 +418,7 @@ class MemoryBus:
     async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
         self.check_connected()
         self.broker.check(queue, (message,), mandatory=False)
+        self.broker.declare(Queue(name=queue, durable=True), self)
         loop = asyncio.get_running_loop()
         correlation_id = str(next(self._requests))
         future = self._answers[correlation_id] = loop.create_future()

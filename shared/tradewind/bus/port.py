@@ -87,8 +87,14 @@ class Bus(Protocol):
         `QueueInUse` if the queue is exclusive to another connection."""
         ...
 
+    async def declare(self, queue: Queue) -> None:
+        """Make the queue if there is none, for messages that may wait for its first consumer; one that exists is left
+        as it is. Raises `QueueInUse` if it is exclusive to another connection."""
+        ...
+
     async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
-        """Publish (without confirm: the answer is the confirmation) and await the answer to it.
+        """Publish (without confirm: the answer is the confirmation) and await the answer to it. The queue is declared
+        (shared) if there is none: requests may wait for their first server.
         Raises `RequestTimeout`; whether the request was handled is then unknown. Nobody receives the request once
         `timeout_seconds` are over. `correlation_id` and `reply_to` are set by the bus."""
         ...

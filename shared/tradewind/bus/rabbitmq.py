@@ -1,0 +1,382 @@
+"""The bus over RabbitMQ.
+
+One connection holds a channel in confirm mode for what is published, a plain one for requests, answers and broadcasts
+(answers come by RabbitMQ's direct reply-to, without a queue), and one channel per consumer. Losing any of the first
+two counts as losing the connection; a keeper task connects again with backoff.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, Literal
+
+from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    ChannelLockedResource,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    ConnectionClosed,
+    ProbableAuthenticationError,
+)
+from pamqp.common import FieldTable
+from yarl import URL
+
+from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
+from tradewind.bus.driver import Channel, Connection, new_connection
+from tradewind.bus.intake import Consumer, Intake, Subscriber
+from tradewind.bus.port import (
+    Batch,
+    BusUnavailable,
+    Delivery,
+    Message,
+    MessageTooLarge,
+    Queue,
+    QueueInUse,
+    RequestTimeout,
+)
+from tradewind.core.errors import ConfigError
+from tradewind.service.backoff import Backoff
+from tradewind.service.logging import get_logger
+from tradewind.wire.queues import DEAD_LETTER
+
+QueueType = Literal["classic", "quorum"]
+
+_DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0
+_CLOSE_TIMEOUT_SECONDS: Final = 5.0
+_CONFIRM_TIMEOUT_SECONDS: Final = 30.0
+_HEARTBEAT_SECONDS: Final = 10
+"""A broker that is silent for three of these is taken for lost."""
+_FRAME_BUFFER: Final = 1_000
+"""Frames that the driver may read ahead per channel; few would cost a switch of tasks each."""
+_MAX_BROADCASTS: Final = 10_000
+"""Broadcasts that wait for one slow subscriber; the oldest go first."""
+_SUBSCRIBER_PREFETCH: Final = 500
+_BACKOFF: Final = Backoff(jitter_share=0.2)
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """One live connection."""
+
+    connection: Connection
+    confirmed: Channel
+    plain: Channel
+    lost: asyncio.Event
+    known_queues: dict[str, None] = field(default_factory=dict[str, None])
+    known_topics: dict[str, None] = field(default_factory=dict[str, None])
+
+
+class RabbitMQBus:
+    """One connection to RabbitMQ; see `tradewind.bus.port.Bus` for what each method promises."""
+
+    def __init__(self, url: URL, *, name: str, setting_name: str, queue_type: QueueType, max_body_bytes: int) -> None:
+        self._url = url
+        self._name = name
+        self._setting_name = setting_name
+        self._queue_type: QueueType = queue_type
+        self._max_body_bytes = max_body_bytes
+        self._link: _Link | None = None
+        self._up = asyncio.Event()
+        self.first_attempt = asyncio.Event()
+        """Set once it is known whether the broker can be reached."""
+        self._why_down = "not connected to the broker yet"
+        self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._numbers = itertools.count(1)
+
+    @property
+    def connected(self) -> bool:
+        return self._link is not None
+
+    async def keep_connected(self) -> None:
+        """Connect, and connect again whenever the connection is lost; runs until it is cancelled."""
+        failures = 0
+        while True:
+            try:
+                link = await self._connect()
+            except BusUnavailable as exc:
+                failures += 1
+                delay = _BACKOFF.delay_seconds(failures, next(self._numbers) % 10 / 10)
+                self._why_down = str(exc)
+                get_logger().warning("broker.unreachable", error=str(exc), delay_seconds=round(delay, 3))
+                self.first_attempt.set()
+                await asyncio.sleep(delay)
+            else:
+                failures = 0
+                try:
+                    await self._use(link)
+                finally:
+                    self._drop()
+                    with suppress(BusUnavailable, TimeoutError), broker_errors():
+                        await link.connection.close(BusUnavailable(self._why_down), timeout=_CLOSE_TIMEOUT_SECONDS)
+
+    async def _use(self, link: _Link) -> None:
+        self._link = link
+        self._up.set()
+        self.first_attempt.set()
+        get_logger().info("broker.connected", url=_shown(self._url))
+        await link.lost.wait()
+        self._why_down = f"the connection to the broker at {_shown(self._url)} was lost"
+        get_logger().warning("broker.lost", url=_shown(self._url))
+
+    def _drop(self) -> None:
+        self._link = None
+        self._up.clear()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(BusUnavailable(self._why_down))
+
+    async def _connect(self) -> _Link:
+        url = self._url if "heartbeat" in self._url.query else self._url.update_query(heartbeat=_HEARTBEAT_SECONDS)
+        connection = new_connection(url, self._name)
+        connected = False
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                await connection.connect()
+                link = await self._open_link(connection)
+            connected = True
+        except (AMQPError, OSError, RuntimeError, TimeoutError) as exc:
+            raise BusUnavailable(self._describe(exc)) from exc
+        finally:
+            if not connected:
+                with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
+                    await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
+        return link
+
+    async def _open_link(self, connection: Connection) -> _Link:
+        confirmed = await connection.channel(publisher_confirms=True, frame_buffer_size=_FRAME_BUFFER)
+        plain = await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+        await plain.basic_consume(_DIRECT_REPLY, self._receive_answer, no_ack=True)
+        lost = asyncio.Event()
+        for part in (connection, confirmed, plain):
+            part.closing.add_done_callback(lambda _: lost.set())
+        return _Link(connection, confirmed, plain, lost)
+
+    def _describe(self, exc: Exception) -> str:
+        where = f"cannot use the broker at {_shown(self._url)} ({self._setting_name})"
+        match exc:
+            case ProbableAuthenticationError() | AuthenticationError():
+                return f"{where}: it refuses the user name or the password"
+            case ConnectionClosed():
+                return f"{where}: it refuses the connection, perhaps for its virtual host: {exc}"
+            case TimeoutError():
+                return f"{where}: no answer within {_CONNECT_TIMEOUT_SECONDS:g} s"
+            case _:
+                return f"{where}: {exc or type(exc).__name__}"
+
+    def _live(self) -> _Link:
+        if self._link is None:
+            raise BusUnavailable(self._why_down)
+        return self._link
+
+    async def open_channel(self) -> Channel:
+        """A new channel; waits while there is no connection."""
+        await self._up.wait()
+        with broker_errors():
+            return await self._live().connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+
+    async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
+        self._check_size(queue, messages)
+        channel = self._live().confirmed
+        ids = [str(next(self._numbers)) for _ in messages] if mandatory else ()
+        try:
+            with broker_errors():
+                async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
+                    await publish_confirmed(channel, queue, messages, ids)
+        except TimeoutError as exc:
+            text = f"the broker did not confirm messages for {queue!r} within {_CONFIRM_TIMEOUT_SECONDS:g} s"
+            raise BusUnavailable(text) from exc
+
+    def _check_size(self, queue: str, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if len(message.body) > self._max_body_bytes:
+                raise MessageTooLarge(queue, len(message.body), self._max_body_bytes)
+
+    async def declare(self, queue: Queue) -> None:
+        channel = await self._new_channel()
+        try:
+            with broker_errors():
+                await self._declare(queue, channel)
+        except BusUnavailable as exc:
+            if isinstance(exc.__cause__, ChannelLockedResource):
+                raise QueueInUse(queue.name) from exc
+            if not isinstance(exc.__cause__, ChannelPreconditionFailed):
+                raise
+            # It exists, with other properties than we would give it; that is somebody's decision.
+        finally:
+            await _close(channel)
+
+    async def _new_channel(self) -> Channel:
+        link = self._live()
+        with broker_errors():
+            return await link.connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+
+    async def _declare(self, queue: Queue, channel: Channel) -> None:
+        # Queues that are neither durable nor exclusive are on their way out of RabbitMQ, so all shared ones are
+        # durable; their messages are not unless they say so.
+        shared = not queue.exclusive
+        arguments: FieldTable = {}
+        if shared and self._queue_type != "classic":
+            arguments["x-queue-type"] = self._queue_type
+        await channel.queue_declare(queue.name, durable=shared, exclusive=queue.exclusive, arguments=arguments)
+
+    async def _declare_to_consume(self, queue: Queue, _: Channel) -> str:
+        # On a channel of its own: a refusal closes the channel.
+        await self.declare(queue)
+        return queue.name
+
+    @asynccontextmanager
+    async def consume(self, queue: Queue, *, prefetch: int, max_batch: int) -> AsyncGenerator[AsyncIterator[Batch]]:
+        intake = Intake(self, partial(self._declare_to_consume, queue), name=queue.name, prefetch=prefetch)
+        await intake.open()
+        try:
+            yield Consumer(intake, queue.name, max_batch)
+        finally:
+            await intake.close()
+
+    async def dead_letter(self, message: Message) -> None:
+        """Publish to the dead-letter queue, declared if need be, and await the confirm."""
+        await self._know_queue(self._live(), DEAD_LETTER)
+        await self.publish(DEAD_LETTER, (message,), mandatory=True)
+
+    async def _know_queue(self, link: _Link, queue: str) -> None:
+        if queue not in link.known_queues:
+            await self.declare(Queue(name=queue, durable=True))
+            link.known_queues[queue] = None
+
+    async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
+        self._check_size(queue, (message,))
+        correlation_id = str(next(self._numbers))
+        request = replace(message, correlation_id=correlation_id, reply_to=_DIRECT_REPLY)
+        answer = self._answers[correlation_id] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._send_request(queue, request, timeout_seconds)
+                return await answer
+        except TimeoutError:
+            raise RequestTimeout(queue, timeout_seconds) from None
+        finally:
+            del self._answers[correlation_id]
+            answer.cancel()
+
+    async def _send_request(self, queue: str, request: Message, timeout_seconds: float) -> None:
+        link = self._live()
+        await self._know_queue(link, queue)
+        milliseconds = max(1, round(timeout_seconds * 1000))
+        with broker_errors():
+            await write(link.plain, queue_messages(link.plain, queue, (request,), expiration_milliseconds=milliseconds))
+
+    async def _receive_answer(self, delivered: DeliveredMessage) -> None:
+        properties = delivered.header.properties
+        answer = self._answers.get(properties.correlation_id or "")
+        if answer is not None and not answer.done():
+            answer.set_result(delivery_of(delivered, _DIRECT_REPLY).message)
+
+    async def reply(self, replies: Sequence[tuple[Delivery, Message]]) -> None:
+        channel = self._live().plain
+        frames: list[bytes] = []
+        for delivery, message in replies:
+            request = delivery.message
+            if request.reply_to is not None:
+                self._check_size(request.reply_to, (message,))
+                answer = replace(message, correlation_id=request.correlation_id)
+                frames += queue_messages(channel, request.reply_to, (answer,))
+        with broker_errors():
+            await write(channel, frames)
+
+    async def broadcast(self, topic: str, message: Message) -> None:
+        self._check_size(topic, (message,))
+        link = self._live()
+        with broker_errors():
+            if topic not in link.known_topics:
+                await link.plain.exchange_declare(topic, exchange_type="fanout", durable=True)
+                link.known_topics[topic] = None
+            await write(link.plain, queue_messages(link.plain, "", (message,), exchange=topic))
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncGenerator[AsyncIterator[Message]]:
+        intake = Intake(self, partial(_declare_subscription, topic), name=topic, prefetch=_SUBSCRIBER_PREFETCH)
+        await intake.open()
+        try:
+            yield Subscriber(intake, topic)
+        finally:
+            await intake.close()
+
+    async def depth(self, queue: str) -> int | None:
+        channel = await self._new_channel()
+        try:
+            with broker_errors():
+                return (await channel.queue_declare(queue, passive=True)).message_count
+        except BusUnavailable as exc:
+            if isinstance(exc.__cause__, ChannelNotFoundEntity):
+                return None
+            if isinstance(exc.__cause__, ChannelLockedResource):
+                raise QueueInUse(queue) from exc
+            raise
+        finally:
+            await _close(channel)
+
+
+async def _declare_subscription(topic: str, channel: Channel) -> str:
+    await channel.exchange_declare(topic, exchange_type="fanout", durable=True)
+    limits: FieldTable = {"x-max-length": _MAX_BROADCASTS, "x-overflow": "drop-head"}
+    declared = await channel.queue_declare("", exclusive=True, auto_delete=True, arguments=limits)
+    assert declared.queue is not None
+    await channel.queue_bind(declared.queue, topic)
+    return declared.queue
+
+
+async def _close(channel: Channel) -> None:
+    with suppress(BusUnavailable, TimeoutError), broker_errors():
+        await channel.close(timeout=_CLOSE_TIMEOUT_SECONDS)
+
+
+def _shown(url: URL) -> str:
+    return str(url.with_password("***") if url.password else url)
+
+
+def _parse(url: str, setting_name: str) -> URL:
+    try:
+        parsed = URL(url)
+    except ValueError as exc:
+        raise ConfigError(f"{setting_name} is not a URL: {exc}") from exc
+    if not parsed.host:
+        raise ConfigError(f"{setting_name} names no host: it should look like amqp://user:password@host:5672/vhost")
+    return parsed
+
+
+@asynccontextmanager
+async def open_rabbitmq(
+    url: str,
+    *,
+    name: str,
+    setting_name: str,
+    queue_type: QueueType,
+    max_body_bytes: int,
+) -> AsyncGenerator[RabbitMQBus]:
+    """A bus over this broker. Entering returns after the first attempt to connect, whatever came of it; the bus
+    connects as soon as it can. Raises `ConfigError` for a URL that cannot be one."""
+    parsed = _parse(url, setting_name)
+    # The driver's own records repeat what we log, with tracebacks.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+    bus = RabbitMQBus(
+        parsed, name=name, setting_name=setting_name, queue_type=queue_type, max_body_bytes=max_body_bytes
+    )
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as group:
+        keeper = group.create_task(bus.keep_connected(), name="broker-connection")
+        try:
+            await bus.first_attempt.wait()
+            yield bus
+        except Exception as exc:
+            failure = exc
+        finally:
+            keeper.cancel()
+    if failure is not None:
+        raise failure
