@@ -13,6 +13,7 @@ import uvloop
 from tradewind.core.errors import ConfigError
 
 ItemT = TypeVar("ItemT")
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 ResultT = TypeVar("ResultT")
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -45,12 +46,14 @@ def stop_on_signals() -> Generator[asyncio.Event]:
 def run_service(main: Coroutine[object, object, None]) -> None:
     """Run a composition root on uvloop until it returns. A `ConfigError` ends the process as `config_errors_reported`
     says; `Stopped` is a good end."""
-    with (
-        config_errors_reported(),
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        suppress(Stopped),
-    ):
-        runner.run(main)
+    with config_errors_reported(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(main)
+        except Stopped:
+            return
+        except BaseExceptionGroup as group:
+            if group.split(Stopped)[1] is not None:
+                raise
 
 
 @contextmanager
@@ -59,20 +62,20 @@ def config_errors_reported() -> Generator[None]:
     try:
         yield
     except (ConfigError, BaseExceptionGroup) as exc:
-        config_error = find_config_error(exc)
+        config_error = find_error(exc, ConfigError)
         if config_error is None:
             raise
         sys.stderr.write(f"tradewind: {config_error}\n")
         raise SystemExit(CONFIG_ERROR_EXIT_CODE) from exc
 
 
-def find_config_error(exc: BaseException) -> ConfigError | None:
-    """The first `ConfigError` in an exception or (nested) exception group."""
-    if isinstance(exc, ConfigError):
+def find_error(exc: BaseException, kind: type[ErrorT]) -> ErrorT | None:
+    """The first error of this kind in an exception or (nested) exception group."""
+    if isinstance(exc, kind):
         return exc
     if isinstance(exc, BaseExceptionGroup):
         members: tuple[BaseException, ...] = exc.exceptions  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - the group's type parameter is erased by isinstance
-        return next((found for member in members if (found := find_config_error(member)) is not None), None)
+        return next((found for member in members if (found := find_error(member, kind)) is not None), None)
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tradewind.core.errors import ConfigError
-from tradewind.service.lifecycle import Stopped, find_config_error, for_each, pause, run_service, unless_stopped
+from tradewind.service.lifecycle import Stopped, find_error, for_each, pause, run_service, unless_stopped
 
 
 async def endless() -> AsyncIterator[int]:
@@ -136,7 +136,8 @@ def test_a_service_that_is_stopped_while_it_starts_ends_well() -> None:
     async def main() -> None:
         stop = asyncio.Event()
         stop.set()
-        await unless_stopped(stop, asyncio.Event().wait())
+        async with asyncio.TaskGroup():
+            await unless_stopped(stop, asyncio.Event().wait())
 
     run_service(main())
 
@@ -144,8 +145,8 @@ def test_a_service_that_is_stopped_while_it_starts_ends_well() -> None:
 def test_a_config_error_is_found_in_nested_groups() -> None:
     error = ConfigError("wrong")
     group = BaseExceptionGroup("a", [ValueError(), ExceptionGroup("b", [error])])
-    assert find_config_error(group) is error
-    assert find_config_error(ExceptionGroup("b", [ValueError()])) is None
+    assert find_error(group, ConfigError) is error
+    assert find_error(ExceptionGroup("b", [ValueError()]), ConfigError) is None
 
 
 def test_a_config_error_ends_the_process_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
