@@ -257,7 +257,7 @@ class MemoryBroker:
                 raise MessageTooLarge(name, len(message.body), self._max_body_bytes)
         queue = self._queues.get(name)
         if queue is None:
-            if mandatory:
+            if mandatory and messages:
                 raise QueueNotFound(name)
         elif len(queue.ready) + len(messages) > self._max_queue_length:
             raise BusUnavailable(f"queue {name!r} is full ({self._max_queue_length} messages wait in it)")
