@@ -9,7 +9,6 @@ from uuid import UUID
 from tradewind.core.rows import (
     Committed,
     DagRunChange,
-    DagRunRow,
     DecisionBatch,
     NewTaskInstance,
     TaskInstanceChange,
@@ -26,8 +25,8 @@ class AnyStore(SchedulerStore, CollectorStore, DagStore, Protocol):
     """All ports in one."""
 
 
-CreateDagRun = Callable[[str, str, datetime], Awaitable[DagRunRow]]
-"""(dag id, run id, now) → the run, queued."""
+CreateDagRun = Callable[[str, str, datetime], Awaitable[int]]
+"""(dag id, run id, now) → the id of a queued run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +59,23 @@ async def queue_attempts(
         max_active_tasks=count,
     )
     await store.write_dag_file(spec.relative_fileloc, "digest", [spec], now)
-    run = await create_dag_run(dag_id, "run_1", now)
+    run_number = await create_dag_run(dag_id, "run_1", now)
     assert await store.renew_scheduler(owner, now)
-    assert list(await store.start_dag_runs(owner, [dag_id], now, 10)) == [run.id]
-    (loaded,) = await store.load_dag_runs(owner, [run.id])
+    assert list(await store.start_dag_runs(owner, [dag_id], now, 10)) == [run_number]
+    (loaded,) = await store.load_dag_runs(owner, [run_number])
     attempts = tuple(new_id() for _ in tasks)
     guard = DagRunChange(
-        dag_run_id=run.id, expected_epoch=loaded.run.owner_epoch, expected_revision=loaded.run.revision
+        dag_run_id=run_number, expected_epoch=loaded.run.owner_epoch, expected_revision=loaded.run.revision
     )
     batch = DecisionBatch(
         scheduler_id=owner,
         now=now,
         runs=(guard,),
-        created=tuple(_created(run.id, task) for task in tasks),
-        changes=tuple(_queued(run.id, task, attempt) for task, attempt in zip(tasks, attempts, strict=True)),
+        created=tuple(_created(run_number, task) for task in tasks),
+        changes=tuple(_queued(run_number, task, attempt) for task, attempt in zip(tasks, attempts, strict=True)),
     )
     assert isinstance(await store.commit_decisions(batch), Committed)
-    return QueuedRun(run.id, dag_id, "run_1", owner, tuple(task.task_id for task in tasks), attempts)
+    return QueuedRun(run_number, dag_id, "run_1", owner, tuple(task.task_id for task in tasks), attempts)
 
 
 def _created(dag_run_id: int, task: TaskSpec) -> NewTaskInstance:

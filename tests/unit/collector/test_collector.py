@@ -20,7 +20,7 @@ from tradewind.bus.port import Message, Queue
 from tradewind.collector.service import run
 from tradewind.collector.settings import CollectorLimits, CollectorSettings
 from tradewind.core.errors import DomainError
-from tradewind.core.rows import AttemptEndRecord, Claim, ClaimAnswer, DagRunRow, EndAnswer
+from tradewind.core.rows import AttemptEndRecord, Claim, ClaimAnswer, EndAnswer
 from tradewind.core.states import TaskInstanceState
 from tradewind.db.memory import MemoryStore
 from tradewind.db.store import StoreUnavailable
@@ -96,8 +96,8 @@ class Rig:
     async def queued(self, count: int = 1, *, retries: int = 0) -> QueuedRun:
         return await queue_attempts(self.store, self._create, count=count, retries=retries)
 
-    async def _create(self, dag_id: str, run_id: str, now: datetime) -> DagRunRow:
-        return await self.store.create_dag_run(dag_id=dag_id, run_id=run_id, now=now)
+    async def _create(self, dag_id: str, run_id: str, now: datetime) -> int:
+        return (await self.store.create_dag_run(dag_id=dag_id, run_id=run_id, now=now)).id
 
     async def registered(self) -> WorkerVoice:
         worker = new_worker()

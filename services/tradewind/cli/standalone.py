@@ -1,0 +1,144 @@
+"""`tradewind standalone`: every service in one process, on an embedded Postgres and an in-memory bus.
+
+With `TRADEWIND__DATABASE__URL` or `TRADEWIND__BROKER__URL` set it uses those instead; the code of the services is the
+same. User code runs in child processes, as always.
+"""
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.bus.memory import MemoryBroker
+from tradewind.bus.open import open_bus
+from tradewind.bus.port import Bus
+from tradewind.cli.completed_settings import CompletedSettings
+from tradewind.cli.crash import ServiceCrashed
+from tradewind.cli.readiness import Stopwatch, wait_until_healthy
+from tradewind.core.errors import ConfigError
+from tradewind.db.embedded import embedded_postgres
+from tradewind.db.migrate import migrate, set_parallelism
+from tradewind.db.pool import Database, open_pool
+from tradewind.service.lifecycle import Stopped, find_error, run_service, stop_on_signals, unless_stopped
+from tradewind.service.logging import configure_logging, get_logger
+from tradewind.service.secrets import make_home
+from tradewind.service.settings import ServiceSettings, load_settings
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CRASHED_EXIT_CODE: Final = 1
+DATABASE_FOLDER: Final = "postgres"
+LOCK_NAME: Final = "standalone.lock"
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C. Exit code 2 and one line for a wrong setting, 1 and one line for a crash."""
+    try:
+        run_service(standalone())
+    except BaseExceptionGroup as group:
+        crash = find_error(group, ServiceCrashed)
+        if crash is None:
+            raise
+        sys.stderr.write(f"tradewind: {crash}\n")
+        raise SystemExit(CRASHED_EXIT_CODE) from group
+
+
+async def standalone() -> None:
+    """Start everything in order, announce it, run until stopped; end everything in the opposite order."""
+    settings, stopwatch = load_settings(ServiceSettings), Stopwatch()
+    configure_logging(settings.logging, service="standalone", stream=sys.stderr)
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        stack.enter_context(_sole_owner(make_home(settings.home)))
+        completed = CompletedSettings.of(settings)
+        database_url = await _foundations(settings, stack, stop, stopwatch)
+        from tradewind.cli.fleet import Fleet, service_names  # loaded by now, see `_foundations`
+
+        database = await _database(database_url, settings, stack, stop)
+        fleet = Fleet(
+            settings_of=completed.settings_of,
+            database=database,
+            buses=await _buses(settings, service_names(settings), stack),
+            registry=CollectorRegistry(),
+            stop=stop,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_announce(completed, stop, stopwatch), name="announcement")
+            await fleet.run()
+
+
+@contextmanager
+def _sole_owner(home: Path) -> Generator[None]:
+    """Hold the home folder's lock, which the system frees however this process ends."""
+    with (home / LOCK_NAME).open("a+") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            lock.seek(0)
+            raise ConfigError(
+                f"another `tradewind standalone` (pid {lock.read().strip() or 'unknown'}) runs on {home}: "
+                "stop it, or set TRADEWIND__HOME to another folder"
+            ) from exc
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+async def _foundations(
+    settings: ServiceSettings, stack: AsyncExitStack, stop: asyncio.Event, stopwatch: "Stopwatch"
+) -> str:
+    """The address of a migrated database. While it starts, in a process of its own, the services are imported."""
+    stopwatch.lap("begin")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(_import_services), name="imports")
+        if settings.database.url is not None:
+            url = settings.database.url.get_secret_value()
+        else:
+            starting = stack.enter_async_context(embedded_postgres(settings.home / DATABASE_FOLDER))
+            url = await unless_stopped(stop, starting)
+        stopwatch.lap("postgres")
+        await unless_stopped(stop, migrate(url))
+        stopwatch.lap("migrate")
+    stopwatch.lap("imports")
+    return url
+
+
+def _import_services() -> "ModuleType":
+    import tradewind.cli.fleet
+
+    return tradewind.cli.fleet
+
+
+async def _database(url: str, settings: ServiceSettings, stack: AsyncExitStack, stop: asyncio.Event) -> Database:
+    opening = stack.enter_async_context(open_pool(url, settings.database.pool_size))
+    database = await unless_stopped(stop, opening)
+    await set_parallelism(database, settings.core.parallelism)
+    return database
+
+
+async def _buses(settings: ServiceSettings, services: Sequence[str], stack: AsyncExitStack) -> Mapping[str, Bus]:
+    """A connection for each service, all to one broker."""
+    url = settings.broker.url.get_secret_value() if settings.broker.url is not None else None
+    broker = MemoryBroker()
+    return {
+        name: await stack.enter_async_context(open_bus(url, broker=broker, name=f"tradewind {name}"))
+        for name in services
+    }
+
+
+async def _announce(settings: CompletedSettings, stop: asyncio.Event, stopwatch: "Stopwatch") -> None:
+    """Say where everything is, once it works."""
+    with suppress(Stopped):
+        await unless_stopped(stop, wait_until_healthy(settings.api_host, settings.api_port))
+        stopwatch.lap("services")
+        get_logger().info("standalone.healthy", **stopwatch.laps)
+        sys.stdout.write(settings.announcement(stopwatch.total_seconds))
+        sys.stdout.flush()
