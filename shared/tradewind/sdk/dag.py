@@ -13,6 +13,7 @@ from tradewind.sdk.node import validate_key
 from tradewind.sdk.param import DagParam, ParamsDict
 from tradewind.sdk.schedule import timetable_of
 from tradewind.sdk.task_group import TaskGroup
+from tradewind.sdk.templating import templates_of
 from tradewind.sdk.types import NOTSET
 
 if TYPE_CHECKING:
@@ -228,9 +229,8 @@ class DAG:
 
     def get_template_env(self, *, force_sandboxed: bool = False) -> "jinja2.Environment":
         """The environment in which the DAG's templates are rendered."""
-        from tradewind.sdk.templating import environment_of
-
-        return environment_of(self, native=self.render_template_as_native_obj and not force_sandboxed)
+        native = self.render_template_as_native_obj and not force_sandboxed
+        return templates_of(self, native=native).environment
 
 
 def _as_datetime(value: datetime | str | None) -> datetime | None:

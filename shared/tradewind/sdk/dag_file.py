@@ -1,6 +1,6 @@
 """Loading a DAG file: importing it and finding the DAGs that it makes."""
 
-import hashlib
+import binascii
 import importlib.util
 import os
 import sys
@@ -53,8 +53,8 @@ def _extend_path(dags_folder: Path) -> None:
 
 def _module_name(path: Path) -> str:
     """Unique to the file, so that files of one name in different folders do not replace each other."""
-    digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    return f"tradewind_dag_{digest}_{path.stem.replace('.', '_')}"
+    checksum = binascii.crc32(str(path.absolute()).encode())
+    return f"tradewind_dag_{checksum:08x}_{path.stem.replace('.', '_')}"
 
 
 def _import(path: Path, module_name: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """The AIRFLOW_CTX_* variables that tell a command which task instance started it."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.types import is_collection
@@ -13,7 +12,6 @@ _VARIABLES: Final = (
     ("dag_email", "task", "email"),
     ("dag_id", "ti", "dag_id"),
     ("task_id", "ti", "task_id"),
-    ("logical_date", "dag_run", "logical_date"),
     ("try_number", "ti", "try_number"),
     ("dag_run_id", "dag_run", "run_id"),
 )
@@ -25,11 +23,15 @@ def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False)
     for name, key, attribute in _VARIABLES:
         value = getattr(context.get(key), attribute, None)
         if value:
-            values[f"AIRFLOW_CTX_{name.upper()}" if in_env_var_format else f"airflow.ctx.{name}"] = _as_text(value)
+            values[_name(name, in_env_var_format)] = _as_text(value)
+    if context.get("ts"):
+        values[_name("logical_date", in_env_var_format)] = context.get("ts", "")
     return values
 
 
+def _name(name: str, in_env_var_format: bool) -> str:
+    return f"AIRFLOW_CTX_{name.upper()}" if in_env_var_format else f"airflow.ctx.{name}"
+
+
 def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
     return ",".join(map(str, value)) if is_collection(value) else str(value)

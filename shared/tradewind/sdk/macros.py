@@ -5,7 +5,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 from random import random
-from typing import Any
+from typing import Any, cast
 
 import dateutil
 
@@ -37,5 +37,4 @@ def datetime_diff_for_humans(dt: Any, since: Any = None) -> str:
     """The time between two moments (or one and now), in words."""
     import pendulum
 
-    moment: Any = pendulum.instance(dt)
-    return str(moment.diff_for_humans(since))
+    return str(cast("Any", pendulum).instance(dt).diff_for_humans(since))

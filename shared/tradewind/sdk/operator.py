@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import current_dag, current_task_group
@@ -10,8 +10,17 @@ from tradewind.sdk.default_args import fills_from_default_args
 from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
 from tradewind.sdk.param import ParamsDict
+from tradewind.sdk.templating import (
+    Templates,
+    read_template_files,
+    render_fields,
+    render_value,
+    templates_of,
+    templates_with,
+)
 from tradewind.sdk.trigger_rule import TriggerRule
 from tradewind.sdk.types import NOTSET, WeightRule, is_collection
+from tradewind.sdk.xcom_arg import XComArg, apply_upstream_relationship
 
 if TYPE_CHECKING:
     import jinja2
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from tradewind.sdk.context import Context
     from tradewind.sdk.dag import DAG
     from tradewind.sdk.task_group import TaskGroup
-    from tradewind.sdk.xcom_arg import XComArg
 
 MAX_WEIGHT: Final = 2**31 - 1
 
@@ -200,23 +208,21 @@ class BaseOperator(DAGNode):
 
     def finish_init(self) -> None:
         """Called when the outermost constructor is done: references to XComs in templated fields become edges."""
-        from tradewind.sdk.xcom_arg import apply_upstream_relationship
-
         for field in self.template_fields:
             value = self.__dict__.get(field)
             if value is not None and value.__class__ is not str:
                 apply_upstream_relationship(self, value)
         self._finished = True
 
-    def lock_for_execution(self) -> None:
-        """Called on the copy that is executed: fields that are rendered make no edges any more."""
-        self._finished = False
+    def prepare_for_execution(self) -> Self:
+        """A copy to execute: rendering changes its fields, and makes no edges."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _finished=False)
+        return other
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if self._finished and name in self.template_fields:
-            from tradewind.sdk.xcom_arg import apply_upstream_relationship
-
             apply_upstream_relationship(self, value)
 
     def __repr__(self) -> str:
@@ -240,10 +246,8 @@ class BaseOperator(DAGNode):
         return self.task_id[len(prefix) :] if group_id and self.task_id.startswith(prefix) else self.task_id
 
     @property
-    def output(self) -> "XComArg":
+    def output(self) -> XComArg:
         """A reference to what this task will return."""
-        from tradewind.sdk.xcom_arg import XComArg
-
         return XComArg(self)
 
     @property
@@ -253,32 +257,30 @@ class BaseOperator(DAGNode):
 
     def get_template_env(self, dag: "DAG | None" = None) -> "jinja2.Environment":
         """The environment in which this task's templates are rendered."""
-        from tradewind.sdk.templating import environment_of
+        return self.templates(dag).environment
 
+    def templates(self, dag: "DAG | None" = None) -> Templates:
+        """How this task's templates are rendered."""
         owner = dag or self.get_dag()
         native = self.render_template_as_native_obj
-        return environment_of(
-            owner, native=native if native is not None else owner is not None and owner.render_template_as_native_obj
-        )
+        if native is None:
+            native = owner is not None and owner.render_template_as_native_obj
+        return templates_of(owner, native=native)
 
     def render_template_fields(self, context: "Context", jinja_env: "jinja2.Environment | None" = None) -> None:
         """Render all templated fields in place."""
-        from tradewind.sdk.templating import render_fields
-
-        render_fields(self, self.template_fields, context, jinja_env or self.get_template_env())
+        templates = self.templates() if jinja_env is None else templates_with(jinja_env)
+        render_fields(self, self.template_fields, context, templates)
 
     def render_template(
         self, content: Any, context: "Context", jinja_env: "jinja2.Environment | None" = None, _seen: Any = None
     ) -> Any:
         """Render one value, inside collections too."""
-        from tradewind.sdk.templating import render_value
-
-        return render_value(content, context, jinja_env or self.get_template_env(), tuple(self.template_ext))
+        templates = self.templates() if jinja_env is None else templates_with(jinja_env)
+        return render_value(content, context, templates, tuple(self.template_ext))
 
     def resolve_template_files(self) -> None:
         """Put the texts of files that templated fields name in their place, then call `prepare_template`."""
-        from tradewind.sdk.templating import read_template_files
-
         read_template_files(self)
         self.prepare_template()
 

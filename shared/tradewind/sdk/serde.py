@@ -30,14 +30,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import PurePath
 from typing import Any, Final, cast
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.types import is_tuple
@@ -112,6 +109,10 @@ def _serialize_object(value: Any, depth: int) -> Any:
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value, depth)
+    for base in type(value).__mro__:
+        write = _WRITERS_BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
+        if write is not None:
+            return write(value, depth)
     return _serialize_by_class(value, depth)
 
 
@@ -181,11 +182,16 @@ _WRITERS: Final[tuple[tuple[Any, Callable[[Any, int], Any]], ...]] = (
     (time, lambda value, _depth: _tagged("datetime.time", value.isoformat())),
     (timedelta, lambda value, _depth: _tagged("datetime.timedelta", [value.days, value.seconds, value.microseconds])),
     (bytes, lambda value, _depth: _tagged("builtins.bytes", base64.b64encode(value).decode())),
-    (Decimal, _text_of("decimal.Decimal")),
-    (UUID, _text_of("uuid.UUID")),
     (PurePath, _text_of("pathlib.Path")),
-    (ZoneInfo, _zone),
 )
+
+_WRITERS_BY_NAME: Final[Mapping[str, Callable[[Any, int], Any]]] = {
+    "decimal.Decimal": _text_of("decimal.Decimal"),
+    "uuid.UUID": _text_of("uuid.UUID"),
+    "zoneinfo.ZoneInfo": _zone,
+    "pendulum.tz.timezone.Timezone": _zone,
+}
+"""Classes whose modules are not imported only to be asked about."""
 
 
 def deserialize(value: Any) -> Any:
@@ -209,7 +215,7 @@ def _read_text(data: str) -> str:
 def _read_datetime(data: Any) -> datetime:
     moment = datetime.fromisoformat(data["iso"])
     if data["zone"] is not None:
-        moment = moment.replace(tzinfo=ZoneInfo(data["zone"]))
+        moment = moment.replace(tzinfo=_read_zone(data["zone"]))
     return moment.replace(fold=data["fold"])
 
 
@@ -236,6 +242,24 @@ def _read_pendulum_zone(data: str) -> Any:
     return pendulum.timezone(data)
 
 
+def _read_zone(data: str) -> Any:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(data)
+
+
+def _read_decimal(data: str) -> Any:
+    from decimal import Decimal
+
+    return Decimal(data)
+
+
+def _read_uuid(data: str) -> Any:
+    from uuid import UUID
+
+    return UUID(data)
+
+
 def _read_path(data: str) -> Any:
     from pathlib import Path
 
@@ -254,9 +278,9 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "datetime.date": date.fromisoformat,
     "datetime.time": time.fromisoformat,
     "datetime.timedelta": lambda data: timedelta(*data),
-    "decimal.Decimal": Decimal,
-    "uuid.UUID": UUID,
-    "zoneinfo.ZoneInfo": ZoneInfo,
+    "decimal.Decimal": _read_decimal,
+    "uuid.UUID": _read_uuid,
+    "zoneinfo.ZoneInfo": _read_zone,
     "pathlib.Path": _read_path,
     "pendulum.datetime.DateTime": _read_pendulum_datetime,
     "pendulum.date.Date": _read_pendulum_date,

@@ -47,9 +47,12 @@ def as_utc(value: datetime) -> datetime:
     )
 
 
-def convert_to_utc(value: datetime | None) -> "DateTime | None":
-    """As a pendulum datetime in UTC; None stays None."""
-    return None if value is None else coerce_datetime(as_utc(value))
+def convert_to_utc(value: datetime | None) -> datetime | None:
+    """In UTC; pendulum's datetimes stay pendulum's, None stays None. A naive one is taken as UTC."""
+    if value is None:
+        return None
+    aware = value if is_localized(value) else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC)
 
 
 def coerce_datetime(value: datetime | None) -> "DateTime | None":

@@ -55,3 +55,8 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
     """A tuple."""
     return isinstance(value, tuple)
+
+
+def is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
+    """A dict."""
+    return isinstance(value, dict)

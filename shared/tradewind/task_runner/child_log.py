@@ -14,12 +14,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.dag_file import user_traceback
 from tradewind.sdk.log import FIELDS_ATTRIBUTE
 from tradewind.sdk.masking import MASKER, redact
 from tradewind.task_runner.protocol import RECORD_SEPARATOR
 
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 _STDOUT: Final = 1
 _STDERR: Final = 2
 
@@ -39,9 +42,8 @@ class LogPipe:
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write a structured record, masked already, on a line of its own."""
-        line = json.dumps(record, default=str, separators=(",", ":"))
         start = b"\n" if self._midline else b""
-        self._write(start + RECORD_SEPARATOR + line.encode() + b"\n")
+        self._write(start + RECORD_SEPARATOR + _as_line(record) + b"\n")
         self._midline = False
 
     def _write(self, data: bytes) -> None:
@@ -136,6 +138,14 @@ class RecordHandler(logging.Handler):
         return line
 
 
+def _as_line(record: dict[str, Any]) -> bytes:
+    try:
+        return _ENCODER.encode(record)
+    except (TypeError, ValueError, OverflowError):
+        # Lone surrogates, keys that are no texts, integers beyond 64 bits.
+        return json.dumps(record, default=str, skipkeys=True).encode()
+
+
 @contextmanager
 def task_log(descriptor: int = _STDOUT) -> Generator[None]:
     """Send logging and the standard streams to the log pipe; puts back what was there before."""
@@ -147,16 +157,19 @@ def task_log(descriptor: int = _STDOUT) -> Generator[None]:
         with suppress(OSError, ValueError):
             stream.flush()
     root.handlers, sys.stdout, sys.stderr = [RecordHandler(pipe, (out, err))], out, err
-    root.setLevel(_level())
+    level = _level()
+    if root.level != level:
+        root.setLevel(level)  # not for nothing: it visits every logger there is
     try:
         yield
     finally:
         out.flush()
         err.flush()
-        root.handlers, level, sys.stdout, sys.stderr = before
-        root.setLevel(level)
+        root.handlers, before_level, sys.stdout, sys.stderr = before
+        if root.level != before_level:
+            root.setLevel(before_level)
 
 
 def _level() -> int:
     name = (conf.get("logging", "logging_level", fallback="INFO") or "INFO").upper()
-    return logging.getLevelNamesMapping().get(name, logging.INFO)
+    return logging.INFO if name == "INFO" else logging.getLevelNamesMapping().get(name, logging.INFO)

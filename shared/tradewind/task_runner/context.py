@@ -1,12 +1,14 @@
 """The context of an attempt: Airflow's names, filled from the grant, with XComs, Variables and Connections behind."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
-from tradewind.sdk import macros, serde
+from tradewind.sdk import serde
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.connection import Connection
@@ -28,23 +30,94 @@ if TYPE_CHECKING:
 _NOT_MAPPED: Final = -1
 
 
+class _Later:
+    """A context value that is made when somebody looks at it."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+
+class LazyContext(dict[str, Any]):
+    """The context as a dict. Dates become pendulum's when they are looked at: most tasks look at none, and their
+    processes do without that library."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if isinstance(value, _Later):
+            value = self[key] = value.make()
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        # Overridden so that dict(context) and **context come by __getitem__, and do not copy what is inside.
+        return super().__iter__()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or the default."""
+        return self[key] if key in self else default  # noqa: SIM401 - the built-in `get` would give what is inside
+
+    def items(self) -> Any:
+        """The pairs, made as they are iterated."""
+        return ItemsView(self)
+
+    def values(self) -> Any:
+        """The values, made as they are iterated."""
+        return ValuesView(self)
+
+    def copy(self) -> dict[str, Any]:
+        """An ordinary dict of all values."""
+        return dict(self)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Take a value out."""
+        value = super().pop(key, *default)
+        return value.make() if isinstance(value, _Later) else value
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 class DagRun:
-    """The run, as `dag_run`."""
+    """The run, as `dag_run`. Its dates are made when they are looked at."""
 
     def __init__(self, request: AttemptRequest) -> None:
         grant = request.grant
         self.dag_id, self.run_id = request.key.dag_id, request.key.run_id
-        self.logical_date = tz.coerce_datetime(grant.logical_date)
-        self.data_interval_start = tz.coerce_datetime(grant.data_interval_start)
-        self.data_interval_end = tz.coerce_datetime(grant.data_interval_end)
-        self.run_after = tz.coerce_datetime(grant.run_after)
-        self.start_date = tz.coerce_datetime(grant.dag_run_start_date)
-        self.queued_at = tz.coerce_datetime(grant.dag_run_queued_at)
+        self._grant = grant
         self.end_date: DateTime | None = None
         self.run_type = grant.run_type
         self.triggered_by = grant.triggered_by
         self.state = DagRunState.RUNNING
         self.conf = _as_conf(grant.conf)
+
+    @cached_property
+    def logical_date(self) -> "DateTime | None":
+        """The date that the run is about; None for a run without one."""
+        return tz.coerce_datetime(self._grant.logical_date)
+
+    @cached_property
+    def data_interval_start(self) -> "DateTime | None":
+        """Beginning of the data interval."""
+        return tz.coerce_datetime(self._grant.data_interval_start)
+
+    @cached_property
+    def data_interval_end(self) -> "DateTime | None":
+        """End of the data interval."""
+        return tz.coerce_datetime(self._grant.data_interval_end)
+
+    @cached_property
+    def run_after(self) -> "DateTime | None":
+        """The earliest time at which the run may start."""
+        return tz.coerce_datetime(self._grant.run_after)
+
+    @cached_property
+    def start_date(self) -> "DateTime | None":
+        """When the run started."""
+        return tz.coerce_datetime(self._grant.dag_run_start_date)
+
+    @cached_property
+    def queued_at(self) -> "DateTime | None":
+        """When the run was queued."""
+        return tz.coerce_datetime(self._grant.dag_run_queued_at)
 
     @property
     def external_trigger(self) -> bool:
@@ -74,7 +147,7 @@ class RuntimeTaskInstance(LoggingMixin):
         self.task, self.dag_run = task, dag_run
         self.hostname = request.worker_id
         self.is_mapped = key.map_index != _NOT_MAPPED
-        self.context: Context = {}
+        self.context: Context = cast("Context", LazyContext())
         self._client = client
 
     @property
@@ -179,7 +252,7 @@ def build_context(request: AttemptRequest, task: BaseOperator, client: Execution
     dag = task.dag
     dag_run = DagRun(request)
     ti = RuntimeTaskInstance(request, task, dag_run, client)
-    context = ti.context
+    context = cast("dict[str, Any]", ti.context)
     context.update(
         {
             "conf": conf,
@@ -187,7 +260,7 @@ def build_context(request: AttemptRequest, task: BaseOperator, client: Execution
             "dag": dag,
             "dag_run": dag_run,
             "inlets": task.inlets,
-            "macros": macros,
+            "macros": _Later(lambda: import_module("tradewind.sdk.macros")),
             "map_index_template": task.map_index_template,
             "outlets": task.outlets,
             "params": process_params(dag, task.params, dag_run.conf),
@@ -206,18 +279,18 @@ def build_context(request: AttemptRequest, task: BaseOperator, client: Execution
             },
         }
     )
-    if dag_run.logical_date is not None:
-        context.update(_dated(dag_run, dag_run.logical_date, ti))
-    return context
+    if request.grant.logical_date is not None:
+        context.update(_dated(dag_run, request.grant.logical_date, ti))
+    return ti.context
 
 
-def _dated(dag_run: DagRun, logical_date: "DateTime", ti: RuntimeTaskInstance) -> Context:
+def _dated(dag_run: DagRun, logical_date: datetime, ti: RuntimeTaskInstance) -> dict[str, Any]:
     ds, ts = logical_date.strftime("%Y-%m-%d"), logical_date.isoformat()
     ds_nodash = ds.replace("-", "")
     return {
-        "logical_date": logical_date,
-        "data_interval_start": dag_run.data_interval_start,
-        "data_interval_end": dag_run.data_interval_end,
+        "logical_date": _Later(lambda: dag_run.logical_date),
+        "data_interval_start": _Later(lambda: dag_run.data_interval_start),
+        "data_interval_end": _Later(lambda: dag_run.data_interval_end),
         "ds": ds,
         "ds_nodash": ds_nodash,
         "ts": ts,

@@ -1,20 +1,23 @@
 """Running one attempt, in the process that was forked for it: context, templates, the operator, the outcome."""
 
-import copy
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import islice
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
+from uuid import UUID
 
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk.active import executing
 from tradewind.sdk.context import Context
+from tradewind.sdk.dag import DAG
 from tradewind.sdk.dag_file import LoadedDagFile
 from tradewind.sdk.environment import context_to_airflow_vars
 from tradewind.sdk.exceptions import (
@@ -26,16 +29,15 @@ from tradewind.sdk.exceptions import (
 )
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
-from tradewind.sdk.operators.python import signature_of
+from tradewind.sdk.operators.python import PythonOperator, signature_of
 from tradewind.sdk.runtime import install_runtime, remove_runtime
-from tradewind.sdk.templating import compiled, is_plain
-from tradewind.sdk.types import is_collection, is_mapping
+from tradewind.sdk.templating import template_texts
 from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context, outputs_of
 from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.rendered_fields import rendered_fields, storable
-from tradewind.wire.messages import TaskStarted
+from tradewind.wire.messages import Grant, TaskInstanceKey, TaskStarted
 
 Send = Callable[[TaskStarted | AttemptResult], None]
 
@@ -43,44 +45,81 @@ MAX_DETAIL_CHARACTERS: Final = 1000
 MAX_TEMPLATES_COMPILED: Final = 200
 """Templates that a fork server compiles beforehand, about 0.3 ms each; a task beyond that compiles its own."""
 
+WARM_UP_ROUNDS: Final = 16
+"""The interpreter specialises code after about eight runs."""
+
+_DATE_KEYS: Final = ("logical_date", "data_interval_start", "data_interval_end", "dag_run")
+
 log = logging.getLogger("tradewind.task")
 
 
 def preload(loaded: LoadedDagFile) -> None:
-    """Do in the fork server, once, what every attempt of this file would otherwise do by itself."""
-    left = MAX_TEMPLATES_COMPILED
-    for dag in loaded.dags.values():
-        if any(param.schema for _, param in dag.params.params()):
-            import_module("jsonschema")
-        for task in dag.task_dict.values():
-            function = getattr(task, "python_callable", None)
-            if function is not None:
-                signature_of(function)
-            left -= _compile_templates(task, left)
+    """Do in the fork server, once, what attempts of this file would otherwise do each by itself: import what they will
+    need, and only that, since each fork pays for what was imported; compile templates; look at signatures."""
+    tasks = [task for dag in loaded.dags.values() for task in dag.task_dict.values()]
+    texts = list(islice((text for task in tasks for text in _texts(task)), MAX_TEMPLATES_COMPILED))
+    if texts:
+        import_module("tradewind.sdk.jinja_environments")
+        import_module("tradewind.sdk.macros")
+    for task in tasks:
+        function = getattr(task, "python_callable", None)
+        if function is not None:
+            signature_of(function)
+    if texts or any(map(_may_ask_for_dates, tasks)):
+        import_module("pendulum")
+    if any(param.schema for task in tasks for _, param in task.params.params()):
+        import_module("jsonschema")
 
 
-def _compile_templates(task: BaseOperator, limit: int) -> int:
-    """How many were compiled. A template that does not compile is left to its own attempt, whose failure it is."""
-    import jinja2
+def _texts(task: BaseOperator) -> Iterator[str]:
+    """The task's templates, each compiled when it is asked for."""
+    for text in template_texts(task):
+        from tradewind.sdk.jinja_environments import compile_beforehand
 
-    environment = task.get_template_env()
-    extensions = tuple(task.template_ext)
-    count = 0
-    for field in task.template_fields:
-        value: object = getattr(task, field, None)
-        texts: Iterable[Any] = value.values() if is_mapping(value) else value if is_collection(value) else (value,)
-        for text in texts:
-            if not isinstance(text, str) or count >= limit or text.endswith(extensions) or is_plain(text, environment):
-                continue
-            try:
-                compiled(text, environment)
-            except jinja2.TemplateSyntaxError:
-                continue
-            count += 1
-    return count
+        compile_beforehand(text, task.get_template_env())
+        yield text
 
 
-def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send) -> None:
+def _may_ask_for_dates(task: BaseOperator) -> bool:
+    """Whether the task may look at one of the context's datetimes. A wrong no costs the task an import."""
+    function = getattr(task, "python_callable", None)
+    if function is None:
+        return not type(task).__module__.startswith("tradewind.sdk.operators.")
+    parameters = signature_of(function).parameters
+    named = any(name in _DATE_KEYS for name in parameters)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return named or anything or "get_current_context" in names
+
+
+def warm_up() -> None:
+    """Run a task that does nothing a few times, without a trace. The interpreter rewrites code in place while it learns
+    how it is used; learned before the forks, that is shared, instead of being copied page by page in every child."""
+    with DAG("warm_up") as dag:
+        PythonOperator(task_id="nothing", python_callable=_nothing)
+    loaded, request = LoadedDagFile(Path(), {dag.dag_id: dag}), _warm_up_request()
+    environment = dict(os.environ)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for _ in range(WARM_UP_ROUNDS):
+            run_attempt(request, loaded, lambda message: None, log_descriptor=sink)
+    finally:
+        os.close(sink)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _nothing() -> str:
+    return ""
+
+
+def _warm_up_request() -> AttemptRequest:
+    now = datetime.now(UTC)
+    grant = Grant("", 1, 0, "", "", "manual", now, now, now, now, now, now, "", b"{}", now)
+    return AttemptRequest(TaskInstanceKey("warm_up", "nothing", "warm_up", 1), UUID(int=0), grant, "", "", "")
+
+
+def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send, *, log_descriptor: int = 1) -> None:
     """Run an attempt and report it: `TaskStarted` when user code is about to begin, then one `AttemptResult`.
 
     Never raises for what user code does. Runs in the main thread, since it uses signals: SIGTERM stops the task,
@@ -88,7 +127,7 @@ def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send) -> N
     """
     MASKER.add(request.grant.token)
     with _sigterm_restored():
-        with task_log():
+        with task_log(log_descriptor):
             result = _find_and_run(request, loaded, send)
         send(result)
 
@@ -126,8 +165,7 @@ class _Attempt:
     ) -> None:
         self._request = request
         self._client = client
-        self._task = copy.copy(task)
-        self._task.lock_for_execution()
+        self._task = task.prepare_for_execution()
         self._started_at = started_at
         self._context: Context = {}
         self._rendered: bytes | None = None

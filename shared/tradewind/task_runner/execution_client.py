@@ -1,42 +1,46 @@
-"""A child's way to `/execution`: XComs, Variables and Connections, over one connection that is opened when first used.
+"""A child's way to `/execution`: XComs, Variables and Connections, over one connection, opened when first used."""
 
-Built on the standard library's HTTP client: every attempt runs in a process of its own, so what this module imports
-is paid for in memory again and again.
-"""
-
-import http.client
 import json
 import time
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
+from tradewind.task_runner.http_connection import HttpConnection
 
 TRIES: Final = 6
 FIRST_PAUSE_SECONDS: Final = 0.2
 """Doubles with each try: 0.2, 0.4, … 3.2 s, about six seconds in all."""
 TIMEOUT_SECONDS: Final = 30.0
-BODY_MAX_BYTES: Final = 64 * 1024 * 1024
+
+_NOT_FOUND: Final = 404
+_BAD_REQUEST: Final = 400
 
 _RETRIED: Final = (429, 500, 502, 503, 504)
+
+
+class Connection(Protocol):
+    """An HTTP connection; raises OSError, after which it is to be closed."""
+
+    def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        ...
+
+    def close(self) -> None:
+        """Close it; the next request opens another."""
+        ...
 
 
 class ExecutionClient:
     """Speaks for one attempt. Every method raises AirflowRuntimeError when the API refuses or cannot be reached."""
 
     def __init__(self, base_url: str, token: str) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"TRADEWIND__CORE__EXECUTION_API_SERVER_URL must be http(s)://host:port, not {base_url!r}"
-            )
         self._url = base_url.rstrip("/")
-        self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
-        self._prefix = parts.path.rstrip("/") + "/execution"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self._connection: http.client.HTTPConnection | None = None
+        self._token = token
+        self._connection: Connection | None = None
+        self._prefix = ""
 
     def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> tuple[bool, Any]:
         """Whether the value exists, and the value in JSON form."""
@@ -77,19 +81,19 @@ class ExecutionClient:
 
     def _get(self, path: str) -> dict[str, Any] | None:
         status, body = self._exchange("GET", path, b"")
-        if status == http.client.NOT_FOUND:
+        if status == _NOT_FOUND:
             return None
         self._check("GET", path, status, body)
         return _as_object(body, self._url + path)
 
     def _send(self, method: str, path: str, body: bytes) -> None:
         status, answer = self._exchange(method, path, body)
-        if method == "DELETE" and status == http.client.NOT_FOUND:
+        if method == "DELETE" and status == _NOT_FOUND:
             return
         self._check(method, path, status, answer)
 
     def _check(self, method: str, path: str, status: int, body: bytes) -> None:
-        if status >= http.client.BAD_REQUEST:
+        if status >= _BAD_REQUEST:
             raise AirflowRuntimeError(
                 f"the execution API refused {method} {path.partition('?')[0]}: HTTP {status} {_reason(body)}"
             )
@@ -112,27 +116,32 @@ class ExecutionClient:
     def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         connection = self._connection or self._connect()
         try:
-            connection.request(method, self._prefix + path, body=body or None, headers=self._headers)
-            response = connection.getresponse()
-            answer = response.read(BODY_MAX_BYTES + 1)
-        except (OSError, http.client.HTTPException) as exc:
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+            return connection.request(method, self._prefix + path, headers, body)
+        except OSError as exc:
             # Also a connection that the server closed while it was idle: the next try opens another.
             self.close()
-            raise AdapterError(
-                f"the execution API at {self._url} cannot be reached: {type(exc).__name__}: {exc}", retryable=True
-            ) from exc
+            reason = f"{type(exc).__name__}: {exc}"
+            raise AdapterError(f"the execution API at {self._url} cannot be reached: {reason}", retryable=True) from exc
         except BaseException:
             # Interrupted (timeout, kill) within an exchange: what would come next belongs to this request.
             self.close()
             raise
-        if len(answer) > BODY_MAX_BYTES:
-            self.close()
-            raise AdapterError(f"the answer to {method} {path} is larger than {BODY_MAX_BYTES} bytes", retryable=False)
-        return response.status, answer
 
-    def _connect(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        self._connection = kind(self._host, self._port, timeout=TIMEOUT_SECONDS)
+    def _connect(self) -> "Connection":
+        parts = urlsplit(self._url)
+        host = parts.hostname
+        if parts.scheme not in ("http", "https") or not host:
+            raise ConfigError(
+                f"TRADEWIND__CORE__EXECUTION_API_SERVER_URL must be http(s)://host:port, not {self._url!r}"
+            )
+        self._prefix = f"{parts.path}/execution"
+        if parts.scheme == "https":
+            from tradewind.task_runner.https_connection import HttpsConnection
+
+            self._connection = HttpsConnection(host, parts.port or 443, timeout_seconds=TIMEOUT_SECONDS)
+        else:
+            self._connection = HttpConnection(host, parts.port or 80, timeout_seconds=TIMEOUT_SECONDS)
         return self._connection
 
 

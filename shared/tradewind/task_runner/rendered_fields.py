@@ -1,12 +1,14 @@
 """Templated fields after rendering, as they are shown to people: JSON, masked, and never longer than is useful."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
+
+import msgspec
 
 from tradewind.sdk.masking import redact
 from tradewind.sdk.operator import BaseOperator
 
+_ENCODER: Final = msgspec.json.Encoder()
 MAX_FIELD_CHARACTERS: Final = 4096
 MAX_DEPTH: Final = 20
 
@@ -14,7 +16,7 @@ MAX_DEPTH: Final = 20
 def rendered_fields(task: BaseOperator) -> bytes:
     """A JSON object: field → its value, or the beginning of its text where it is too long."""
     fields = {field: _shown(getattr(task, field, None), field) for field in task.template_fields}
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return _ENCODER.encode(fields)
 
 
 def storable(text: str) -> str:
@@ -24,16 +26,18 @@ def storable(text: str) -> str:
 
 def _shown(value: Any, field: str) -> Any:
     shown = redact(_as_json(value, 0), field)
-    text = shown if isinstance(shown, str) else json.dumps(shown)
-    if len(text) <= MAX_FIELD_CHARACTERS:
+    if not shown or isinstance(shown, bool | int | float):
         return shown
-    return f"Truncated. You can change this behaviour by rendering less. {text[: MAX_FIELD_CHARACTERS - 80]}..."
+    text = shown if isinstance(shown, str) else _ENCODER.encode(shown).decode()
+    return shown if len(text) <= MAX_FIELD_CHARACTERS else f"{text[:MAX_FIELD_CHARACTERS]}... (truncated)"
 
 
 def _as_json(value: Any, depth: int) -> Any:
     """Numbers, texts, lists and dicts; anything else by its text, or its name where that would be an address."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, int):
+        return value if -(2**53) <= value <= 2**53 else str(value)
     if isinstance(value, str):
         return storable(value)
     if depth >= MAX_DEPTH:

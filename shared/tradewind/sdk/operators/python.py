@@ -1,9 +1,10 @@
 """Operators that call Python functions."""
 
 import inspect
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tradewind.sdk.operator import BaseOperator
 
@@ -67,7 +68,7 @@ class PythonOperator(BaseOperator):
 
     def execute(self, context: "Context") -> Any:
         """Call the function and log what it returned."""
-        values = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
+        values = ChainMap[str, Any]({**self.op_kwargs, "templates_dict": self.templates_dict}, cast("Any", context))
         self.op_kwargs = accepted_kwargs(self.python_callable, self.op_args, values)
         result = self.execute_callable()
         if self.show_return_value_in_logs:
