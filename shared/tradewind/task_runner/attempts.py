@@ -102,6 +102,8 @@ class Roster:
     """Something waits, and there is a slot for it."""
     room: asyncio.Event = field(default_factory=asyncio.Event)
     """A slot is free."""
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+    """A slot came free since somebody last looked."""
     saturated: asyncio.Event = field(default_factory=asyncio.Event)
     """Offers have waited for a slot for too long: others had better have them."""
     reports: asyncio.Event = field(default_factory=asyncio.Event)
@@ -187,11 +189,13 @@ class Roster:
         """It is another's."""
         del self.claiming[offer.attempt_id]
         offer.settle(Settlement.SUPERSEDED)
+        self.freed.set()
         self._update()
 
     def free_slot(self, attempt: Attempt) -> None:
         """Its child has ended; its end follows."""
         self.ending[attempt.offer.attempt_id] = self.running.pop(attempt.offer.attempt_id)
+        self.freed.set()
         self._update()
 
     def keep_end(self, attempt: Attempt, finished: TaskFinished) -> None:
@@ -229,6 +233,7 @@ class Roster:
         if self.sent.pop(end.finished.attempt_id, None) is None:
             self.unsent.pop(end.finished.attempt_id, None)
         self._ends_bytes -= end.size_bytes
+        self.freed.set()
         self._update()
 
     def hand_back(self, offers: Iterable[Offer]) -> int:

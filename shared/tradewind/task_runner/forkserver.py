@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -49,6 +50,16 @@ from tradewind.wire.messages import TaskStarted
 
 _OOM_SCORE: Final = "500"
 """The kernel, short of memory, shall pick a task rather than what supervises it."""
+_PRELOADED: Final = (
+    "_strptime",
+    "http.client",
+    "pendulum",
+    "tradewind.sdk.operators.bash",
+    "tradewind.sdk.operators.empty",
+    "tradewind.sdk.operators.python",
+    "tradewind.sdk.task_decorator",
+)
+"""What most tasks import sooner or later: here once, and not in each child."""
 _DEPENDENCIES_MAX: Final = 64
 _REASON_MAX_CHARACTERS: Final = 2000
 _HELD_BACK: Final = (signal.SIGTERM, signal.SIGCHLD)
@@ -65,6 +76,8 @@ def main(argv: Sequence[str]) -> None:
     control.set_inheritable(False)
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a TextIOWrapper: nothing replaced it yet
     aliases.install()
+    for name in _PRELOADED:
+        import_module(name)
     _freeze()
     _serve_root(control)
 

@@ -132,9 +132,14 @@ class Supervisor:
         return self._roster.saturated
 
     @property
-    def free_slots(self) -> int:
-        """How many more attempts could be claimed now."""
-        return self._roster.free_slots
+    def open_slots(self) -> int:
+        """How many more attempts could be claimed now, beyond those that wait already."""
+        return max(0, self._roster.free_slots - len(self._roster.waiting))
+
+    async def wait_for_slots(self) -> None:
+        """Until a slot has come free since the last call. For one waiter."""
+        await self._roster.freed.wait()
+        self._roster.freed.clear()
 
     def offer(self, offers: Sequence[Offer]) -> None:
         """Attempts that may be run here; each is settled exactly once, now or later. The caller bounds how many

@@ -1,0 +1,35 @@
+"""The adapters that a supervisor needs besides the bus: who makes its child processes, and who takes their logs."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import NamedTuple
+
+from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.launcher import Launcher
+from tradewind.task_runner.log_sink import open_log_sink
+from tradewind.task_runner.logs import LogSink
+from tradewind.task_runner.settings import TaskRunningSettings
+
+
+class Children(NamedTuple):
+    """What makes processes, and what stores the logs of those that run for long."""
+
+    launcher: Launcher
+    log_sink: LogSink
+
+
+OpenChildren = Callable[[TaskRunningSettings], AbstractAsyncContextManager[Children]]
+"""Opens both, for as long as the context lasts. The simulation passes its own."""
+
+
+@asynccontextmanager
+async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[Children]:
+    """Real processes, and the execution API."""
+    limits = ForkLauncherLimits(
+        import_timeout_seconds=settings.core.dagbag_import_timeout_seconds,
+        servers=settings.task_runner.fork_servers,
+        servers_bytes=settings.task_runner.fork_servers_bytes,
+        parked=settings.task_runner.parked_children,
+    )
+    async with open_log_sink(settings.execution_api_url) as log_sink, open_fork_launcher(limits) as launcher:
+        yield Children(launcher, log_sink)
