@@ -1,13 +1,16 @@
 """What routes take: the state, and who is calling."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer
+from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowPassword, OAuthFlows
+from fastapi.security.base import SecurityBase
 
 from tradewind.api.errors import Unauthorized
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import ApiClaims, AttemptClaims
+
+TOKEN_URL: Final = "/auth/token"  # noqa: S105 - a path
 
 
 async def api_state(request: Request) -> ApiState:
@@ -17,38 +20,47 @@ async def api_state(request: Request) -> ApiState:
 
 StateDep = Annotated[ApiState, Depends(api_state)]
 
-_oauth2 = OAuth2PasswordBearer(
-    tokenUrl="/auth/token",
-    auto_error=False,
-    description="Send `Authorization: Bearer <token>`; `POST /auth/token` gives the token.",
-)
-_bearer = HTTPBearer(auto_error=False)
-_attempt_bearer = HTTPBearer(
-    auto_error=False, scheme_name="AttemptToken", description="The token that came with an attempt's grant."
-)
+
+class UserToken(SecurityBase):
+    """Lets in who has logged in: one dependency that OpenAPI knows as the scheme, and that checks the token itself."""
+
+    def __init__(self) -> None:
+        self.model = OAuth2(
+            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=TOKEN_URL)),
+            description=f"Send `Authorization: Bearer <token>`; `POST {TOKEN_URL}` gives the token.",
+        )
+        self.scheme_name = "OAuth2PasswordBearer"
+
+    async def __call__(self, request: Request) -> ApiClaims:
+        token = _bearer_token(request)
+        if token is None:
+            raise Unauthorized("Not authenticated")
+        state: ApiState = request.scope["state"]
+        return state["logins"].user(token)
 
 
-async def require_user(
-    state: StateDep,
-    token: Annotated[str | None, Depends(_oauth2)],
-    _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> ApiClaims:
-    """The user whose token the request carries."""
-    if not token:
-        raise Unauthorized("Not authenticated")
-    return state["logins"].user(token)
+class AttemptToken(SecurityBase):
+    """Lets in an attempt. Whether it is current, the statement that acts for it checks."""
 
+    def __init__(self) -> None:
+        self.model = HTTPBearer(description="The token that came with the attempt's grant.")
+        self.scheme_name = "AttemptToken"
+
+    async def __call__(self, request: Request) -> AttemptClaims:
+        token = _bearer_token(request)
+        if token is None:
+            raise Unauthorized({"reason": "missing_token", "message": "An attempt's token is needed"})
+        state: ApiState = request.scope["state"]
+        return state["logins"].attempt(token)
+
+
+require_user = UserToken()
+require_attempt = AttemptToken()
 
 UserDep = Annotated[ApiClaims, Depends(require_user)]
-
-
-async def require_attempt(
-    state: StateDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_attempt_bearer)]
-) -> AttemptClaims:
-    """The attempt whose token the request carries. Whether it is current, the statement that acts for it checks."""
-    if credentials is None:
-        raise Unauthorized({"reason": "missing_token", "message": "An attempt's token is needed"})
-    return state["logins"].attempt(credentials.credentials)
-
-
 AttemptDep = Annotated[AttemptClaims, Depends(require_attempt)]
+
+
+def _bearer_token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

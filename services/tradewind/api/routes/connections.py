@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.models.connections import ConnectionBody, ConnectionCollectionResponse, ConnectionResponse
 from tradewind.api.models.queries import ConnectionListQuery
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import MASK, redacted_text
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
@@ -20,9 +21,9 @@ router = APIRouter(prefix="/connections", tags=["Connection"])
 ENCRYPTED_FIELDS = ("password", "extra")
 
 
-@router.get("", responses=documented(404))
+@router.get("", responses=documented(404), openapi_extra=documented_query(ConnectionListQuery))
 async def get_connections(
-    query: Annotated[ConnectionListQuery, Query()], state: StateDep
+    query: Annotated[ConnectionListQuery, Depends(parsed(ConnectionListQuery))], state: StateDep
 ) -> ConnectionCollectionResponse:
     """A page of connections."""
     page = await queries.list_connections(state["database"], query.filters(), query.page())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 
 from tradewind.api.cursors import cursor_of, next_cursor, previous_cursor
 from tradewind.api.dag_specs import VersionKey
@@ -11,6 +11,7 @@ from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.models.dag_runs import DAGRunCollectionResponse, DAGRunResponse, TriggerDAGRunPostBody
 from tradewind.api.models.queries import ANYTHING, DagRunListQuery
 from tradewind.api.presenting import created_dag_run_response, dag_run_response
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import Requester, new_dag_run
@@ -22,9 +23,9 @@ from tradewind.service.logging import get_logger
 router = APIRouter(prefix="/dags/{dag_id}/dagRuns", tags=["DagRun"])
 
 
-@router.get("", responses=documented(400, 404))
+@router.get("", responses=documented(400, 404), openapi_extra=documented_query(DagRunListQuery))
 async def get_dag_runs(
-    dag_id: str, query: Annotated[DagRunListQuery, Query()], state: StateDep
+    dag_id: str, query: Annotated[DagRunListQuery, Depends(parsed(DagRunListQuery))], state: StateDep
 ) -> DAGRunCollectionResponse:
     """A page of runs; `~` as dag_id stands for all DAGs."""
     filters = query.filters()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.dependencies import StateDep
@@ -11,6 +11,7 @@ from tradewind.api.errors import BadRequest, documented
 from tradewind.api.models.dags import DAGCollectionResponse, DAGDetailsResponse, DAGPatchBody, DAGResponse
 from tradewind.api.models.queries import DagListQuery, DagPatchQuery
 from tradewind.api.presenting import dag_details, dag_response
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.db import api_dag_queries as queries
@@ -22,17 +23,19 @@ router = APIRouter(prefix="/dags", tags=["DAG"])
 MAX_DAGS_AT_ONCE = 100_000
 
 
-@router.get("")
-async def get_dags(query: Annotated[DagListQuery, Query()], state: StateDep) -> DAGCollectionResponse:
+@router.get("", openapi_extra=documented_query(DagListQuery))
+async def get_dags(
+    query: Annotated[DagListQuery, Depends(parsed(DagListQuery))], state: StateDep
+) -> DAGCollectionResponse:
     """A page of DAGs."""
     page = await queries.list_dags(state["database"], query.filters(), query.page())
     dags = [dag_response(row, state["dag_roots"]) for row in page.rows]
     return DAGCollectionResponse(dags=dags, total_entries=page.total_entries)
 
 
-@router.patch("", responses=documented(400, 404))
+@router.patch("", responses=documented(400, 404), openapi_extra=documented_query(DagPatchQuery))
 async def patch_dags(
-    body: DAGPatchBody, query: Annotated[DagPatchQuery, Query()], state: StateDep
+    body: DAGPatchBody, query: Annotated[DagPatchQuery, Depends(parsed(DagPatchQuery))], state: StateDep
 ) -> DAGCollectionResponse:
     """Pause or unpause every DAG that the filters select; without `dag_id_pattern` or `dag_id_prefix_pattern` none
     is selected."""

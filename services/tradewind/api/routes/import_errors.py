@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.models.import_errors import ImportErrorCollectionResponse, ImportErrorResponse
 from tradewind.api.models.queries import BUNDLE_NAME, ImportErrorListQuery
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
 from tradewind.db import api_queries as queries
 from tradewind.db.pool import Row
@@ -26,9 +27,9 @@ async def get_import_error(
     return _shown(row)
 
 
-@router.get("")
+@router.get("", openapi_extra=documented_query(ImportErrorListQuery))
 async def get_import_errors(
-    query: Annotated[ImportErrorListQuery, Query()], state: StateDep
+    query: Annotated[ImportErrorListQuery, Depends(parsed(ImportErrorListQuery))], state: StateDep
 ) -> ImportErrorCollectionResponse:
     """A page of the DAG files that could not be loaded."""
     page = await queries.list_import_errors(state["database"], query.filters(), query.page())

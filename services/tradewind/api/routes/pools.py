@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.models.pools import PoolCollectionResponse, PoolResponse
 from tradewind.api.models.queries import PoolListQuery
 from tradewind.api.presenting import plain
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
 from tradewind.db.api_pages import PageRequest
 from tradewind.db.api_queries import list_pools
@@ -16,8 +17,10 @@ from tradewind.db.api_queries import list_pools
 router = APIRouter(prefix="/pools", tags=["Pool"])
 
 
-@router.get("")
-async def get_pools(query: Annotated[PoolListQuery, Query()], state: StateDep) -> PoolCollectionResponse:
+@router.get("", openapi_extra=documented_query(PoolListQuery))
+async def get_pools(
+    query: Annotated[PoolListQuery, Depends(parsed(PoolListQuery))], state: StateDep
+) -> PoolCollectionResponse:
     """A page of pools, and how their slots are used."""
     page = await list_pools(state["database"], query.filters(), query.page())
     return PoolCollectionResponse(

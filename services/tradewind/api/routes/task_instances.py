@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends
 
 from tradewind.api.cursors import cursor_of, next_cursor, previous_cursor
 from tradewind.api.dag_specs import VersionKey
@@ -17,6 +17,7 @@ from tradewind.api.models.task_instances import (
     TaskInstanceResponse,
 )
 from tradewind.api.presenting import task_instance_response, try_response
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dag_runs import existing_dag_run
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
@@ -27,9 +28,12 @@ from tradewind.db.pool import Row
 router = APIRouter(prefix="/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
 
-@router.get("", responses=documented(400, 404))
+@router.get("", responses=documented(400, 404), openapi_extra=documented_query(TaskInstanceListQuery))
 async def get_task_instances(
-    dag_id: str, dag_run_id: str, query: Annotated[TaskInstanceListQuery, Query()], state: StateDep
+    dag_id: str,
+    dag_run_id: str,
+    query: Annotated[TaskInstanceListQuery, Depends(parsed(TaskInstanceListQuery))],
+    state: StateDep,
 ) -> TaskInstanceCollectionResponse:
     """A page of task instances; `~` as dag_run_id, or as both ids, stands for all."""
     filters = query.filters() | await _names(state, dag_id, dag_run_id)

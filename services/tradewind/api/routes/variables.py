@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.models.queries import VariableListQuery
 from tradewind.api.models.variables import VariableBody, VariableCollectionResponse, VariableResponse
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import redacted_text
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
@@ -17,8 +18,10 @@ from tradewind.db.pool import Row
 router = APIRouter(prefix="/variables", tags=["Variable"])
 
 
-@router.get("")
-async def get_variables(query: Annotated[VariableListQuery, Query()], state: StateDep) -> VariableCollectionResponse:
+@router.get("", openapi_extra=documented_query(VariableListQuery))
+async def get_variables(
+    query: Annotated[VariableListQuery, Depends(parsed(VariableListQuery))], state: StateDep
+) -> VariableCollectionResponse:
     """A page of variables."""
     page = await queries.list_variables(state["database"], query.filters(), query.page())
     return VariableCollectionResponse(

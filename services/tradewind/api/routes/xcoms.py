@@ -3,13 +3,14 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.models.queries import ANYTHING, XComListQuery
 from tradewind.api.models.xcoms import XComCollectionResponse, XComResponse, XComResponseNative, XComResponseString
 from tradewind.api.presenting import plain
+from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
 from tradewind.db import api_task_queries as queries
 
@@ -19,9 +20,13 @@ router = APIRouter(
 )
 
 
-@router.get("", responses=documented(400, 404))
+@router.get("", responses=documented(400, 404), openapi_extra=documented_query(XComListQuery))
 async def get_xcom_entries(
-    dag_id: str, dag_run_id: str, task_id: str, query: Annotated[XComListQuery, Query()], state: StateDep
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    query: Annotated[XComListQuery, Depends(parsed(XComListQuery))],
+    state: StateDep,
 ) -> XComCollectionResponse:
     """A page of XComs without their values; `~` as dag_id, dag_run_id or task_id stands for all."""
     named = {"dag_id": dag_id, "run_id": dag_run_id, "task_id": task_id}
