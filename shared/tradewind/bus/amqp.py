@@ -90,7 +90,7 @@ def _properties(message: Message, expiration: str | None, message_id: str | None
     )
 
 
-def delivery_of(delivered: DeliveredMessage, queue: str) -> Delivery:
+def delivery_of(delivered: DeliveredMessage, queue: str, tag: int) -> Delivery:
     """What the driver received, as the port's value."""
     properties = delivered.header.properties
     message = Message(
@@ -103,9 +103,7 @@ def delivery_of(delivered: DeliveredMessage, queue: str) -> Delivery:
         priority=properties.priority or 0,
         persistent=properties.delivery_mode == 2,
     )
-    return Delivery(
-        message=message, queue=queue, redelivered=bool(delivered.redelivered), tag=delivered.delivery_tag or 0
-    )
+    return Delivery(message=message, queue=queue, redelivered=bool(delivered.redelivered), tag=tag)
 
 
 async def write(channel: Channel, pieces: Iterable[bytes]) -> None:

@@ -21,14 +21,17 @@ from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
+_TAG_BITS: Final = 40
 _BACKOFF: Final = Backoff(jitter_share=0.0)
 
 
 class Session:
     """One channel's stretch of consuming one queue."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, number: int) -> None:
         self.channel = channel
+        self.first_tag = number << _TAG_BITS
+        """Added to the broker's tags, which begin at 1 on every channel."""
         self.is_over = False
         self.arrived: deque[DeliveredMessage] = deque()
         self.wake = asyncio.Event()
@@ -54,10 +57,16 @@ class Session:
         self._unsettled.clear()
         self.wake.set()
 
-    async def settle(self, tags: Sequence[int], *, requeue: bool) -> None:
+    def take(self, queue: str) -> Delivery:
+        """The oldest arrival."""
+        delivered = self.arrived.popleft()
+        return delivery_of(delivered, queue, self.first_tag + (delivered.delivery_tag or 0))
+
+    async def settle(self, deliveries: Sequence[Delivery], *, requeue: bool) -> None:
         """Acknowledge or requeue these, in as few frames as possible; those settled before are left out, and nothing
         happens once the session is over."""
         async with self._settling:
+            tags = [delivery.tag - self.first_tag for delivery in deliveries]
             fresh = sorted(tag for tag in tags if tag in self._unsettled)
             if not fresh:
                 return
@@ -89,6 +98,10 @@ def _method(tag: int, *, multiple: bool, requeue: bool) -> commands.Basic.Ack | 
 
 class Channels(Protocol):
     """Where an intake gets its channels from."""
+
+    def new_session_number(self) -> int:
+        """A number that no other session of the bus has."""
+        ...
 
     async def open_channel(self) -> Channel:
         """A new channel; waits while there is no connection. Raises `BusUnavailable` if it is lost just then."""
@@ -151,7 +164,7 @@ class Intake:
                 await asyncio.sleep(delay)
 
     async def _start(self, channel: Channel) -> Session:
-        session = Session(channel)
+        session = Session(channel, self.channels.new_session_number())
         started = False
         try:
             await session.start(await self._declare(channel), self._prefetch)
@@ -176,7 +189,7 @@ class Consumer:
     async def __anext__(self) -> Batch:
         session = await self._intake.arrivals()
         count = min(len(session.arrived), self._max_batch)
-        taken = tuple(delivery_of(session.arrived.popleft(), self._queue) for _ in range(count))
+        taken = tuple(session.take(self._queue) for _ in range(count))
         return _RabbitMQBatch(self._intake.channels, session, taken)
 
 
@@ -205,7 +218,7 @@ class _RabbitMQBatch:
     async def _settle(self, deliveries: Sequence[Delivery], *, requeue: bool) -> None:
         try:
             with broker_errors():
-                await self._session.settle([delivery.tag for delivery in deliveries], requeue=requeue)
+                await self._session.settle(deliveries, requeue=requeue)
         except BusUnavailable:
             return  # the session is over: the broker delivers them again
 
@@ -222,6 +235,6 @@ class Subscriber:
 
     async def __anext__(self) -> Message:
         session = await self._intake.arrivals()
-        delivery = delivery_of(session.arrived.popleft(), self._topic)
-        await session.settle((delivery.tag,), requeue=False)
+        delivery = session.take(self._topic)
+        await session.settle((delivery,), requeue=False)
         return delivery.message

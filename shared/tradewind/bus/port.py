@@ -5,26 +5,13 @@ rests on it (docs/architecture.md). What adapters do promise is in each method's
 (`tests/integration/test_bus.py`) holds all of them to it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tradewind.core.errors import AdapterError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A body with the properties that AMQP 0-9-1 gives it."""
-
-    body: bytes
-    content_type: str = "application/x-msgpack"
-    content_encoding: str = "utf-8"
-    headers: Mapping[str, object] = field(default_factory=dict[str, object])
-    correlation_id: str | None = None
-    reply_to: str | None = None
-    priority: int = 0
-    persistent: bool = False
+from tradewind.wire.envelope import Message as Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +27,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message as received. `tag` is the adapter's own handle."""
+    """One message as received. `tag` is the adapter's own handle, never used twice by a bus."""
 
     message: Message
     queue: str

@@ -175,6 +175,10 @@ class RabbitMQBus:
             raise BusUnavailable(self._why_down)
         return self._link
 
+    def new_session_number(self) -> int:
+        """A number that no other session of the bus has."""
+        return next(self._numbers)
+
     async def open_channel(self) -> Channel:
         """A new channel; waits while there is no connection."""
         await self._up.wait()
@@ -276,7 +280,7 @@ class RabbitMQBus:
         properties = delivered.header.properties
         answer = self._answers.get(properties.correlation_id or "")
         if answer is not None and not answer.done():
-            answer.set_result(delivery_of(delivered, _DIRECT_REPLY).message)
+            answer.set_result(delivery_of(delivered, _DIRECT_REPLY, 0).message)
 
     async def reply(self, replies: Sequence[tuple[Delivery, Message]]) -> None:
         channel = self._live().plain
