@@ -124,7 +124,7 @@ class DecisionLoop:
         if work.refresh_capacity:
             self._allocator.learn(None)
         decisions = await self._decide(work, now)
-        for dag_run_id in work.adopted:
+        for dag_run_id in work.unpublished:
             self._republish(dag_run_id)
         for ti_id in work.unclaimed:
             self._republish(ti_id.dag_run_id, ti_id.task_id)
@@ -159,7 +159,8 @@ class DecisionLoop:
     async def _decide(self, work: Work, now: datetime) -> dict[int, RunDecision]:
         heard = dict.fromkeys((*work.ends, *work.due, *(ti_id.dag_run_id for ti_id in work.unclaimed)))
         known = {run_id: found for run_id in heard if (found := self._cache.get(run_id)) and run_id not in work.reload}
-        unheard_of = (run_id for run_id in work.owned if run_id not in self._cache and run_id not in self._evicted)
+        unheard_of = [run_id for run_id in work.owned if run_id not in self._cache and run_id not in self._evicted]
+        work.unpublished.update(dict.fromkeys(unheard_of))
         unknown = (run_id for run_id in heard if run_id not in known)
         decisions = await self._load((*work.reload, *unknown, *unheard_of), now)
         for dag_run_id, snapshot in known.items():
@@ -198,6 +199,7 @@ class DecisionLoop:
             for dag_run_id in touched:
                 self._forget(dag_run_id, is_waiting=True)
             work.reload.update(touched)
+            work.unpublished.update(touched)
             raise
 
     async def _commit_once(

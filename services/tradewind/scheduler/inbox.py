@@ -26,8 +26,9 @@ class Work:
     """Runs to read from the store, whatever memory holds of them."""
     owned: dict[int, None] = field(default_factory=dict[int, None])
     """All runs that the store says are ours: those never heard of are to be read."""
-    adopted: dict[int, None] = field(default_factory=dict[int, None])
-    """Those of `reload` that were another scheduler's: what they have queued may never have been published."""
+    unpublished: dict[int, None] = field(default_factory=dict[int, None])
+    """Runs whose queued attempts may never have been published: adopted ones, and those of a commit whose outcome is
+    not known."""
     unclaimed: dict[TaskInstanceId, None] = field(default_factory=dict[TaskInstanceId, None])
     """Queued attempts to publish again."""
     refresh_capacity: bool = False
@@ -45,7 +46,7 @@ class Work:
             self.due.setdefault(dag_run_id, []).extend(positions)
         self.reload.update(earlier.reload)
         self.owned.update(earlier.owned)
-        self.adopted.update(earlier.adopted)
+        self.unpublished.update(earlier.unpublished)
         self.unclaimed.update(earlier.unclaimed)
         self.refresh_capacity |= earlier.refresh_capacity
         self.batches.extend(earlier.batches)
@@ -86,7 +87,7 @@ class Inbox:
 
     def adopt(self, dag_run_ids: Sequence[int]) -> None:
         """These runs were another scheduler's."""
-        self._work.adopted.update(dict.fromkeys(dag_run_ids))
+        self._work.unpublished.update(dict.fromkeys(dag_run_ids))
         self.reload(dag_run_ids)
 
     def republish(self, ids: Sequence[TaskInstanceId]) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.dag_specs import dag, task
-from tests.unit.scheduler.world import FAILURE, SUCCESS, FlakyStore, Scheduler, World, in_world
+from tests.unit.scheduler.world import FAILURE, SUCCESS, FlakyStore, Scheduler, World, in_world, never, now_and_then
 from tradewind.bus.memory import DeliverPolicy, deliver_at_once
 from tradewind.bus.port import Message, Queue
+from tradewind.core.rows import Capacity
 from tradewind.core.spec import DagSpec, TriggerRule
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
+from tradewind.db.memory import MemoryStore
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagRunsRevised, DagsChanged
 from tradewind.wire.queues import DEAD_LETTER, DISPATCH, EVENTS, RUNS
@@ -446,7 +448,7 @@ def test_a_broker_that_loses_its_queues_loses_no_task() -> None:
 @pytest.mark.parametrize("seed", range(15))
 def test_a_store_that_fails_now_and_then_loses_nothing(seed: int) -> None:
     store, random = FlakyStore(), Random(seed)
-    store.failing = lambda: False
+    store.failing = never
 
     async def scenario(world: World) -> None:
         world.start_scheduler()
@@ -455,7 +457,7 @@ def test_a_store_that_fails_now_and_then_loses_nothing(seed: int) -> None:
             await world.add_dag(fan_out(8, dag_id=name, max_active_tasks=3))
             for number in range(3):
                 await world.trigger(name, f"run{number}")
-        store.failing = lambda: random.random() < 0.1
+        store.failing = now_and_then(random, 0.1)
         await world.until_ended(timeout=1_200)
         assert all(run.state is DagRunState.SUCCESS for run in store.dag_runs)
         assert len(world.executed) == 6 * 10
@@ -464,16 +466,129 @@ def test_a_store_that_fails_now_and_then_loses_nothing(seed: int) -> None:
     in_world(scenario, store=store, seed=seed)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("method", "within_seconds"),
+    [("start_dag_runs", 3), ("load_dag_runs", 1), ("load_dag_specs", 1), ("load_capacity", 1), ("commit_decisions", 1)],
+)
+def test_one_failure_costs_one_retry(method: str, when: str, within_seconds: float) -> None:
+    store = FlakyStore()
+    store.failing = never
+
+    async def scenario(world: World) -> None:
+        world.start_scheduler()
+        await world.add_dag(chain(3))
+        await world.until_listening()
+        store.fail_once(method, when)
+        run = await world.trigger("dag")
+        await world.until_ended(timeout=within_seconds)
+        assert world.run_state(run) is DagRunState.SUCCESS
+        assert len(world.executed) == 3
+
+    in_world(scenario, store=store)
+
+
+def test_a_run_whose_adoption_was_not_heard_of_is_found_by_the_next_sweep() -> None:
+    store = FlakyStore()
+    store.failing = never
+
+    async def scenario(world: World) -> None:
+        world.broker.deliver = lose_all_to(DISPATCH)
+        first = world.start_scheduler()
+        await world.add_dag(chain(2))
+        run = await world.trigger("dag")
+        await world.until(lambda: world.states(run).get("t00") == "queued")
+        await first.end()
+        world.broker.deliver = deliver_at_once
+        store.fail_once("adopt_dag_runs", "after")
+        world.start_scheduler()
+        await world.until_ended(timeout=5)
+
+    in_world(scenario, store=store)
+
+
+def test_waiting_tasks_start_when_somebody_makes_room_without_saying_so() -> None:
+    async def scenario(world: World) -> None:
+        world.start_scheduler()
+        await world.store.set_pool("default_pool", 0)
+        await world.add_dag(chain(1))
+        run = await world.trigger("dag")
+        await world.until(lambda: world.states(run).get("t00") == "scheduled")
+        await world.store.set_pool("default_pool", 1)
+        await world.until_ended(timeout=3)
+
+    in_world(scenario)
+
+
+def test_slots_freed_by_one_scheduler_reach_the_tasks_of_another_without_a_sweep() -> None:
+    async def scenario(world: World) -> None:
+        await world.store.set_parallelism(1)
+        schedulers = [world.start_scheduler(sweep_interval_seconds=1_000.0) for _ in range(2)]
+        for name in ("left", "right"):
+            world.endings[name] = [SLOW]
+            await world.add_dag(dag(task(name), dag_id=name))
+        await world.until_listening()
+        await world.trigger("left")
+        await world.trigger("right")
+        await world.until_ended(timeout=10.1)
+        assert [scheduler.metric("started_runs_total") for scheduler in schedulers] == [1, 1]
+
+    in_world(scenario)
+
+
+class ContestedStore(MemoryStore):
+    """Another scheduler takes the last free place just after it was seen, and gives it back."""
+
+    thefts = 0
+
+    async def load_capacity(self) -> Capacity:
+        seen = self._capacity()
+        if self.thefts and seen.parallelism_used < seen.parallelism:
+            self.thefts -= 1
+            self.tables.parallelism.used += 1
+        return seen
+
+
+def test_tasks_that_lost_their_place_to_another_scheduler_get_the_next_one() -> None:
+    store = ContestedStore()
+
+    async def scenario(world: World) -> None:
+        scheduler = world.start_scheduler()
+        await world.store.set_parallelism(1)
+        store.tables.parallelism.used = 1
+        await world.add_dag(dag(*(task(f"t{number}") for number in range(3))))
+        run = await world.trigger("dag")
+        await world.until(lambda: "scheduled" in world.states(run).values())
+        store.tables.parallelism.used, store.thefts = 0, 1
+        await world.until(lambda: scheduler.metric("contended_total") > 0)
+        store.tables.parallelism.used = 0
+        await world.until_ended(timeout=5)
+
+    in_world(scenario, store=store)
+
+
+def test_attempts_wait_for_the_first_dispatcher_to_come() -> None:
+    async def scenario(world: World) -> None:
+        scheduler = world.start_scheduler()
+        await world.add_dag(chain(1))
+        run = await world.trigger("dag")
+        await world.until(lambda: world.seconds() > 20)
+        assert world.states(run) == {"t00": "queued"}
+        world.start_worker()
+        await world.until_ended(timeout=6)
+        assert scheduler.found("unclaimed") == 0
+
+    in_world(scenario, with_worker=False)
+
+
 def test_the_same_seed_gives_the_same_history() -> None:
     def history(seed: int) -> object:
-        store, random = FlakyStore(), Random(seed)
-        store.failing = lambda: random.random() < 0.05
+        store = FlakyStore()
+        store.failing = now_and_then(Random(seed), 0.05)
 
         async def scenario(world: World) -> None:
             world.start_scheduler()
-            store_failing, store.failing = store.failing, lambda: False
             await world.add_dag(fan_out(6))
-            store.failing = store_failing
             await world.trigger("dag")
             await world.until_ended(timeout=1_200)
 

@@ -42,21 +42,48 @@ FAILURE: Ending = (Outcome.FAILED, EndCause.USER_ERROR, 0.01)
 INCARNATION = UUID(int=99)
 
 
+Failing = Callable[[str, str], bool]
+"""(method, "before" or "after") → whether to fail there."""
+
+
+def never(method: str, when: str) -> bool:
+    return False
+
+
+def now_and_then(random: Random, share: float) -> Failing:
+    def failing(method: str, when: str) -> bool:
+        return random.random() < share
+
+    return failing
+
+
 class FlakyStore(MemoryStore):
     """Fails some of the scheduler's calls: before anything was written, or after everything was."""
 
-    failing: Callable[[], bool]
+    failing: Failing
+
+    def fail_once(self, method: str, when: str) -> None:
+        """Fail the next call of this method, there and never again."""
+        due = [(method, when)]
+
+        def failing(*point: str) -> bool:
+            if point in due:
+                due.remove((method, when))
+                return True
+            return False
+
+        self.failing = failing
 
     def __getattribute__(self, name: str) -> Any:
         found = object.__getattribute__(self, name)
-        return partial(self._flaky, found) if name in FLAKY_METHODS else found
+        return partial(self._flaky, name, found) if name in FLAKY_METHODS else found
 
-    async def _flaky(self, method: Callable[..., Awaitable[ResultT]], *args: object) -> ResultT:
+    async def _flaky(self, name: str, method: Callable[..., Awaitable[ResultT]], *args: object) -> ResultT:
         await asyncio.sleep(0.001)
-        if self.failing():
+        if self.failing(name, "before"):
             raise StoreUnavailable("before the call")
         result = await method(*args)
-        if self.failing():
+        if self.failing(name, "after"):
             raise StoreUnavailable("after the commit")
         return result
 
@@ -157,9 +184,12 @@ class World:
         await self.bus.publish(RUNS, [Message(body=encode(DagRunsCreated(dag_ids=(dag_id,))))])
         return row.id
 
-    async def serve(self) -> None:
-        """Dispatcher, worker and collector in one."""
+    def start_worker(self) -> None:
         self.group.create_task(self._tick(), name="lease-clock")
+        self.group.create_task(self._serve(), name="worker")
+
+    async def _serve(self) -> None:
+        """Dispatcher, worker and collector in one."""
         async with self.bus.consume(Queue(name=DISPATCH), prefetch=1000, max_batch=100) as batches:
             async for batch in batches:
                 for delivery in batch.deliveries:
@@ -281,17 +311,21 @@ class World:
 
 
 def in_world(
-    test: Callable[[World], Coroutine[Any, Any, None]], *, store: MemoryStore | None = None, seed: int = 1
+    test: Callable[[World], Coroutine[Any, Any, None]],
+    *,
+    store: MemoryStore | None = None,
+    seed: int = 1,
+    with_worker: bool = True,
 ) -> None:
-    """Run a test with a worker at hand; everything it started is ended afterwards."""
+    """Run a test, by default with a worker at hand; everything it started is ended afterwards."""
 
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
             world = World(group, store or MemoryStore(), seed)
-            server = group.create_task(world.serve(), name="worker")
-            await asyncio.sleep(0)
+            if with_worker:
+                world.start_worker()
+                await asyncio.sleep(0)
             await test(world)
-            server.cancel()
             raise _OverError
 
     try:
