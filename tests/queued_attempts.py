@@ -150,6 +150,7 @@ def finished(
     detail: str | None = None,
     xcoms: tuple[tuple[str, bytes], ...] = (),
     log: bytes = b"",
+    pid: int | None = None,
 ) -> TaskFinished:
     """The end of an attempt of the run."""
     now = utc_now()
@@ -163,4 +164,5 @@ def finished(
         ended_at=now,
         xcoms=xcoms,
         log=log,
+        pid=pid,
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -137,16 +137,12 @@ async def test_two_hundred_claims_and_ends_in_one_request_each(database: Databas
         assert await rig.states(queued) == [TaskInstanceState.SUCCESS] * 200
 
 
-async def test_a_result_that_postgres_cannot_hold_fails_its_task_and_no_other(
+async def test_an_end_that_postgres_cannot_hold_fails_its_task_and_no_other(
     database: Database, rabbitmq_url: str
 ) -> None:
     async with running(database, rabbitmq_url) as rig:
         worker, queued = await rig.claimed(3)
-        ends = [
-            finished(queued, 0, xcoms=(("return_value", b'"good"'),)),
-            finished(queued, 1, xcoms=(("return_value", b"no JSON"),)),
-            finished(queued, 2, xcoms=(("return_value", b'"a\\u0000b"'),)),
-        ]
+        ends = [finished(queued, 0), finished(queued, 1, pid=2**40), finished(queued, 2)]
         reply = await rig.ask(ENDS, worker.report(*ends), EndReply)
         assert [item.verdict for item in reply.items] == ["done", "done", "done"]
         assert await rig.states(queued) == [
@@ -154,6 +150,18 @@ async def test_a_result_that_postgres_cannot_hold_fails_its_task_and_no_other(
             TaskInstanceState.FAILED,
             TaskInstanceState.SUCCESS,
         ]
+
+
+async def test_a_request_that_postgres_cannot_take_goes_aside(database: Database, rabbitmq_url: str) -> None:
+    async with running(database, rabbitmq_url) as rig:
+        worker, queued = await rig.claimed(1)
+        garbled = replace(queued, dag_id="a\x00b")
+        claim = await rig.ask(CLAIMS, worker.claim(garbled, 0), ClaimReply)
+        end = await rig.ask(ENDS, worker.report(finished(garbled, 0)), EndReply)
+        beat = await rig.ask(HEARTBEATS, replace(worker, worker_id="\x00").heartbeat(1), HeartbeatReply)
+        assert (claim.items[0].verdict, end.items[0].verdict, beat.verdict) == ("superseded", "superseded", "retry")
+        assert await rig.bus.depth(DEAD_LETTER) == 3
+        assert (await rig.ask(ENDS, worker.report(finished(queued, 0)), EndReply)).items[0].verdict == "done"
 
 
 async def test_an_error_text_with_a_nul_character_is_recorded(database: Database, rabbitmq_url: str) -> None:

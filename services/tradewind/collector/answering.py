@@ -44,11 +44,7 @@ class Answers:
 
 
 class Unanswerable(DomainError):
-    """The request can be decoded but means nothing: it goes to the dead-letter queue, this reply to its sender."""
-
-    def __init__(self, reason: str, reply: WireMessage) -> None:
-        super().__init__(reason)
-        self.reply = reply
+    """The request can be decoded but means nothing: it goes to the dead-letter queue, a refusal to its sender."""
 
 
 class Handler(Protocol[HandlerRequestT]):
@@ -59,11 +55,16 @@ class Handler(Protocol[HandlerRequestT]):
         ...
 
     async def answer(self, requests: Sequence[HandlerRequestT]) -> Answers:
-        """Commit the batch; raises `StoreUnavailable`."""
+        """Commit the batch; raises `StoreUnavailable`, or another `DomainError` if the database cannot hold a value of
+        it, and then nothing was written."""
         ...
 
     def retry(self, request: HandlerRequestT) -> WireMessage:
         """The reply that says: ask again later."""
+        ...
+
+    def refusal(self, request: HandlerRequestT) -> WireMessage:
+        """The reply to what can never be answered: its sender should let go of it."""
         ...
 
 
@@ -128,7 +129,7 @@ class AnsweringLoop(Generic[RequestT]):
     async def _answer_batch(self, batch: Batch, received_at: float) -> None:
         requests = await self._decode(batch)
         if requests:
-            answers = await self._answers([request for _, request in requests])
+            answers = await self._answers(batch, requests)
             self._metrics.committed(len(requests), asyncio.get_running_loop().time() - received_at)
             await self._send(batch, [delivery for delivery, _ in requests], answers)
 
@@ -137,23 +138,34 @@ class AnsweringLoop(Generic[RequestT]):
         for delivery in batch.deliveries:
             try:
                 request = decode(delivery.message.body, self._kind)
-                self._handler.check(request)
             except UndecodableMessage as exc:
-                await self._attempt("dead_letter", partial(self._dead_letter, batch, delivery, str(exc)))
+                await self._set_aside(batch, delivery, str(exc))
+                continue
+            try:
+                self._handler.check(request)
             except Unanswerable as exc:
-                await self._attempt("reply", partial(self._bus.reply, [(delivery, _body(exc.reply))]))
-                await self._attempt("dead_letter", partial(self._dead_letter, batch, delivery, str(exc)))
+                await self._attempt(
+                    "reply", partial(self._bus.reply, [(delivery, _body(self._handler.refusal(request)))])
+                )
+                await self._set_aside(batch, delivery, str(exc))
             else:
                 decoded.append((delivery, request))
         return decoded
 
-    async def _answers(self, requests: Sequence[RequestT]) -> Answers:
+    async def _answers(self, batch: Batch, requests: Sequence[tuple[Delivery, RequestT]]) -> Answers:
+        """All together; if the database refuses a value among them, each alone, so that one does not block others."""
         try:
-            return await self._handler.answer(requests)
+            return await self._handler.answer([request for _, request in requests])
         except StoreUnavailable as exc:
             self._metrics.refused.inc(len(requests))
             self._log.warning("store.unavailable", error=str(exc), requests=len(requests))
-            return Answers(replies=[self._handler.retry(request) for request in requests])
+            return Answers(replies=[self._handler.retry(request) for _, request in requests])
+        except DomainError as exc:
+            if len(requests) > 1:
+                return _joined([await self._answers(batch, [request]) for request in requests])
+            ((delivery, request),) = requests
+            await self._set_aside(batch, delivery, str(exc))
+            return Answers(replies=[self._handler.refusal(request)])
 
     async def _send(self, batch: Batch, deliveries: Sequence[Delivery], answers: Answers) -> None:
         # Owners hear of it first: the next task waits for them, while the worker only waits to forget this one.
@@ -170,10 +182,10 @@ class AnsweringLoop(Generic[RequestT]):
         await self._attempt("reply", partial(self._bus.reply, replies))
         await self._attempt("ack", partial(batch.ack, deliveries))
 
-    async def _dead_letter(self, batch: Batch, delivery: Delivery, reason: str) -> None:
+    async def _set_aside(self, batch: Batch, delivery: Delivery, reason: str) -> None:
         self._metrics.undecodable.inc()
-        self._log.error("message.undecodable", queue=delivery.queue, reason=reason)
-        await batch.dead_letter(delivery, reason)
+        self._log.error("message.dead_lettered", queue=delivery.queue, reason=reason)
+        await self._attempt("dead_letter", partial(batch.dead_letter, delivery, reason))
 
     async def _attempt(self, what: str, send: Callable[[], Awaitable[None]]) -> None:
         """Everything sent here may be lost: requests come again, the sweep finds ends that no nudge announced."""
@@ -195,6 +207,13 @@ class _LoopMetrics:
     def committed(self, size: int, seconds: float) -> None:
         self.batch_sizes.observe(size)
         self.seconds.observe(seconds)
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    return Answers(
+        replies=[reply for part in parts for reply in part.replies],
+        pushes=[push for part in parts for push in part.pushes],
+    )
 
 
 def _body(message: WireMessage) -> Message:

@@ -26,9 +26,10 @@ class ClaimHandler:
         """Every claim that can be decoded can be answered."""
 
     def retry(self, request: ClaimRequest) -> ClaimReply:
-        return ClaimReply(
-            items=tuple(ClaimVerdict(attempt_id=i.attempt_id, verdict=Verdict.RETRY) for i in request.items)
-        )
+        return _same_for_all(request, Verdict.RETRY)
+
+    def refusal(self, request: ClaimRequest) -> ClaimReply:
+        return _same_for_all(request, Verdict.SUPERSEDED)
 
     async def answer(self, requests: Sequence[ClaimRequest]) -> Answers:
         """One transaction for all claims of all requests."""
@@ -67,6 +68,10 @@ class ClaimHandler:
                 try_number=run.try_number,
             )
         )
+
+
+def _same_for_all(request: ClaimRequest, verdict: Verdict) -> ClaimReply:
+    return ClaimReply(items=tuple(ClaimVerdict(attempt_id=i.attempt_id, verdict=verdict) for i in request.items))
 
 
 def _distinct_claims(requests: Sequence[ClaimRequest]) -> list[Claim]:

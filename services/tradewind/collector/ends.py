@@ -38,11 +38,13 @@ class EndHandler:
         which no heartbeat lists then, ends as lost."""
         for item in request.items:
             if item.outcome not in OUTCOMES or item.cause not in CAUSES:
-                reply = EndReply(items=tuple(_verdict(i.attempt_id, Verdict.SUPERSEDED) for i in request.items))
-                raise Unanswerable(f"unknown outcome {item.outcome!r} or cause {item.cause!r}", reply)
+                raise Unanswerable(f"unknown outcome {item.outcome!r} or cause {item.cause!r}")
 
     def retry(self, request: EndReport) -> EndReply:
         return EndReply(items=tuple(_verdict(item.attempt_id, Verdict.RETRY) for item in request.items))
+
+    def refusal(self, request: EndReport) -> EndReply:
+        return EndReply(items=tuple(_verdict(item.attempt_id, Verdict.SUPERSEDED) for item in request.items))
 
     async def answer(self, requests: Sequence[EndReport]) -> Answers:
         """One transaction for all ends of all reports."""
@@ -56,7 +58,7 @@ class EndHandler:
 
     async def _record(self, records: Sequence[AttemptEndRecord]) -> Sequence[EndAnswer]:
         """Record all together; if the database refuses a value among them, each alone, so that one does not block
-        the others."""
+        the others. Raises `DomainError` if it refuses an attempt even without its result."""
         if not records:
             return ()
         try:
@@ -73,9 +75,11 @@ class EndHandler:
             record,
             outcome=Outcome.FAILED,
             cause=EndCause.USER_ERROR,
-            detail=f"the result cannot be stored: {exc}".replace("\x00", "\\0"),
+            detail=f"the result cannot be stored: {exc}",
             xcoms=(),
             rendered_fields=None,
+            pid=None,
+            hostname=None,
         )
         return await self._store.record_ends([bare], self._clock())
 

@@ -34,6 +34,10 @@ class HeartbeatHandler:
     def retry(self, request: Heartbeat) -> HeartbeatReply:
         return HeartbeatReply(verdict=Verdict.RETRY)
 
+    def refusal(self, request: Heartbeat) -> HeartbeatReply:
+        """Not `expired`, which would make a worker kill what it runs for a beat that was garbled on its way."""
+        return HeartbeatReply(verdict=Verdict.RETRY)
+
     async def answer(self, requests: Sequence[Heartbeat]) -> Answers:
         """One transaction for the latest beat of each worker."""
         latest = _latest_beats(requests)

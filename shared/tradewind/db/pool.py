@@ -128,6 +128,8 @@ def wrapped_errors() -> Generator[None]:
             raise
         raise ours from exc
     except asyncpg.InterfaceError as exc:
+        if isinstance(exc, ValueError):  # refused by the driver already: a number out of its column's range
+            raise InvalidValue(str(exc)) from exc
         if "clos" not in str(exc):  # "connection is closed", "pool is closing"; others are defects of ours
             raise
         raise StoreUnavailable(f"the database connection was lost: {exc}") from exc

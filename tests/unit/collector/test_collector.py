@@ -68,6 +68,8 @@ class FaultyStore(MemoryStore):
         await self.faults.gate.wait()
         if self.faults.is_away:
             raise StoreUnavailable("away")
+        if any("\x00" in claim.dag_id for claim in claims):
+            raise DomainError("invalid byte sequence")
         return await super().grant_claims(claims, now)
 
     async def record_ends(self, ends: Sequence[AttemptEndRecord], now: datetime) -> Sequence[EndAnswer]:
@@ -306,6 +308,20 @@ async def test_an_outcome_that_nobody_knows_goes_aside_and_its_worker_lets_go(ri
     assert reply.items[0].verdict == "superseded"
     assert rig.broker.queue_depths[DEAD_LETTER] == 1
     assert rig.states(run_) == [TaskInstanceState.RUNNING]
+
+
+async def test_a_claim_that_the_store_cannot_take_is_refused_and_blocks_no_other(rig: Rig) -> None:
+    worker, run_ = await rig.registered(), await rig.queued()
+    garbled = QueuedRun(1, "a\x00b", "r", new_id(), ("t",), (new_id(),))
+    rig.store.faults.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(rig.ask(CLAIMS, worker.claim(await rig.queued(), 0), ClaimReply))
+        await poll_until(lambda: len(rig.store.faults.claim_batches) == 1)
+        asked = [group.create_task(rig.ask(CLAIMS, worker.claim(r, 0), ClaimReply)) for r in (garbled, run_)]
+        await poll_until(lambda: rig.broker.queue_depths[CLAIMS] == 0)
+        rig.store.faults.gate.set()
+    assert [task.result().items[0].verdict for task in (first, *asked)] == ["done", "superseded", "done"]
+    assert rig.broker.queue_depths[DEAD_LETTER] == 1
 
 
 async def test_an_attempt_that_is_not_the_workers_is_to_be_killed_by_reply_and_by_push(rig: Rig) -> None:
