@@ -1,1 +1,45 @@
 """`tradewind api-server`: the composition root of the API."""
+
+from contextlib import AsyncExitStack
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.api.service import run
+from tradewind.api.settings import ApiServiceSettings
+from tradewind.bus.open import open_bus
+from tradewind.db.migrate import wait_for_schema
+from tradewind.db.pool import open_pool
+from tradewind.service.clock import new_id, utc_now
+from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
+from tradewind.service.logging import configure_logging
+from tradewind.service.settings import load_settings, required_broker_url, required_database_url
+
+
+async def serve(settings: ApiServiceSettings) -> None:
+    """Run until SIGTERM or Ctrl-C."""
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        opening = open_pool(required_database_url(settings), settings.database.pool_size)
+        bus = await stack.enter_async_context(open_bus(required_broker_url(settings), name="tradewind api"))
+        database = await unless_stopped(stop, stack.enter_async_context(opening))
+        await unless_stopped(stop, wait_for_schema(database))
+        await run(
+            settings=settings,
+            bus=bus,
+            pool=database,
+            clock=utc_now,
+            new_id=new_id,
+            stop=stop,
+            registry=CollectorRegistry(),
+        )
+
+
+def main() -> None:
+    """Entry point."""
+    settings = load_settings(ApiServiceSettings)
+    configure_logging(settings.logging, service="api")
+    run_service(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

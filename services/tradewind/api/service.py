@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -18,9 +19,10 @@ from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.api_queries import get_user, save_user
 from tradewind.db.pool import Database
 from tradewind.db.secrets import SecretBox
+from tradewind.db.statements import statement
 from tradewind.service.backoff import jitter_from, retrying
 from tradewind.service.dag_roots import dag_roots
-from tradewind.service.health import bus_check
+from tradewind.service.health import bus_check, store_check
 from tradewind.service.http import bind, serve_app
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -71,7 +73,10 @@ async def run(
             dag_specs=DagSpecs(pool),
             dag_roots=dag_roots(settings),
             secrets=SecretBox(fernet_key(settings)),
-            checks={"bus": bus_check(bus)},
+            checks={
+                "broker": bus_check(bus),
+                "database": store_check(partial(pool.fetch_row, statement("get_schema_range"))),
+            },
         )
         host, port = sock.getsockname()[:2]
         async with asyncio.TaskGroup() as group:
