@@ -63,10 +63,12 @@ async def _announce_parallelism(database: Database, slots: int, stop: asyncio.Ev
     """The cap is one for all schedulers: it lies in the database, and the scheduler that started last sets it."""
     while not stop.is_set():
         try:
-            return await set_parallelism(database, slots)
+            await set_parallelism(database, slots)
         except StoreUnavailable as exc:
             get_logger().warning("store.unavailable", error=str(exc), doing="set_parallelism")
             await pause(stop, RETRY_SECONDS)
+        else:
+            return
 
 
 if __name__ == "__main__":
