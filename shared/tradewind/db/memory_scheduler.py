@@ -74,7 +74,8 @@ class MemorySchedulerStore(MemoryStoreBase):
         queued = [
             run
             for run in self.tables.dag_runs.values()
-            if run.state is DagRunState.QUEUED
+            if self._has_lease(scheduler_id)
+            and run.state is DagRunState.QUEUED
             and run.run_after <= now
             and (dag_ids is None or run.dag_id in dag_ids)
             and self._may_start(run)
@@ -89,6 +90,10 @@ class MemorySchedulerStore(MemoryStoreBase):
                 started.append(run.id)
         return started
 
+    def _has_lease(self, scheduler_id: UUID) -> bool:
+        row = self.tables.schedulers.get(scheduler_id)
+        return row is not None and row.expired_at is None
+
     def _may_start(self, run: DagRunTableRow) -> bool:
         dag = self.tables.dags.get(run.dag_id)
         return dag is not None and not dag.is_paused and not dag.is_stale
@@ -97,6 +102,8 @@ class MemorySchedulerStore(MemoryStoreBase):
         return sum(run.dag_id == dag_id and run.state is DagRunState.RUNNING for run in self.tables.dag_runs.values())
 
     async def adopt_dag_runs(self, scheduler_id: UUID, limit: int) -> Sequence[int]:
+        if not self._has_lease(scheduler_id):
+            return []
         free = [run for run in self.tables.dag_runs.values() if run.state is DagRunState.RUNNING and run.owner is None]
         for run in free[:limit]:
             run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
@@ -141,7 +148,8 @@ class MemorySchedulerStore(MemoryStoreBase):
         for change in changes:
             self._apply(change, batch.now)
         for pool, delta in deltas.items():
-            self.tables.pools[pool].used += delta
+            if pool in self.tables.pools:
+                self.tables.pools[pool].used += delta
         self.tables.parallelism.used += parallelism
         for change in batch.runs:
             run = self.tables.dag_runs[change.dag_run_id]
@@ -194,7 +202,7 @@ class MemorySchedulerStore(MemoryStoreBase):
     def _have_room(self, deltas: Mapping[str, int], parallelism: int) -> bool:
         for pool, delta in deltas.items():
             row = self.tables.pools.get(pool)
-            if row is None or (delta > 0 and row.slots >= 0 and row.used + delta > row.slots):
+            if delta > 0 and (row is None or (row.slots >= 0 and row.used + delta > row.slots)):
                 return False
         cap = self.tables.parallelism
         return parallelism <= 0 or cap.slots == 0 or cap.used + parallelism <= cap.slots

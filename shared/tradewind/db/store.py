@@ -57,11 +57,12 @@ class SchedulerStore(Protocol):
     ) -> Sequence[int]:
         """Queued runs of these DAGs (None: of all) become `running`, owned by this scheduler, oldest first, as far as
         each DAG's `max_active_runs` allows and only where the DAG is not paused. One transaction, DAG rows locked
-        first. Returns the runs' ids."""
+        first. Returns the runs' ids; none for a scheduler without a lease (`renew_scheduler` comes first)."""
         ...
 
     async def adopt_dag_runs(self, scheduler_id: UUID, limit: int) -> Sequence[int]:
-        """Running runs that have no owner become this scheduler's, with a higher epoch. Returns their ids."""
+        """Running runs that have no owner become this scheduler's, with a higher epoch. Returns their ids; none for a
+        scheduler without a lease."""
         ...
 
     async def owned_dag_runs(self, scheduler_id: UUID) -> Sequence[int]:
@@ -101,7 +102,8 @@ class SchedulerStore(Protocol):
         ...
 
     async def recount_slots(self) -> Mapping[str, int]:
-        """Recount `used` of every pool and of parallelism under lock; returns the drift found, by name (0 left out)."""
+        """Recount `used` of every pool and of parallelism under lock; returns the drift found (what is held less what
+        was recorded) by name, 0 left out."""
         ...
 
 
@@ -109,13 +111,15 @@ class CollectorStore(Protocol):
     """What the collector asks."""
 
     async def grant_claims(self, claims: Sequence[Claim], now: datetime) -> Sequence[ClaimAnswer]:
-        """queued → running where the attempt is current and the worker's incarnation alive; answers in order.
-        The identical (attempt, incarnation, nonce) is granted again with the same answer."""
+        """queued → running where the attempt is current and the worker's incarnation alive (registered by a beat and
+        not tombstoned; otherwise EXPIRED); answers in order. XComs of earlier attempts are removed. The identical
+        (attempt, incarnation, nonce) is granted again with the same answer."""
         ...
 
     async def record_ends(self, ends: Sequence[AttemptEndRecord], now: datetime) -> Sequence[EndAnswer]:
-        """running (or restarting) → what `core.ends.end_of_attempt` says, with XComs, log tail, rendered fields and
-        `end_pending`, in one transaction. A finished try is copied to the history when it will be tried again.
+        """running (or restarting; or queued, if it could not even be claimed: NOT_STARTED) → what
+        `core.ends.end_of_attempt` says, with XComs, log tail, rendered fields and `end_pending`, in one transaction.
+        A finished try is copied to the history when it will be tried again.
         Replays answer DONE; an attempt that is not current answers SUPERSEDED and writes nothing."""
         ...
 

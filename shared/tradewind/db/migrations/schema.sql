@@ -326,6 +326,8 @@ CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
 
+CREATE INDEX dag_run_by_version ON public.dag_run USING btree (dag_version_id);
+
 CREATE INDEX dag_run_queued ON public.dag_run USING btree (dag_id, run_after, id) WHERE (state = 'queued'::text);
 
 CREATE INDEX dag_run_running ON public.dag_run USING btree (owner, id) WHERE (state = 'running'::text);

@@ -90,6 +90,8 @@ CREATE INDEX dag_run_queued ON dag_run (dag_id, run_after, id) WHERE state = 'qu
 CREATE INDEX dag_run_running ON dag_run (owner, id) WHERE state = 'running';
 -- How many runs of a DAG are active.
 CREATE INDEX dag_run_running_by_dag ON dag_run (dag_id) WHERE state = 'running';
+-- Whether a version has runs: then it never changes its structure.
+CREATE INDEX dag_run_by_version ON dag_run (dag_version_id);
 -- Lists of a DAG's runs, latest first.
 CREATE INDEX dag_run_by_run_after ON dag_run (dag_id, run_after);
 

@@ -1,0 +1,151 @@
+"""Writes the ends of attempts: reported by workers, or made because a worker is gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tradewind.core.ends import AttemptEnd, end_of_attempt
+from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, TaskInstanceRow
+from tradewind.core.states import EndCause, Outcome
+from tradewind.db.pool import Database, Row, Session
+from tradewind.db.row_mapping import storable_text, task_instance_row
+from tradewind.db.specs import SpecCache, load_spec
+from tradewind.db.statements import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAttempt:
+    """A task instance as it was read before its end is written."""
+
+    row: TaskInstanceRow
+    owner: UUID | None
+    dag_version_id: UUID
+    cause: EndCause | None
+    worker_id: str | None
+    incarnation: UUID | None
+
+
+def read_attempt(row: Row) -> ReadAttempt:
+    """From a row of `load_reported_attempts` or `lock_…`."""
+    return ReadAttempt(
+        row=task_instance_row(row),
+        owner=row["owner"],
+        dag_version_id=row["dag_version_id"],
+        cause=None if row["cause"] is None else EndCause(row["cause"]),
+        worker_id=row["worker_id"],
+        incarnation=row["incarnation"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndWrite:
+    """One attempt's end, decided: what the row was, what it becomes, and what comes along."""
+
+    read: ReadAttempt
+    end: AttemptEnd
+    record: AttemptEndRecord | None
+    """None: nobody reported it, its worker is gone."""
+    now: datetime
+
+    @property
+    def cause(self) -> EndCause:
+        return EndCause.WORKER_LOST if self.record is None else self.record.cause
+
+    @property
+    def ended(self) -> EndedTaskInstance:
+        """What the run's owner is told."""
+        return EndedTaskInstance(
+            id=self.read.row.id,
+            owner=self.read.owner,
+            attempt_id=self.read.row.attempt_id,
+            state=self.end.state,
+            next_action_at=self.end.next_action_at,
+        )
+
+
+class EndWriter:
+    """Decides ends by `core.ends` and the task's spec, and writes them set-based."""
+
+    def __init__(self, database: Database, specs: SpecCache) -> None:
+        self._database = database
+        self._specs = specs
+
+    async def load_specs(self, session: Session, dag_version_ids: Sequence[UUID]) -> None:
+        """Bring the specs of these versions into the cache."""
+        missing = self._specs.missing(dag_version_ids)
+        if missing:
+            for row in await session.fetch(statement("load_dag_specs"), missing):
+                self._specs.put(row["id"], load_spec(row["spec"]))
+
+    def decide(self, read: ReadAttempt, record: AttemptEndRecord | None, now: datetime) -> EndWrite:
+        """The end of this attempt as reported, or (None) lost with its worker."""
+        task = self._specs.task(read.dag_version_id, read.row.id.task_id)
+        outcome, cause = (Outcome.FAILED, EndCause.WORKER_LOST) if record is None else (record.outcome, record.cause)
+        return EndWrite(read=read, end=end_of_attempt(read.row, task, outcome, cause, now), record=record, now=now)
+
+    async def write(self, session: Session, writes: Sequence[EndWrite], now: datetime) -> bool:
+        """All or none, in one statement; False = an attempt was no longer as it was read, and nothing is written."""
+        if not writes:
+            return True
+        values = (*_end_columns(writes), *_xcom_columns(writes), *_log_columns(writes))
+        return bool(await session.fetch_value(statement("record_ends"), now, *values))
+
+    async def lose(self, session: Session, rows: Sequence[Row], now: datetime) -> list[EndedTaskInstance]:
+        """End these attempts, whose rows are locked, as lost with their worker."""
+        reads = [read_attempt(row) for row in rows]
+        await self.load_specs(session, [read.dag_version_id for read in reads])
+        writes = [self.decide(read, None, now) for read in reads]
+        is_written = await self.write(session, writes, now)
+        assert is_written, "rows were locked, and yet they changed"
+        return [write.ended for write in writes]
+
+
+def _end_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $2 to $20 of record_ends.sql."""
+    rows = [_end_values(write) for write in writes]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _end_values(write: EndWrite) -> tuple[object, ...]:
+    row, end, record = write.read.row, write.end, write.record
+    described = (None, write.now, None, None, None, None, write.read.worker_id, write.read.incarnation)
+    if record is not None:
+        described = (
+            storable_text(record.detail),
+            record.ended_at,
+            record.started_at,
+            record.rendered_fields,
+            record.pid,
+            storable_text(record.hostname),
+            record.worker_id,
+            record.incarnation,
+        )
+    return (
+        *(*row.id, row.attempt_id, row.state, end.state, end.next_action_at),
+        *(end.lost_attempts, end.dispatch_failures, write.cause),
+        *described,
+        end.copy_to_history,
+    )
+
+
+def _xcom_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $21 to $25; of a key pushed twice the last value counts."""
+    values = {
+        (*write.read.row.id, storable_text(key)): value
+        for write in writes
+        if write.record is not None
+        for key, value in write.record.xcoms
+    }
+    rows = [(*key, value) for key, value in values.items()]
+    return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [], [])
+
+
+def _log_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $26 to $32."""
+    rows = [
+        (*write.read.row.id, write.read.row.try_number, record.attempt_id, record.log_sequence, record.log)
+        for write in writes
+        if (record := write.record) is not None and record.log
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [], [], [], [])

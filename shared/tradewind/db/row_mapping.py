@@ -1,0 +1,76 @@
+"""Rows as the driver gives them, as core values."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+from uuid import UUID
+
+from tradewind.core.rows import Capacity, DagRunRow, PoolCapacity, TaskInstanceId, TaskInstanceRow
+from tradewind.core.states import DagRunState, TaskInstanceState
+from tradewind.db.pool import Row
+
+T = TypeVar("T")
+
+
+def task_instance_id(row: Row) -> TaskInstanceId:
+    """The row's primary key."""
+    return TaskInstanceId(row["dag_run_id"], row["task_id"], row["map_index"])
+
+
+def task_instance_row(row: Row) -> TaskInstanceRow:
+    """A task instance as the core sees it."""
+    return TaskInstanceRow(
+        id=task_instance_id(row),
+        state=TaskInstanceState(row["state"]),
+        try_number=row["try_number"],
+        max_tries=row["max_tries"],
+        attempt_id=row["attempt_id"],
+        lost_attempts=row["lost_attempts"],
+        dispatch_failures=row["dispatch_failures"],
+        held_slots=row["held_slots"],
+        end_pending=row["end_pending"],
+        next_action_at=row["next_action_at"],
+        queued_at=row["queued_at"],
+        published_at=row["published_at"],
+        publish_count=row["publish_count"],
+    )
+
+
+def dag_run_row(row: Row) -> DagRunRow:
+    """A run as the core sees it."""
+    return DagRunRow(
+        id=row["id"],
+        dag_id=row["dag_id"],
+        run_id=row["run_id"],
+        state=DagRunState(row["state"]),
+        dag_version_id=row["dag_version_id"],
+        owner=row["owner"],
+        owner_epoch=row["owner_epoch"],
+        revision=row["revision"],
+        dag_is_paused=row["dag_is_paused"],
+        run_after=row["run_after"],
+        start_date=row["start_date"],
+    )
+
+
+def capacity(pools: Iterable[tuple[str, int, int]], parallelism: int, parallelism_used: int) -> Capacity:
+    """The shared limits from (pool, slots, used) and the cap."""
+    return Capacity(
+        pools=tuple(PoolCapacity(pool=pool, slots=slots, used=used) for pool, slots, used in pools),
+        parallelism=parallelism,
+        parallelism_used=parallelism_used,
+    )
+
+
+def first_uuids(rows: Iterable[Row]) -> list[UUID]:
+    """First column of each row."""
+    return [row[0] for row in rows]
+
+
+def first_integers(rows: Iterable[Row]) -> list[int]:
+    """First column of each row."""
+    return [row[0] for row in rows]
+
+
+def storable_text(text: str | None) -> str | None:
+    """The text as a column can hold it: NUL characters, which Postgres refuses, become U+FFFD."""
+    return None if text is None else text.replace("\x00", "\ufffd")

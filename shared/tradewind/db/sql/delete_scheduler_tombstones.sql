@@ -1,0 +1,2 @@
+-- Tombstones that nobody will meet any more. Few rows.
+DELETE FROM scheduler WHERE expired_at < $1::timestamptz

@@ -1,0 +1,79 @@
+-- Ends of attempts with their XComs, logs and history, all or none, in one round trip: writes only if every attempt is
+-- still as it was read (`holds`). Rows are locked in key order. By primary keys.
+WITH locked AS MATERIALIZED (
+    SELECT e.*
+    FROM unnest(
+        $2::bigint[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[], $9::integer[],
+        $10::integer[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::bytea[], $16::integer[],
+        $17::text[], $18::text[], $19::uuid[], $20::boolean[]
+    ) AS e (
+        dag_run_id, task_id, map_index, attempt_id, expected_state, state, next_action_at, lost_attempts,
+        dispatch_failures, cause, detail, ended_at, code_started_at, rendered_fields, pid, hostname, worker_id,
+        incarnation, is_copied
+    )
+    JOIN task_instance t
+        ON t.dag_run_id = e.dag_run_id AND t.task_id = e.task_id AND t.map_index = e.map_index
+    WHERE t.attempt_id = e.attempt_id AND t.state = e.expected_state
+    ORDER BY t.dag_run_id, t.task_id, t.map_index
+    FOR NO KEY UPDATE OF t
+),
+guard AS MATERIALIZED (
+    SELECT count(*) = cardinality($2::bigint[]) AS holds FROM locked
+),
+ended AS (
+    UPDATE task_instance t
+    SET
+        state = l.state,
+        end_pending = true,
+        next_action_at = l.next_action_at,
+        lost_attempts = l.lost_attempts,
+        dispatch_failures = l.dispatch_failures,
+        cause = l.cause,
+        detail = l.detail,
+        end_date = l.ended_at,
+        code_started_at = l.code_started_at,
+        recorded_at = $1::timestamptz,
+        rendered_fields = l.rendered_fields,
+        pid = l.pid,
+        hostname = l.hostname,
+        worker_id = l.worker_id,
+        incarnation = l.incarnation
+    FROM locked l
+    WHERE (SELECT holds FROM guard)
+        AND t.dag_run_id = l.dag_run_id AND t.task_id = l.task_id AND t.map_index = l.map_index
+    RETURNING l.is_copied, t.*
+),
+copied AS (
+    INSERT INTO task_instance_history (
+        dag_run_id, dag_id, run_id, task_id, map_index, try_number, attempt_id, id, state, max_tries, scheduled_at,
+        queued_at, start_date, code_started_at, end_date, recorded_at, cause, detail, worker_id, hostname, pid, pool,
+        pool_slots, queue, executor, priority_weight, operator, task_display_name, rendered_fields
+    )
+    SELECT
+        e.dag_run_id, r.dag_id, r.run_id, e.task_id, e.map_index, e.try_number, e.attempt_id, e.id, 'failed',
+        e.max_tries, e.scheduled_at, e.queued_at, e.start_date, e.code_started_at, e.end_date, e.recorded_at, e.cause,
+        e.detail, e.worker_id, e.hostname, e.pid, e.pool, e.pool_slots, e.queue, e.executor, e.priority_weight,
+        e.operator, e.task_display_name, e.rendered_fields
+    FROM ended e
+    JOIN dag_run r ON r.id = e.dag_run_id
+    WHERE e.is_copied
+),
+pushed AS (
+    INSERT INTO xcom (dag_run_id, task_id, map_index, key, value, created_at)
+    SELECT x.dag_run_id, x.task_id, x.map_index, x.key, x.value, $1::timestamptz
+    FROM unnest($21::bigint[], $22::text[], $23::integer[], $24::text[], $25::bytea[])
+        AS x (dag_run_id, task_id, map_index, key, value)
+    WHERE (SELECT holds FROM guard)
+    ON CONFLICT (dag_run_id, task_id, map_index, key)
+        DO UPDATE SET value = excluded.value, created_at = excluded.created_at
+),
+logged AS (
+    INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, created_at, lines)
+    SELECT g.dag_run_id, g.task_id, g.map_index, g.try_number, g.attempt_id, g.sequence, $1::timestamptz, g.lines
+    FROM unnest(
+        $26::bigint[], $27::text[], $28::integer[], $29::integer[], $30::uuid[], $31::integer[], $32::bytea[]
+    ) AS g (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, lines)
+    WHERE (SELECT holds FROM guard)
+    ON CONFLICT DO NOTHING
+)
+SELECT holds FROM guard
