@@ -10,8 +10,8 @@ from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import DependencyRecorder
 from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
-from tradewind.sdk.dag import DAG
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
+from tradewind.sdk.dags import DAG
 from tradewind.sdk.serialize import serialize_dag
 
 

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from tradewind.sdk.configuration import conf
     from tradewind.sdk.connection import Connection
     from tradewind.sdk.context import Context, get_current_context, get_parsing_context
-    from tradewind.sdk.dag import DAG
     from tradewind.sdk.dag_decorator import dag, task_group
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.edges import EdgeModifier, Label
     from tradewind.sdk.hook import BaseHook
     from tradewind.sdk.operator import BaseOperator
     from tradewind.sdk.param import Param, ParamsDict
     from tradewind.sdk.state import DagRunState, TaskInstanceState
     from tradewind.sdk.task_decorator import task
-    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.task_groups import TaskGroup
     from tradewind.sdk.templating import literal
     from tradewind.sdk.trigger_rule import TriggerRule
     from tradewind.sdk.types import WeightRule

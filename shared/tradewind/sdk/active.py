@@ -13,8 +13,8 @@ from tradewind.sdk.exceptions import AirflowException
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
-    from tradewind.sdk.dag import DAG
-    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.dags import DAG
+    from tradewind.sdk.task_groups import TaskGroup
 
 _dags: ContextVar[tuple["DAG", ...]] = ContextVar("tradewind_dags", default=())
 _task_groups: ContextVar[tuple["TaskGroup", ...]] = ContextVar("tradewind_task_groups", default=())

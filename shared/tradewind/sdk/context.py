@@ -7,7 +7,7 @@ from tradewind.sdk.active import current_context
 if TYPE_CHECKING:
     from pendulum import DateTime
 
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.operator import BaseOperator
 
 

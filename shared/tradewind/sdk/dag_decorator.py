@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, overload
 
-from tradewind.sdk.dag import DAG
-from tradewind.sdk.task_group import TaskGroup
+from tradewind.sdk.dags import DAG
+from tradewind.sdk.task_groups import TaskGroup
 
 P = ParamSpec("P")
 R = TypeVar("R")

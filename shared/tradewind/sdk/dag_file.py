@@ -13,7 +13,7 @@ from typing import Final
 from tradewind.core.errors import DomainError
 from tradewind.sdk import aliases
 from tradewind.sdk.active import registering_dags
-from tradewind.sdk.dag import DAG
+from tradewind.sdk.dags import DAG
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
 _OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))

@@ -13,7 +13,7 @@ import jinja2.sandbox
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
 
 
 def _ds(value: date | None) -> str | None:

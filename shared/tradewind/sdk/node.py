@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from tradewind.sdk.exceptions import AirflowException
 
 if TYPE_CHECKING:
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.edges import EdgeModifier
-    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.task_groups import TaskGroup
 
 OtherT = TypeVar("OtherT")
 

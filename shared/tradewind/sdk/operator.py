@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import jinja2
 
     from tradewind.sdk.context import Context
-    from tradewind.sdk.dag import DAG
-    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.dags import DAG
+    from tradewind.sdk.task_groups import TaskGroup
 
 MAX_WEIGHT: Final = 2**31 - 1
 

@@ -10,7 +10,7 @@ from tradewind.sdk.types import NOTSET
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.node import DAGNode
 
 _UNCONSTRAINED: Final[Mapping[str, object]] = {}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from tradewind.core.errors import DomainError
 from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
 from tradewind.sdk import timezone as tz
-from tradewind.sdk.dag import DAG
+from tradewind.sdk.dags import DAG
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights

@@ -13,8 +13,8 @@ from tradewind.sdk.types import NOTSET
 from tradewind.sdk.xcom_arg import XComArg
 
 if TYPE_CHECKING:
-    from tradewind.sdk.dag import DAG
-    from tradewind.sdk.task_group import TaskGroup
+    from tradewind.sdk.dags import DAG
+    from tradewind.sdk.task_groups import TaskGroup
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,6 +86,8 @@ def _free_task_id(task_id: str, dag: "DAG | None", group: "TaskGroup | None") ->
 
 class TaskDecorator(Generic[P, R]):
     """A function that makes a task each time it is called."""
+
+    __name__: str
 
     def __init__(self, function: Callable[P, R], multiple_outputs: bool | None, options: Mapping[str, Any]) -> None:
         if not callable(function):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from tradewind.sdk.context import Context
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.operator import BaseOperator
 
 MAX_DEPTH: Final = 100

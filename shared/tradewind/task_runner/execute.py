@@ -17,8 +17,8 @@ from uuid import UUID
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk.active import executing
 from tradewind.sdk.context import Context
-from tradewind.sdk.dag import DAG
 from tradewind.sdk.dag_file import LoadedDagFile
+from tradewind.sdk.dags import DAG
 from tradewind.sdk.environment import context_to_airflow_vars
 from tradewind.sdk.exceptions import (
     AirflowFailException,

@@ -9,11 +9,11 @@ from typing import Final
 _SDK: Final = "tradewind.sdk."
 
 _AUTHORING: Final = {
-    "DAG": "dag",
+    "DAG": "dags",
     "dag": "dag_decorator",
     "task": "task_decorator",
     "task_group": "dag_decorator",
-    "TaskGroup": "task_group",
+    "TaskGroup": "task_groups",
     "BaseOperator": "operator",
     "BaseHook": "hook",
     "XComArg": "xcom_arg",
@@ -48,7 +48,7 @@ _OPERATOR_MODULES: Final = {
 }
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
-    "airflow": {"DAG": "dag", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
+    "airflow": {"DAG": "dags", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
     "airflow.sdk": {**_AUTHORING, "__version__": "version"},
     "airflow.sdk.bases.operator": {
         "BaseOperator": "operator",
@@ -58,9 +58,9 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "airflow.sdk.bases.hook": {"BaseHook": "hook"},
     "airflow.sdk.bases.xcom": {"BaseXCom": "xcom"},
-    "airflow.sdk.definitions.dag": {"DAG": "dag", "dag": "dag_decorator"},
+    "airflow.sdk.definitions.dag": {"DAG": "dags", "dag": "dag_decorator"},
     "airflow.sdk.definitions.decorators": {"task": "task_decorator", "task_group": "dag_decorator"},
-    "airflow.sdk.definitions.taskgroup": {"TaskGroup": "task_group"},
+    "airflow.sdk.definitions.taskgroup": {"TaskGroup": "task_groups"},
     "airflow.sdk.definitions.edges": {"Label": "edges", "EdgeModifier": "edges"},
     "airflow.sdk.definitions.param": {"Param": "param", "ParamsDict": "param", "DagParam": "param"},
     "airflow.sdk.definitions.xcom_arg": {"XComArg": "xcom_arg"},
@@ -77,14 +77,14 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.sdk.log": {"mask_secret": "masking", "redact": "masking"},
     "airflow.decorators": {"dag": "dag_decorator", "task": "task_decorator", "task_group": "dag_decorator"},
     "airflow.models": {
-        "DAG": "dag",
+        "DAG": "dags",
         "BaseOperator": "operator",
         "Variable": "variable",
         "Connection": "connection",
         "XCom": "xcom",
         "Param": "param",
     },
-    "airflow.models.dag": {"DAG": "dag", "dag": "dag_decorator"},
+    "airflow.models.dag": {"DAG": "dags", "dag": "dag_decorator"},
     "airflow.models.baseoperator": {
         "BaseOperator": "operator",
         "chain": "chains",
@@ -108,7 +108,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.operators.dummy": {"EmptyOperator": "operators.empty", "DummyOperator": "operators.empty:EmptyOperator"},
     "airflow.operators.bash_operator": {"BashOperator": "operators.bash"},
     "airflow.operators.python_operator": {"PythonOperator": "operators.python"},
-    "airflow.utils.task_group": {"TaskGroup": "task_group"},
+    "airflow.utils.task_group": {"TaskGroup": "task_groups"},
     "airflow.utils.edgemodifier": {"Label": "edges", "EdgeModifier": "edges"},
     "airflow.utils.helpers": {"chain": "chains", "cross_downstream": "chains"},
     "airflow.utils.context": {"Context": "context", "context_merge": "context"},

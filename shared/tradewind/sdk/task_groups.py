@@ -11,7 +11,7 @@ from tradewind.sdk.node import DAGNode, DependencyMixin, as_list, validate_group
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from tradewind.sdk.dag import DAG
+    from tradewind.sdk.dags import DAG
     from tradewind.sdk.edges import EdgeModifier
 
 

@@ -12,7 +12,7 @@ from tradewind.sdk.exceptions import AirflowException, DuplicateTaskIdFound, Par
 from tradewind.sdk.node import validate_key
 from tradewind.sdk.param import DagParam, ParamsDict
 from tradewind.sdk.schedule import timetable_of
-from tradewind.sdk.task_group import TaskGroup
+from tradewind.sdk.task_groups import TaskGroup
 from tradewind.sdk.templating import templates_of
 from tradewind.sdk.types import NOTSET
 

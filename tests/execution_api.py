@@ -1,0 +1,110 @@
+"""A small execution API for the tests of its client: the documented paths over real HTTP, values in memory."""
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+TOKEN = "token-of-the-attempt"
+
+
+class ExecutionApi:
+    """What the server holds, what it was asked, and how it is told to misbehave."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.xcoms: dict[tuple[str, ...], object] = {}
+        self.variables: dict[str, str] = {}
+        self.connections: dict[str, dict[str, object]] = {}
+        self.requests: list[str] = []
+        self.connection_count = 0
+        self.next_statuses: list[int] = []
+        """Statuses to answer with before requests are served again; 0 closes the connection without an answer."""
+        self.chunked = False
+
+    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, object]:
+        """Status and JSON body."""
+        if token != f"Bearer {TOKEN}":
+            return 401, {"detail": "invalid token"}
+        kind, *names = (unquote(part) for part in urlsplit(path).path.removeprefix("/execution/").split("/"))
+        key = (*names, urlsplit(path).query)
+        match method, kind:
+            case "GET", "xcoms" if key in self.xcoms:
+                return 200, {"key": names[-1], "value": self.xcoms[key]}
+            case "POST", "xcoms":
+                self.xcoms[key] = json.loads(body)
+                return 201, "XCom successfully set"
+            case "DELETE", "xcoms":
+                self.xcoms.pop(key, None)
+                return 200, None
+            case "GET", "variables" if names[0] in self.variables:
+                return 200, {"key": names[0], "value": self.variables[names[0]]}
+            case "PUT", "variables":
+                self.variables[names[0]] = json.loads(body)["value"]
+                return 201, None
+            case "DELETE", "variables":
+                self.variables.pop(names[0], None)
+                return 204, None
+            case "GET", "connections" if names[0] in self.connections:
+                return 200, self.connections[names[0]]
+            case _:
+                return 404, {"detail": {"reason": "not_found", "message": f"{kind} {names} not found"}}
+
+
+def _handler(api: ExecutionApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            api.connection_count += 1
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the tests' output clean."""
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            api.requests.append(f"{self.command} {self.path}")
+            status, value = api.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
+            if api.next_statuses:
+                status, value = api.next_statuses.pop(0), {"detail": "as told"}
+            if status == 0:
+                self.close_connection = True
+                return
+            self._reply(status, b"" if status == 204 else json.dumps(value).encode())
+
+        def _reply(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            if api.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                parts = [body[:5], body[5:]]
+                self.wfile.write(b"".join(b"%x;note=1\r\n%s\r\n" % (len(part), part) for part in parts if part))
+                self.wfile.write(b"0\r\n\r\n")
+                return
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _serve
+
+    return Handler
+
+
+@contextmanager
+def execution_api() -> Generator[ExecutionApi]:
+    """A running server on the loopback interface."""
+    api = ExecutionApi()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
+    server.daemon_threads = True
+    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
