@@ -1,0 +1,116 @@
+"""Imaginary child processes: they run for as long, and end as, their plan says, and every start is written down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from tests.simulation.plans import behaviour
+from tradewind.core.clock import Clock
+from tradewind.core.states import EndCause, Outcome
+from tradewind.service.dag_roots import DagFileLocation
+from tradewind.task_runner.launcher import ChildEvent, Exit, LaunchFailed
+from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
+from tradewind.wire.messages import TaskInstanceKey, TaskStarted
+
+
+class Execution(NamedTuple):
+    """User code began."""
+
+    at: datetime
+    worker: str
+    key: TaskInstanceKey
+    attempt_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildFaults:
+    """What goes wrong with children; each function draws from the world's seed."""
+
+    launch_fails: Callable[[], bool]
+    """No process can be made at the moment."""
+    dies_before_start: Callable[[], bool]
+    """The child is gone before user code began."""
+    killed_after: Callable[[float], float | None]
+    """The kernel kills the child so many seconds into its run; None = it does not."""
+
+
+class SimulatedAttempt:
+    """One child process."""
+
+    def __init__(self, request: AttemptRequest, seed: int, clock: Clock, faults: ChildFaults) -> None:
+        self._request = request
+        self._clock = clock
+        key = request.key
+        self._plan = behaviour(seed, key.dag_id, key.run_id, key.task_id, key.try_number)
+        self._dies_before_start = faults.dies_before_start()
+        self._killed_after = faults.killed_after(self._plan.seconds)
+        self._signal: int | None = None
+        self._signalled = asyncio.Event()
+        self.on_start: Callable[[], None] = lambda: None
+
+    @property
+    def pid(self) -> int | None:
+        return 4711
+
+    def kill(self, grace_seconds: float) -> None:
+        self._signal = self._signal or 15
+        self._signalled.set()
+
+    async def events(self) -> AsyncIterator[ChildEvent]:
+        if self._dies_before_start or self._signal:
+            yield Exit(signal=self._signal or 9)
+            return
+        started_at = self._clock()
+        self.on_start()
+        yield TaskStarted(self._request.attempt_id, 4711, started_at, "simulated")
+        seconds = self._plan.seconds if self._killed_after is None else self._killed_after
+        try:
+            async with asyncio.timeout(seconds):
+                await self._signalled.wait()
+        except TimeoutError:
+            yield self._conclusion(started_at)
+        else:
+            yield Exit(signal=self._signal)
+
+    def _conclusion(self, started_at: datetime) -> ChildEvent:
+        if self._killed_after is not None:
+            return Exit(signal=9)
+        outcome = self._plan.outcome
+        failed = outcome in (Outcome.FAILED, Outcome.FAILED_WITHOUT_RETRY)
+        cause = EndCause.USER_ERROR if failed else EndCause.NONE
+        return AttemptResult(outcome, cause, None, started_at, self._clock(), xcoms=(("return_value", b"1"),))
+
+
+class SimulatedLauncher:
+    """The launcher port over imaginary children, all of which die with it."""
+
+    def __init__(
+        self, *, worker: str, seed: int, clock: Clock, faults: ChildFaults, executions: list[Execution]
+    ) -> None:
+        self._worker = worker
+        self._seed = seed
+        self._clock = clock
+        self._faults = faults
+        self._executions = executions
+        self._is_dead = False
+
+    def prepare(self, file: DagFileLocation) -> None:
+        """Nothing can be done ahead for an imaginary child."""
+
+    async def launch(self, request: AttemptRequest, file: DagFileLocation) -> SimulatedAttempt:
+        if self._is_dead or self._faults.launch_fails():
+            raise LaunchFailed("no process can be made: the simulation says so")
+        attempt = SimulatedAttempt(request, self._seed, self._clock, self._faults)
+        attempt.on_start = lambda: self._record(request)
+        return attempt
+
+    def crash(self) -> None:
+        """The worker's process is gone: nothing starts any more."""
+        self._is_dead = True
+
+    def _record(self, request: AttemptRequest) -> None:
+        if not self._is_dead:
+            self._executions.append(Execution(self._clock(), self._worker, request.key, request.attempt_id))
