@@ -33,6 +33,13 @@ async def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
+def _always(answer: Any) -> Callable[..., Any]:
+    def mutant(*_: Any) -> Any:
+        return answer
+
+    return mutant
+
+
 def _replace(owner: Any, name: str, value: Any) -> Patch:
     return lambda patch: patch.setattr(owner, name, value)
 
@@ -58,8 +65,8 @@ def _no_run_limit(patch: pytest.MonkeyPatch) -> None:
 
 def _unguarded_commits(patch: pytest.MonkeyPatch) -> None:
     # Each of the two guards covers for the other in everything that the simulation draws.
-    patch.setattr(MemorySchedulerStore, "_stale_runs", lambda *_: ())
-    patch.setattr(MemorySchedulerStore, "_stale_rows", lambda *_: ())
+    patch.setattr(MemorySchedulerStore, "_stale_runs", _always(()))
+    patch.setattr(MemorySchedulerStore, "_stale_rows", _always(()))
 
 
 def _eager_all_success(patch: pytest.MonkeyPatch) -> None:
@@ -69,18 +76,18 @@ def _eager_all_success(patch: pytest.MonkeyPatch) -> None:
 
 
 MUTANTS: dict[str, Patch] = {
-    "a claim is granted to whoever asks": _replace(MemoryCollectorStore, "_is_grantable", lambda *_: True),
+    "a claim is granted to whoever asks": _replace(MemoryCollectorStore, "_is_grantable", _always(True)),
     "slots are taken twice": _double_slots,
-    "slots are given out without a guard": _replace(MemorySchedulerStore, "_have_room", lambda *_: True),
+    "slots are given out without a guard": _replace(MemorySchedulerStore, "_have_room", _always(True)),
     "a run's own limit is forgotten": _no_run_limit,
-    "a dag's limit of runs is forgotten": _replace(MemorySchedulerStore, "_running", lambda *_: 0),
+    "a dag's limit of runs is forgotten": _replace(MemorySchedulerStore, "_running", _always(0)),
     "neither owner nor rows are checked at a commit": _unguarded_commits,
     "lost events are not swept up": _replace(SweepLoop, "_find_missed", _nothing),
     "lost messages are not published again": _replace(SweepLoop, "_find_unclaimed", _nothing),
     "dead workers are not reaped": _replace(SweepLoop, "_expire_workers", _nothing),
     "runs of dead schedulers are not adopted": _replace(SweepLoop, "_take_over", _nothing),
-    "ends are not kept until answered": _replace(ReportLoop, "_settle", lambda *_: True),
-    "code without retries is run again after a loss": _replace(ends, "infrastructure_budget", lambda _: 3),
+    "ends are not kept until answered": _replace(ReportLoop, "_settle", _always(True)),
+    "code without retries is run again after a loss": _replace(ends, "infrastructure_budget", _always(3)),
     "a task starts after its first upstream": _eager_all_success,
 }
 

@@ -29,12 +29,12 @@ from tests.simulation.invariants import (
 from tests.simulation.plans import POOLS, draw_dag
 from tests.simulation.virtual_time import VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
+from tradewind.bus.port import Message
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState
 from tradewind.db.memory import MemoryStore
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagRunsCreated
-from tradewind.bus.port import Message
 from tradewind.wire.queues import RUNS
 
 
