@@ -9,7 +9,6 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from tradewind.api import service as api
@@ -29,12 +28,16 @@ from tradewind.scheduler import service as scheduler
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.lifecycle import find_error
-from tradewind.service.logging import get_logger
+from tradewind.service.logging import bind_log_values, get_logger
 from tradewind.service.settings import ServiceSettings
 from tradewind.worker import service as worker
 from tradewind.worker.settings import WorkerSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+GracefulT = TypeVar("GracefulT", DispatcherSettings, WorkerSettings)
+
+GRACE_SECONDS: Final = 5.0
+"""How long running tasks may go on after Ctrl-C, at most: a person waits."""
 
 CELERY_EXECUTOR: Final = "CeleryExecutor"
 
@@ -89,7 +92,7 @@ class _Runner:
 
     async def guarded(self, name: str, service: Coroutine[object, object, None]) -> None:
         """The service; that it ends before it was asked to, or raises, is a `ServiceCrashed`."""
-        structlog.contextvars.bind_contextvars(service=name)
+        bind_log_values(service=name)
         try:
             await service
         except Exception as exc:
@@ -146,7 +149,7 @@ class _Runner:
 
     async def dispatcher(self) -> None:
         await dispatcher.run(
-            settings=self._fleet.settings_of(DispatcherSettings),
+            settings=_with_short_grace(self._fleet.settings_of(DispatcherSettings)),
             bus=self._fleet.buses["dispatcher"],
             clock=utc_now,
             new_id=new_id,
@@ -156,13 +159,23 @@ class _Runner:
 
     async def worker(self) -> None:
         await worker.run(
-            settings=self._fleet.settings_of(WorkerSettings),
+            settings=_with_short_grace(self._fleet.settings_of(WorkerSettings)),
             bus=self._fleet.buses["worker"],
             clock=utc_now,
             new_id=new_id,
             stop=self._stop,
             registry=self._fleet.registry,
         )
+
+
+def _with_short_grace(settings: GracefulT) -> GracefulT:
+    if isinstance(settings, DispatcherSettings):
+        own = settings.dispatcher
+        grace = min(own.shutdown_grace_seconds, GRACE_SECONDS)
+        return settings.model_copy(update={"dispatcher": own.model_copy(update={"shutdown_grace_seconds": grace})})
+    options = settings.worker
+    grace = min(options.shutdown_grace_seconds, GRACE_SECONDS)
+    return settings.model_copy(update={"worker": options.model_copy(update={"shutdown_grace_seconds": grace})})
 
 
 def _reason(exc: Exception) -> str:

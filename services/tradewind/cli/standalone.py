@@ -57,6 +57,7 @@ async def standalone() -> None:
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         stack.enter_context(_sole_owner(make_home(settings.home)))
+        _make_dags_folder(settings)
         completed = CompletedSettings.of(settings)
         database_url = await _foundations(settings, stack, stop, stopwatch)
         from tradewind.cli.fleet import Fleet, service_names  # loaded by now, see `_foundations`
@@ -92,11 +93,16 @@ def _sole_owner(home: Path) -> Generator[None]:
         yield
 
 
+def _make_dags_folder(settings: ServiceSettings) -> None:
+    """The default one only: a folder that was named and is not there is a mistake to report."""
+    if settings.core.dags_folder is None:
+        settings.dags_folder.mkdir(exist_ok=True)
+
+
 async def _foundations(
     settings: ServiceSettings, stack: AsyncExitStack, stop: asyncio.Event, stopwatch: "Stopwatch"
 ) -> str:
     """The address of a migrated database. While it starts, in a process of its own, the services are imported."""
-    stopwatch.lap("begin")
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.to_thread(_import_services), name="imports")
         if settings.database.url is not None:

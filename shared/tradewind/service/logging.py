@@ -4,10 +4,19 @@ import logging
 import sys
 from typing import TextIO
 
-import structlog
-from structlog.typing import FilteringBoundLogger, Processor
-
 from tradewind.service.settings import LogSettings
+
+# structlog loads rich, if it is installed, for coloured tracebacks, which services do not print: 5 MB and half of the
+# time of its import, in each process. Whoever needs rich itself finds it as ever.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # pyright: ignore[reportArgumentType] - the documented way to say: not to be had
+import structlog  # noqa: E402 - see above
+from structlog.typing import FilteringBoundLogger, Processor  # noqa: E402 - see above
+
+if _rich is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _rich
 
 
 def configure_logging(settings: LogSettings, *, service: str, stream: TextIO | None = None) -> None:
@@ -28,13 +37,18 @@ def configure_logging(settings: LogSettings, *, service: str, stream: TextIO | N
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+    bind_log_values(service=service)
     _route_standard_library(shared, settings.format, out, level)
 
 
 def get_logger(**values: object) -> FilteringBoundLogger:
     """A logger with these values bound to each of its lines."""
     return structlog.get_logger(**values)
+
+
+def bind_log_values(**values: object) -> None:
+    """Bind these values to every line of the task that calls, and of the tasks that it starts from now on."""
+    structlog.contextvars.bind_contextvars(**values)
 
 
 def _renderers(log_format: str) -> list[Processor]:
