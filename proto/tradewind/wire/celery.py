@@ -130,7 +130,7 @@ def _check_envelope(message: Message) -> None:
 def _command(body: bytes) -> tuple[str, ...]:
     try:
         (command,), kwargs, embed = _body_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableMessage(f"body: not [args, kwargs, embed] with one argument, an argv: {exc}") from exc
     if kwargs:
         raise UndecodableMessage(f"body: `kwargs` has {', '.join(map(repr, sorted(kwargs)))} where nothing is expected")
@@ -145,7 +145,7 @@ def _task_from_header(attempt_id: UUID, command: tuple[str, ...], extra: object)
         raise UndecodableMessage(f"header `{HEADER}`: not text but {type(extra).__name__}")
     try:
         parsed = _extra_decoder.decode(extra)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeEncodeError) as exc:
         raise UndecodableMessage(f"header `{HEADER}`: {exc}") from exc
     if parsed.attempt_id != attempt_id:
         raise UndecodableMessage(f"header `{HEADER}`: attempt {parsed.attempt_id} where header `id` says {attempt_id}")

@@ -28,5 +28,5 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         return decoder.decode(body)  # pyright: ignore[reportReturnType] - the decoder was made for this kind
-    except (msgspec.DecodeError, msgspec.ValidationError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableMessage(f"not a {getattr(kind, '__name__', kind)}: {exc}") from exc

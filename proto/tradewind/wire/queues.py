@@ -22,7 +22,7 @@ DEAD_LETTER: Final = "tradewind.dead_letter"
 """Whatever could not be decoded, with headers `x-reason` and `x-source-queue`."""
 
 EVENTS: Final = "tradewind.events"
-"""Topic, fan-out: `DagsChanged`, `DagRunsRevised`, `SlotsFreed`, `DagRunChanged`, `TaskInstancesChanged`."""
+"""Topic, fan-out: `DagsChanged`, `DagRunsRevised`, `SlotsFreed` (the union `Event`)."""
 
 
 def scheduler_queue(scheduler_id: UUID) -> str:

@@ -1,0 +1,141 @@
+"""One sample of every message on the bus, each field away from its default, for the golden vectors."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tradewind.wire import messages
+from tradewind.wire.messages import (
+    ClaimItem,
+    ClaimReply,
+    ClaimRequest,
+    ClaimVerdict,
+    DagRunsCreated,
+    DagRunsRevised,
+    DagsChanged,
+    DispatchBatch,
+    EndReply,
+    EndReport,
+    EndVerdict,
+    Grant,
+    Heartbeat,
+    HeartbeatReply,
+    KillAttempts,
+    Message,
+    QueuedTaskInstance,
+    SlotsFreed,
+    TaskFinished,
+    TaskInstanceInCelery,
+    TaskInstanceKey,
+    TaskInstanceRef,
+    TaskInstancesEnded,
+    TaskStarted,
+)
+
+ATTEMPT: Final = UUID("019a0000-0000-7000-8000-0000000000a1")
+OTHER_ATTEMPT: Final = UUID("019a0000-0000-7000-8000-0000000000a2")
+INCARNATION: Final = UUID("019a0000-0000-7000-8000-0000000000b1")
+SCHEDULER: Final = UUID("019a0000-0000-7000-8000-0000000000c1")
+KEY: Final = TaskInstanceKey("tutorial", "extract", "manual__2026-01-02T03:04:05+00:00", 2, 7)
+
+
+def at(second: int) -> datetime:
+    """A moment with microseconds."""
+    return datetime(2026, 1, 2, 3, 4, second, 678_901, tzinfo=UTC)
+
+
+QUEUED: Final = QueuedTaskInstance(
+    ti=TaskInstanceInCelery(
+        key=KEY,
+        command=(
+            *("tradewind", "tasks", "run", KEY.dag_id, KEY.task_id, KEY.run_id),
+            *("--map-index", "7", "--attempt-id", str(ATTEMPT)),
+        ),
+        queue="höher",
+        task="tradewind.execute_command",
+    ),
+    attempt_id=ATTEMPT,
+    priority=-3,
+    pool_slots=2,
+    executor="CeleryExecutor",
+    relative_fileloc="team/tutorial.py",
+)
+
+GRANT: Final = Grant(
+    token="header.claims.signature",
+    try_number=2,
+    max_tries=3,
+    relative_fileloc="team/tutorial.py",
+    file_digest="sha256:00ff",
+    run_type="manual",
+    logical_date=at(1),
+    data_interval_start=at(2),
+    data_interval_end=at(3),
+    run_after=at(4),
+    dag_run_start_date=at(5),
+    dag_run_queued_at=at(6),
+    triggered_by="rest_api",
+    conf=b'{"n": 1}',
+    start_date=at(7),
+)
+
+FINISHED: Final = TaskFinished(
+    key=KEY,
+    attempt_id=ATTEMPT,
+    outcome="failed",
+    cause="user_error",
+    detail="ValueError: naïve",
+    started_at=at(8),
+    ended_at=at(9),
+    xcoms=(("return_value", b"[1, null]"), ("höhe", b'"x"')),
+    log_sequence=4,
+    log=b'{"event": "x"}\n',
+    rendered_fields=b'{"bash_command": "true"}',
+    pid=4321,
+    hostname="worker-0.example",
+)
+
+SAMPLES: Final[Sequence[Message]] = (
+    DispatchBatch(items=(QUEUED, QUEUED)),
+    DagRunsCreated(dag_ids=("tutorial", "other")),
+    TaskInstancesEnded(items=(TaskInstanceRef(42, "extract", 7, ATTEMPT, "up_for_retry", at(10)),)),
+    ClaimRequest(worker_id="worker-0", incarnation=INCARNATION, items=(ClaimItem(KEY, ATTEMPT, 5),)),
+    ClaimReply(items=(ClaimVerdict(ATTEMPT, "done", GRANT), ClaimVerdict(OTHER_ATTEMPT, "superseded"))),
+    TaskStarted(attempt_id=ATTEMPT, pid=4321, started_at=at(8), hostname="worker-0.example"),
+    FINISHED,
+    EndReport(worker_id="worker-0", incarnation=INCARNATION, items=(FINISHED,)),
+    EndReply(items=(EndVerdict(ATTEMPT, "done"), EndVerdict(OTHER_ATTEMPT, "retry"))),
+    Heartbeat(
+        worker_id="worker-0",
+        incarnation=INCARNATION,
+        sequence=9,
+        hostname="worker-0.example",
+        pid=4320,
+        kind="celery",
+        queues=("default", "höher"),
+        concurrency=16,
+        attempts=(ATTEMPT, OTHER_ATTEMPT),
+        leaving=True,
+    ),
+    HeartbeatReply(verdict="expired", kill=(ATTEMPT,)),
+    KillAttempts(attempts=(ATTEMPT, OTHER_ATTEMPT)),
+    DagsChanged(dag_ids=("tutorial",)),
+    DagRunsRevised(dag_run_ids=(42, 2**40)),
+    SlotsFreed(scheduler_id=SCHEDULER, pools=("default_pool", "höher")),
+)
+
+
+def tag_of(kind: type[msgspec.Struct]) -> str | None:
+    """The tag that a struct carries on the wire; None for a part of others."""
+    tag = kind.__struct_config__.tag
+    assert tag is None or isinstance(tag, str)
+    return tag
+
+
+def message_structs() -> list[type[Message]]:
+    """Every struct of the wire, parts included, in order of definition."""
+    found = [value for value in vars(messages).values() if isinstance(value, type) and issubclass(value, Message)]
+    return [kind for kind in found if kind is not Message]
