@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from tradewind.core.errors import AdapterError
-from tradewind.dag_processor.parse_protocol import ParseReply, ParseRequest
+from tradewind.dag_processor.parse_protocol import READY, ParseReply, ParseRequest
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.child_environment import child_environment
 from tradewind.service.lifecycle import pause
@@ -46,6 +46,12 @@ class ParseServerClient:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep a server running until `stop`; its children end with it."""
+        try:
+            await self._keep_running(stop)
+        finally:
+            self._ready.set()  # whoever still waits for a server learns that there is none
+
+    async def _keep_running(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         failures = 0
         while not stop.is_set():
@@ -103,7 +109,6 @@ class ParseServerClient:
         reader, writer = await asyncio.open_connection(sock=ours)
         self._restart_wanted.clear()
         self._writer = writer
-        self._ready.set()
         try:
             yield process, reader
         finally:
@@ -129,6 +134,9 @@ class ParseServerClient:
                     self._answer(decode(body, ParseReply))
 
     def _answer(self, reply: ParseReply) -> None:
+        if reply.status == READY:
+            self._ready.set()
+            return
         waiting = self._waiting.get(reply.request_id)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)

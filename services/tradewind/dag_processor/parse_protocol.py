@@ -7,6 +7,7 @@ from tradewind.wire.messages import Message
 MAX_OUTPUT_BYTES: Final = 64 * 1024
 """Of what a file printed while it was parsed, the end is kept."""
 
+READY: Final = "ready"
 PARSED: Final = "parsed"
 TIMED_OUT: Final = "timed_out"
 DIED: Final = "died"
@@ -39,7 +40,8 @@ class ParseReply(Message, frozen=True, tag="parse_reply.1"):
 
     request_id: int
     status: str
-    """`parsed` (with a result, which may be an import error), `timed_out` or `died`."""
+    """`parsed` (with a result, which may be an import error), `timed_out` or `died`; `ready` is said once, first, about
+    no request: the server can fork now."""
     result: ParseResult | None = None
     detail: str = ""
     """How the child died."""

@@ -24,6 +24,7 @@ from tradewind.dag_processor.parse_protocol import (
     DIED,
     MAX_OUTPUT_BYTES,
     PARSED,
+    READY,
     TIMED_OUT,
     ParseReply,
     ParseRequest,
@@ -85,6 +86,7 @@ class ParseServer:
     def run(self) -> None:
         """Serve until the service closes the socket; children that still run are killed."""
         self._selector.register(self._control, selectors.EVENT_READ)
+        self._send(ParseReply(request_id=0, status=READY))
         try:
             while self._turn():
                 pass

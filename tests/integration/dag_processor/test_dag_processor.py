@@ -8,34 +8,36 @@ from tests.integration.dag_processor.running import DagTables, dag_text, running
 from tests.polling import poll_until
 
 
-async def test_a_new_file_is_seen_within_a_second(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_new_file_is_seen_within_a_second(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         processor.write("etl.py", dag_text("etl", tasks=3))
         await processor.until_dags("etl.py", "etl")
-        assert await tables.task_ids("etl") == ["task_0", "task_1", "task_2"]
+        assert await any_tables.task_ids("etl") == ["task_0", "task_1", "task_2"]
         await poll_until(lambda: "etl" in processor.announced)
 
 
-async def test_files_that_are_there_at_the_start_are_parsed_and_never_again(tables: DagTables, folder: Path) -> None:
+async def test_files_that_are_there_at_the_start_are_parsed_and_never_again(
+    any_tables: DagTables, folder: Path
+) -> None:
     for number in range(5):
         (folder / f"dag_{number}.py").write_text(dag_text(f"dag_{number}"))
-    async with running_processor(tables, folder) as processor:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_dags("dag_4.py", "dag_4", timeout=20.0)
         await processor.until_watching()
         assert processor.parsed() == 7.0  # the five, and twice the one that tells when events are seen
-    async with running_processor(tables, folder) as processor:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         assert processor.parsed() == 2.0
 
 
-async def test_an_edit_is_seen_even_at_equal_size_within_one_second(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_an_edit_is_seen_even_at_equal_size_within_one_second(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         for number in range(5):
             processor.write("etl.py", dag_text(f"etl_{number}"))
             await processor.until_dags("etl.py", f"etl_{number}")
-        assert await tables.stale_dag_ids() == ["etl_0", "etl_1", "etl_2", "etl_3", "watching"]
+        assert await any_tables.stale_dag_ids() == ["etl_0", "etl_1", "etl_2", "etl_3", "watching"]
 
 
 async def test_a_file_replaced_by_an_editor_stays(tables: DagTables, folder: Path) -> None:
@@ -67,8 +69,8 @@ async def test_touching_a_file_parses_nothing(tables: DagTables, folder: Path) -
         assert processor.parsed() == before + 1
 
 
-async def test_a_broken_file_is_reported_and_its_last_good_version_stays(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_broken_file_is_reported_and_its_last_good_version_stays(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         processor.write("etl.py", dag_text("etl", tasks=2))
         await processor.until_dags("etl.py", "etl")
@@ -78,11 +80,11 @@ async def test_a_broken_file_is_reported_and_its_last_good_version_stays(tables:
         assert f'File "{folder}/etl.py", line 6, in <module>' in error
         assert "tradewind" not in error
         assert await processor.dag_ids("etl.py") == ("etl",)
-        assert await tables.task_ids("etl") == ["task_0", "task_1"]
-        assert await tables.stale_dag_ids() == ["watching"]
+        assert await any_tables.task_ids("etl") == ["task_0", "task_1"]
+        assert await any_tables.stale_dag_ids() == ["watching"]
         processor.write("etl.py", dag_text("etl", tasks=3))
         await processor.until_no_error("etl.py")
-        assert await tables.task_ids("etl") == ["task_0", "task_1", "task_2"]
+        assert await any_tables.task_ids("etl") == ["task_0", "task_1", "task_2"]
 
 
 async def test_a_syntax_error_shows_its_line(tables: DagTables, folder: Path) -> None:
@@ -110,29 +112,29 @@ async def test_one_wrong_dag_does_not_take_the_files_others_with_it(tables: DagT
         assert await processor.dag_ids("etl.py") == ("good",)
 
 
-async def test_a_removed_file_makes_its_dags_stale(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_removed_file_makes_its_dags_stale(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         path = processor.write("etl.py", dag_text("etl"))
         await processor.until_dags("etl.py", "etl")
         path.unlink()
         await processor.until_gone("etl.py")
-        assert await tables.stale_dag_ids() == ["etl", "watching"]
+        assert await any_tables.stale_dag_ids() == ["etl", "watching"]
         processor.write("etl.py", dag_text("etl"))
         await processor.until_dags("etl.py", "etl")
-        assert await tables.stale_dag_ids() == ["watching"]
+        assert await any_tables.stale_dag_ids() == ["watching"]
 
 
-async def test_a_renamed_file_keeps_its_dag(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_renamed_file_keeps_its_dag(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         path = processor.write("old_name.py", dag_text("etl"))
         await processor.until_dags("old_name.py", "etl")
         path.rename(folder / "new_name.py")
         await processor.until_dags("new_name.py", "etl")
         await processor.until_gone("old_name.py")
-        assert await tables.import_errors() == {}
-        assert await tables.stale_dag_ids() == ["watching"]
+        assert await any_tables.import_errors() == {}
+        assert await any_tables.stale_dag_ids() == ["watching"]
 
 
 async def test_folders_come_and_go_as_a_whole(tables: DagTables, folder: Path) -> None:

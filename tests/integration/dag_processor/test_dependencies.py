@@ -45,14 +45,14 @@ async def test_a_broken_module_is_reported_and_its_repair_seen(tables: DagTables
         await processor.until_dags("importer.py", "etl")
 
 
-async def test_a_module_changed_while_the_service_was_down_is_noticed(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_module_changed_while_the_service_was_down_is_noticed(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         processor.write("team/naming.py", "NAME = 'etl_1'\n")
         processor.write("importer.py", IMPORTS_HELPER)
         await processor.until_dags("importer.py", "etl_1")
     (folder / "team/naming.py").write_text("NAME = 'etl_2'\n")
-    async with running_processor(tables, folder) as processor:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_dags("importer.py", "etl_2", timeout=20.0)
         assert processor.parsed() == 1.0
 
@@ -77,9 +77,9 @@ async def test_dags_made_from_data_files_follow_them(tables: DagTables, folder: 
 
 
 async def test_the_second_file_with_a_dag_id_is_refused_until_the_first_lets_go(
-    tables: DagTables, folder: Path
+    any_tables: DagTables, folder: Path
 ) -> None:
-    async with running_processor(tables, folder) as processor:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         processor.write("one.py", dag_text("etl", tasks=1))
         await processor.until_dags("one.py", "etl")
@@ -88,26 +88,26 @@ async def test_the_second_file_with_a_dag_id_is_refused_until_the_first_lets_go(
         assert "one.py" in error
         assert "two.py" in error
         assert await processor.dag_ids("two.py") == ("other",)
-        assert await tables.task_ids("etl") == ["task_0"]
+        assert await any_tables.task_ids("etl") == ["task_0"]
         processor.write("one.py", dag_text("renamed"))
         await processor.until_dags("two.py", "etl", "other")
         await processor.until_no_error("two.py")
         await processor.until_tasks("etl", 2)
-        assert await tables.stale_dag_ids() == ["watching"]
+        assert await any_tables.stale_dag_ids() == ["watching"]
 
 
-async def test_a_refused_file_takes_over_when_the_owner_is_removed(tables: DagTables, folder: Path) -> None:
-    async with running_processor(tables, folder) as processor:
+async def test_a_refused_file_takes_over_when_the_owner_is_removed(any_tables: DagTables, folder: Path) -> None:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_watching()
         first = processor.write("one.py", dag_text("etl"))
         await processor.until_dags("one.py", "etl")
         processor.write("two.py", dag_text("etl"))
         await processor.until_error("two.py", "'etl'")
     first.unlink()
-    async with running_processor(tables, folder) as processor:
+    async with running_processor(any_tables, folder) as processor:
         await processor.until_dags("two.py", "etl", timeout=20.0)
         await processor.until_gone("one.py")
-        assert await tables.stale_dag_ids() == ["watching"]
+        assert await any_tables.stale_dag_ids() == ["watching"]
 
 
 async def test_a_file_that_rewrites_what_it_reads_does_not_run_for_ever(tables: DagTables, folder: Path) -> None:
