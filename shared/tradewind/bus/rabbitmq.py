@@ -22,6 +22,7 @@ from aiormq.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     ConnectionClosed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 from pamqp.common import FieldTable
@@ -163,10 +164,13 @@ class RabbitMQBus:
         match exc:
             case ProbableAuthenticationError() | AuthenticationError():
                 return f"{where}: it refuses the user name or the password"
-            case ConnectionClosed():
-                return f"{where}: it refuses the connection, perhaps for its virtual host: {exc}"
+            case InvalidFrameError() | ConnectionClosed():
+                vhost = self._url.path.removeprefix("/") or "/"
+                return f"{where}: it refuses the virtual host {vhost!r}: perhaps there is none, or not for this user"
             case TimeoutError():
                 return f"{where}: no answer within {_CONNECT_TIMEOUT_SECONDS:g} s"
+            case _ if isinstance(exc.__cause__, ConnectionRefusedError):
+                return f"{where}: connection refused: nobody listens there"
             case _:
                 return f"{where}: {exc or type(exc).__name__}"
 
