@@ -71,14 +71,14 @@ class Fleet:
         store, servers_stop = PostgresStore(self.database), asyncio.Event()
         first, last = _Runner(self, store, self.stop), _Runner(self, store, servers_stop)
         async with asyncio.TaskGroup() as servers:
-            servers.create_task(last.guarded("api-server", last.api_server()), name="api-server")
-            servers.create_task(last.guarded("collector", last.collector()), name="collector")
+            last.start(servers, "api-server", last.api_server())
+            last.start(servers, "collector", last.collector())
             async with asyncio.TaskGroup() as group:
-                group.create_task(first.guarded("dispatcher", first.dispatcher()), name="dispatcher")
-                group.create_task(first.guarded("scheduler", first.scheduler()), name="scheduler")
-                group.create_task(first.guarded("dag-processor", first.dag_processor()), name="dag-processor")
+                first.start(group, "dispatcher", first.dispatcher())
+                first.start(group, "scheduler", first.scheduler())
+                first.start(group, "dag-processor", first.dag_processor())
                 if "worker" in self.buses:
-                    group.create_task(first.guarded("worker", first.worker()), name="worker")
+                    first.start(group, "worker", first.worker())
             servers_stop.set()
 
 
@@ -90,18 +90,8 @@ class _Runner:
         self._store = store
         self._stop = stop
 
-    async def guarded(self, name: str, service: Coroutine[object, object, None]) -> None:
-        """The service; that it ends before it was asked to, or raises, is a `ServiceCrashed`."""
-        bind_log_values(service=name)
-        try:
-            await service
-        except Exception as exc:
-            if find_error(exc, ConfigError) is not None:
-                raise
-            get_logger().exception("service.crashed")
-            raise ServiceCrashed(name, _reason(exc)) from exc
-        if not self._stop.is_set():
-            raise ServiceCrashed(name, "it ended by itself")
+    def start(self, group: asyncio.TaskGroup, name: str, service: Coroutine[object, object, None]) -> None:
+        group.create_task(guarded(name, service, self._stop), name=name)
 
     async def api_server(self) -> None:
         await api.run(
@@ -166,6 +156,20 @@ class _Runner:
             stop=self._stop,
             registry=self._fleet.registry,
         )
+
+
+async def guarded(name: str, service: Coroutine[object, object, None], stop: asyncio.Event) -> None:
+    """Run the service; that it raises, or ends before it was asked to, is a `ServiceCrashed`."""
+    bind_log_values(service=name)
+    try:
+        await service
+    except Exception as exc:
+        if find_error(exc, ConfigError) is not None:
+            raise
+        get_logger().exception("service.crashed")
+        raise ServiceCrashed(name, _reason(exc)) from exc
+    if not stop.is_set():
+        raise ServiceCrashed(name, "it ended by itself")
 
 
 def _with_short_grace(settings: GracefulT) -> GracefulT:

@@ -19,13 +19,13 @@ from tradewind.bus.memory import MemoryBroker
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import Bus
 from tradewind.cli.completed_settings import CompletedSettings
-from tradewind.cli.crash import ServiceCrashed
+from tradewind.cli.crash import crashes_reported
 from tradewind.cli.readiness import Stopwatch, wait_until_healthy
 from tradewind.core.errors import ConfigError
 from tradewind.db.embedded import embedded_postgres
 from tradewind.db.migrate import migrate, set_parallelism
 from tradewind.db.pool import Database, open_pool
-from tradewind.service.lifecycle import Stopped, find_error, run_service, stop_on_signals, unless_stopped
+from tradewind.service.lifecycle import Stopped, run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging, get_logger
 from tradewind.service.secrets import make_home
 from tradewind.service.settings import ServiceSettings, load_settings
@@ -33,21 +33,14 @@ from tradewind.service.settings import ServiceSettings, load_settings
 if TYPE_CHECKING:
     from types import ModuleType
 
-CRASHED_EXIT_CODE: Final = 1
 DATABASE_FOLDER: Final = "postgres"
 LOCK_NAME: Final = "standalone.lock"
 
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C. Exit code 2 and one line for a wrong setting, 1 and one line for a crash."""
-    try:
+    with crashes_reported():
         run_service(standalone())
-    except BaseExceptionGroup as group:
-        crash = find_error(group, ServiceCrashed)
-        if crash is None:
-            raise
-        sys.stderr.write(f"tradewind: {crash}\n")
-        raise SystemExit(CRASHED_EXIT_CODE) from group
 
 
 async def standalone() -> None:
