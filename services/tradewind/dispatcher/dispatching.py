@@ -14,7 +14,7 @@ from tradewind.service.metrics import Telemetry
 from tradewind.task_runner.acknowledging import Acknowledger
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 from tradewind.wire.messages import DispatchBatch, QueuedTaskInstance
-from tradewind.wire.queues import DEAD_LETTER, DISPATCH
+from tradewind.wire.queues import DISPATCH
 
 _QUEUE: Final = Queue(name=DISPATCH, durable=True)
 
@@ -111,7 +111,7 @@ class DispatchLoop:
             name = item.executor or self._default
             executor = self._executors.get(name)
             if executor is None:
-                await self._refuse(item, name)
+                await self._refuse(item, name, alone=len(items) == 1, batch=batch, delivery=delivery)
                 handed_over()
                 continue
             executor.queue_task_instance(item, handed_over)
@@ -120,13 +120,17 @@ class DispatchLoop:
         handed_over()
         return chosen
 
-    async def _refuse(self, item: QueuedTaskInstance, name: str) -> None:
-        """Nobody can run it here: keep it where people look, with the reason."""
+    async def _refuse(
+        self, item: QueuedTaskInstance, name: str, *, alone: bool, batch: Batch, delivery: Delivery
+    ) -> None:
+        """Nobody can run it here: keep it where people look, with the reason. One of many goes back to the queue as
+        a message of its own first, so that what is dead-lettered is it and nothing else."""
+        if not alone:
+            await self._bus.publish(DISPATCH, [Message(body=encode(DispatchBatch((item,))))])
+            return
         key = item.ti.key
         known = ", ".join(dict.fromkeys(executor.name for executor in self._executors.values()))
         reason = f"task {key.dag_id}.{key.task_id} names the executor {name!r}; TRADEWIND__CORE__EXECUTOR has {known}"
         self._refused.inc()
         self._log.error("executor.unknown", reason=reason, run_id=key.run_id, attempt_id=str(item.attempt_id))
-        headers = {"x-reason": reason, "x-source-queue": DISPATCH}
-        message = Message(body=encode(DispatchBatch((item,))), headers=headers, persistent=True)
-        await self._bus.publish(DEAD_LETTER, [message])
+        await batch.dead_letter(delivery, reason)

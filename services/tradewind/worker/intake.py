@@ -53,7 +53,7 @@ class QueueIntake:
             settling = group.create_task(acknowledger.run(), name="acknowledge")
             watching = group.create_task(self._watch(stop, leave), name="watch-slots")
             await for_each(batches, partial(self._take, acknowledger), leave)
-            self._supervisor.hand_back(list(self._offers.values()))
+            self._supervisor.hand_back(list(self._offers.values()))  # leaving gives their messages back
             await acknowledger.flush()
             watching.cancel()
             settling.cancel()
@@ -78,7 +78,8 @@ class QueueIntake:
 
         def settle(settlement: Settlement) -> None:
             self._offers.pop(delivery.tag, None)
-            acknowledger.note(batch, delivery, requeue=settlement is Settlement.HANDED_BACK)
+            if settlement is not Settlement.HANDED_BACK:
+                acknowledger.note(batch, delivery)
 
         return Offer(key=task.key, attempt_id=task.attempt_id, relative_fileloc=task.relative_fileloc, settle=settle)
 

@@ -1,4 +1,4 @@
-"""Settling deliveries apart from whoever decides about them: whatever was decided meanwhile is one call per batch."""
+"""Acknowledging deliveries apart from whoever decides about them: what was decided meanwhile is one call per batch."""
 
 import asyncio
 from typing import Final, NoReturn
@@ -11,40 +11,40 @@ _FLUSH_SECONDS: Final = 5.0
 
 
 class Acknowledger:
-    """Note what becomes of deliveries, at any time; `run` tells the bus. What the bus cannot be told is delivered
-    again, which does no harm. The number of unsettled deliveries bounds what is held here."""
+    """Note what is done with, at any time; `run` tells the bus. What the bus cannot be told is delivered again, which
+    does no harm. The number of unsettled deliveries bounds what is held here."""
 
     def __init__(self) -> None:
-        self._noted: list[tuple[Batch, Delivery, bool]] = []
+        self._noted: list[tuple[Batch, Delivery]] = []
         self._has_noted = asyncio.Event()
 
-    def note(self, batch: Batch, delivery: Delivery, *, requeue: bool = False) -> None:
-        """It is done with, or is to go back to its queue."""
-        self._noted.append((batch, delivery, requeue))
+    def note(self, batch: Batch, delivery: Delivery) -> None:
+        """It is done with."""
+        self._noted.append((batch, delivery))
         self._has_noted.set()
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
         while True:
             await self._has_noted.wait()
-            await self._settle_noted()
+            await self._acknowledge()
 
     async def flush(self) -> None:
-        """Settle what is noted now; gives up after some seconds."""
+        """Acknowledge what is noted now; gives up after some seconds."""
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                await self._settle_noted()
+                await self._acknowledge()
         except TimeoutError:
-            get_logger().warning("deliveries.unsettled", deliveries=len(self._noted))
+            get_logger().warning("deliveries.unacknowledged", deliveries=len(self._noted))
 
-    async def _settle_noted(self) -> None:
+    async def _acknowledge(self) -> None:
         noted, self._noted = self._noted, []
         self._has_noted.clear()
-        groups: dict[tuple[int, bool], tuple[Batch, list[Delivery]]] = {}
-        for batch, delivery, requeue in noted:
-            groups.setdefault((id(batch), requeue), (batch, []))[1].append(delivery)
-        for (_, requeue), (batch, deliveries) in groups.items():
+        groups: dict[int, tuple[Batch, list[Delivery]]] = {}
+        for batch, delivery in noted:
+            groups.setdefault(id(batch), (batch, []))[1].append(delivery)
+        for batch, deliveries in groups.values():
             try:
-                await (batch.requeue(deliveries) if requeue else batch.ack(deliveries))
+                await batch.ack(deliveries)
             except AdapterError as exc:
-                get_logger().warning("deliveries.unsettled", deliveries=len(deliveries), error=str(exc))
+                get_logger().warning("deliveries.unacknowledged", deliveries=len(deliveries), error=str(exc))

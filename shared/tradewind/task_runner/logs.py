@@ -124,6 +124,7 @@ class LogStream:
         self._streams_from = self._loop.time() + limits.stream_after_seconds
         self._buffer = bytearray()
         self._sequence = 0
+        self._in_flight_bytes = 0
         self._dropped_bytes = 0
         self._is_refused = False
         self._is_failing = False
@@ -169,8 +170,15 @@ class LogStream:
         self._start_pump()
         await self._wait_for(lambda: self._pump is None)
         if self._pump is not None:
-            self._pump.cancel()
-            self._pump = None
+            self._abandon(self._pump)
+
+    def _abandon(self, pump: asyncio.Task[None]) -> None:
+        """The chunk under way may be stored or not: its number is spent, its bytes may be missing."""
+        pump.cancel()
+        self._pump = None
+        if self._in_flight_bytes:
+            self._sequence += 1
+            self._dropped_bytes += self._in_flight_bytes
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
         try:
@@ -221,7 +229,9 @@ class LogStream:
         """Send what there is, chunk by chunk; ends when nothing is left or the end takes the rest along."""
         while self._buffer and not self._is_refused and not self._is_tail_left():
             chunk = self._take_chunk()
+            self._in_flight_bytes = len(chunk)
             await self._send(chunk)
+            self._in_flight_bytes = 0
             self._sequence += 1
             self._changed.set()
             if len(self._buffer) < TAIL_MAX_BYTES:

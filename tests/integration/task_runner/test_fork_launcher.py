@@ -42,7 +42,7 @@ class Seen:
 
     started: TaskStarted | None = None
     log: bytearray = field(default_factory=bytearray)
-    conclusion: AttemptResult | Exit = Exit()
+    conclusion: AttemptResult | Exit = field(default_factory=Exit)
 
     @property
     def outcome(self) -> str | None:
@@ -205,12 +205,15 @@ async def test_sigterm_lets_the_task_clean_up(folder: Folder) -> None:
 
 
 async def test_kill_before_the_fork_needs_no_child(folder: Folder) -> None:
-    file = folder.write("""
+    file = folder.write(
+        """
         @task
         def run():
             print("ran")
         run()
-    """, header="import time\ntime.sleep(0.3)\n" + HEADER)
+    """,
+        header="import time\ntime.sleep(0.3)\n" + HEADER,
+    )
     child = await folder.launch(file)
     child.kill(60.0)
     seen = await watch(child)
@@ -228,12 +231,15 @@ async def test_file_that_cannot_be_imported_fails_the_attempt_with_the_traceback
 
 
 async def test_file_that_starts_a_thread_is_imported_by_each_child(folder: Folder) -> None:
-    file = folder.write("""
+    file = folder.write(
+        """
         @task
         def run():
             print("threads", threading.active_count())
         run()
-    """, header="import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n" + HEADER)
+    """,
+        header="import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n" + HEADER,
+    )
     for _ in range(2):
         seen = await folder.run(file)
         assert seen.outcome == Outcome.SUCCESS
@@ -272,12 +278,16 @@ async def test_changed_file_is_imported_anew_while_the_old_one_finishes(folder: 
     begun = asyncio.Event()
     first = asyncio.ensure_future(watch(await folder.launch(file), lambda _: begun.set()))
     await begun.wait()
-    assert (await folder.run(folder.write("""
+    assert (
+        await folder.run(
+            folder.write("""
         @task
         def run():
             return "new one"
         run()
-    """))).outcome == Outcome.SUCCESS
+    """)
+        )
+    ).outcome == Outcome.SUCCESS
     gate.touch()
     seen = await first
     assert isinstance(seen.conclusion, AttemptResult)
@@ -287,12 +297,15 @@ async def test_changed_file_is_imported_anew_while_the_old_one_finishes(folder: 
 async def test_changed_module_beside_the_file_is_imported_anew(folder: Folder) -> None:
     module = folder.path / "beside_the_file.py"
     module.write_text("VALUE = 'one'\n")
-    file = folder.write("""
+    file = folder.write(
+        """
         @task
         def run():
             print(VALUE)
         run()
-    """, header="from beside_the_file import VALUE\n" + HEADER)
+    """,
+        header="from beside_the_file import VALUE\n" + HEADER,
+    )
     assert b"one" in (await folder.run(file)).log
     module.write_text("VALUE = 'another'\n")
     assert b"another" in (await folder.run(file)).log
@@ -349,13 +362,16 @@ async def test_large_result_arrives_whole(folder: Folder) -> None:
 
 
 async def test_each_child_is_fresh(folder: Folder) -> None:
-    file = folder.write("""
+    file = folder.write(
+        """
         @task
         def run():
             counter.append(1)
             print("count", len(counter), "random", os.urandom(4).hex())
         run()
-    """, header="counter = []\n" + HEADER)
+    """,
+        header="counter = []\n" + HEADER,
+    )
     logs = [(await folder.run(file)).log for _ in range(3)]
     assert all(b"count 1 " in log for log in logs)
 
@@ -371,13 +387,15 @@ async def test_environment_of_the_service_reaches_children_but_its_credentials_d
     monkeypatch.setenv("TRADEWIND__DATABASE__URL", "postgresql://secret")
     async with open_fork_launcher() as launcher:
         folder = Folder(tmp_path, launcher)
-        seen = await folder.run(folder.write("""
+        seen = await folder.run(
+            folder.write("""
             @task
             def run():
                 from from_pythonpath import VALUE
                 print(VALUE, os.environ["MY_VARIABLE"], os.environ.get("TRADEWIND__DATABASE__URL"))
             run()
-        """))
+        """)
+        )
     assert b"found mine None" in seen.log
 
 
@@ -469,14 +487,17 @@ async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> 
     """The whole tree, from another process that is killed with SIGKILL."""
     pids = tmp_path / "pids"
     file = tmp_path / "file.py"
-    file.write_text(HEADER + dedent(f"""
+    file.write_text(
+        HEADER
+        + dedent(f"""
         @task
         def run():
             sleeper = subprocess.Popen(["sleep", "1000"], start_new_session=True)
             open({str(pids)!r}, "w").write(f"{{os.getpid()}} {{os.getppid()}} {{sleeper.pid}}")
             time.sleep(1000)
         run()
-    """).replace("\n", "\n    "))
+    """).replace("\n", "\n    ")
+    )
     supervisor = await asyncio.create_subprocess_exec(sys.executable, "-c", ORPHANING, __file__, str(file))
     try:
         await poll_until(lambda: pids.exists() and len(pids.read_text().split()) == 3)

@@ -270,9 +270,7 @@ class World:
             identity=WorkerIdentity(
                 worker_id=WORKER, hostname="host", pid=1, kind="celery", queues=("default",), concurrency=concurrency
             ),
-            options=SupervisorOptions(
-                dag_roots=(DagRoot(Path("/dags")),), execution_api_url="http://api", **options
-            ),
+            options=SupervisorOptions(dag_roots=(DagRoot(Path("/dags")),), execution_api_url="http://api", **options),
             bus=self.bus,
             launcher=self.launcher,
             log_sink=self.logs,
