@@ -6,6 +6,7 @@ is answered with `retry`: whoever asked keeps it and asks again, so nothing need
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
@@ -15,7 +16,7 @@ from tradewind.collector.settings import CollectorLimits
 from tradewind.core.errors import AdapterError, DomainError
 from tradewind.db.store import StoreUnavailable
 from tradewind.service.backoff import Jitter, retrying
-from tradewind.service.lifecycle import for_each
+from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import UndecodableMessage, decode, encode
@@ -110,12 +111,14 @@ class AnsweringLoop(Generic[RequestT]):
 
     async def _consume(self, stop: asyncio.Event) -> None:
         limits = self._limits
-        async with self._bus.consume(self._queue, prefetch=limits.prefetch, max_batch=limits.max_batch) as batches:
-            self._is_consuming = True
-            try:
-                await for_each(batches, self.run_once, stop)
-            finally:
-                self._is_consuming = False
+        consuming = self._bus.consume(self._queue, prefetch=limits.prefetch, max_batch=limits.max_batch)
+        with suppress(Stopped):
+            async with entered_unless_stopped(stop, consuming) as batches:
+                self._is_consuming = True
+                try:
+                    await for_each(batches, self.run_once, stop)
+                finally:
+                    self._is_consuming = False
 
     async def run_once(self, batch: Batch) -> None:
         """Answer one batch."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from tradewind.bus.port import Batch, Bus, Delivery, Message, Queue
 from tradewind.core.errors import AdapterError
 from tradewind.dispatcher.executors.base import BaseExecutor
 from tradewind.service.backoff import Backoff
-from tradewind.service.lifecycle import for_each, pause
+from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each, pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.task_runner.acknowledging import Acknowledger
@@ -64,7 +65,8 @@ class DispatchLoop:
         failures = 0
         while not stop.is_set():
             try:
-                await self._consume(stop)
+                with suppress(Stopped):
+                    await self._consume(stop)
                 failures = 0
             except* AdapterError as group:
                 failures += 1
@@ -75,7 +77,9 @@ class DispatchLoop:
     async def _consume(self, stop: asyncio.Event) -> None:
         self._acknowledger = Acknowledger()
         async with (
-            self._bus.consume(_QUEUE, prefetch=self._prefetch, max_batch=self._max_batch) as batches,
+            entered_unless_stopped(
+                stop, self._bus.consume(_QUEUE, prefetch=self._prefetch, max_batch=self._max_batch)
+            ) as batches,
             asyncio.TaskGroup() as group,
         ):
             acknowledging = group.create_task(self._acknowledger.run(), name="acknowledge")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Generic, TypeVar, cast
 from uuid import UUID
@@ -13,7 +14,7 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.scheduler.inbox import Inbox
 from tradewind.scheduler.run_cache import RunCache
 from tradewind.service.backoff import Jitter, retrying
-from tradewind.service.lifecycle import for_each
+from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import UndecodableMessage, decode
@@ -66,8 +67,10 @@ class QueueFeed(Generic[MessageT]):
 
     async def _consume(self, stop: asyncio.Event) -> None:
         prefetch = self._prefetch
-        async with self._bus.consume(self._queue, prefetch=prefetch, max_batch=prefetch) as batches:
-            await for_each(batches, self.run_once, stop)
+        consuming = self._bus.consume(self._queue, prefetch=prefetch, max_batch=prefetch)
+        with suppress(Stopped):
+            async with entered_unless_stopped(stop, consuming) as batches:
+                await for_each(batches, self.run_once, stop)
 
     async def run_once(self, batch: Batch) -> None:
         """Hand one batch over; what cannot be decoded goes to the dead-letter queue."""
@@ -107,8 +110,9 @@ class EventFeed:
         await retrying(subscribe, name="events", stop=stop, jitter=self._jitter, telemetry=self._telemetry)
 
     async def _subscribe(self, stop: asyncio.Event) -> None:
-        async with self._bus.subscribe(EVENTS) as messages:
-            await for_each(messages, self.run_once, stop)
+        with suppress(Stopped):
+            async with entered_unless_stopped(stop, self._bus.subscribe(EVENTS)) as messages:
+                await for_each(messages, self.run_once, stop)
 
     async def run_once(self, message: Message) -> None:
         """Hand one broadcast over; those of kinds that a scheduler has no use for are passed over."""

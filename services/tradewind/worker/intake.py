@@ -1,12 +1,13 @@
 """From a Celery queue to the supervisor: each message is an offer, acknowledged once it is claimed or superseded."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from tradewind.bus.port import Batch, Bus, Delivery, Queue
 from tradewind.core.errors import AdapterError
 from tradewind.service.backoff import Backoff
-from tradewind.service.lifecycle import for_each, pause
+from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each, pause
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.acknowledging import Acknowledger
 from tradewind.task_runner.attempts import Offer, Settlement
@@ -35,7 +36,8 @@ class QueueIntake:
             if stop.is_set():
                 return
             try:
-                await self._consume(stop)
+                with suppress(Stopped):
+                    await self._consume(stop)
                 failures = 0
             except* AdapterError as group:
                 failures += 1
@@ -47,7 +49,9 @@ class QueueIntake:
         """Until `stop`, or until the supervisor has been full for too long."""
         acknowledger, leave = Acknowledger(), asyncio.Event()
         async with (
-            self._bus.consume(self._queue, prefetch=self._prefetch, max_batch=self._prefetch) as batches,
+            entered_unless_stopped(
+                stop, self._bus.consume(self._queue, prefetch=self._prefetch, max_batch=self._prefetch)
+            ) as batches,
             asyncio.TaskGroup() as group,
         ):
             settling = group.create_task(acknowledger.run(), name="acknowledge")

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Final, Self, TypeVar, cast
 
 import uvloop
@@ -122,6 +122,16 @@ async def unless_stopped(stop: asyncio.Event, awaitable: Awaitable[ResultT]) -> 
     """
     async with _InterruptibleWait.opened(stop) as waiting:
         return await waiting.on(awaitable)
+
+
+@asynccontextmanager
+async def entered_unless_stopped(
+    stop: asyncio.Event, context: AbstractAsyncContextManager[ResultT]
+) -> AsyncGenerator[ResultT]:
+    """The context, entered; raises `Stopped` if `stop` is set before that is done. What is under way inside is left
+    alone: for contexts whose entry may wait long, such as consuming from a broker that is away."""
+    async with AsyncExitStack() as stack:
+        yield await unless_stopped(stop, stack.enter_async_context(context))
 
 
 async def for_each(
