@@ -30,10 +30,10 @@ class SecretsMasker:
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, secret: Any, name: str | None = None) -> None:
-        """Remember a secret text, or those texts of a collection that have sensitive names (all, if `name` has)."""
+        """Remember a secret text; of a dict, what has sensitive names (or everything, if `name` is one)."""
         if is_mapping(secret):
             for key, value in secret.items():
-                self.add(value, name if name is None or should_hide_value_for_key(name) else str(key))
+                self.add(value, name if should_hide_value_for_key(name) else str(key))
         elif is_collection(secret):
             for value in secret:
                 self.add(value, name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.types import is_collection, is_dict, is_list, is_tuple
+from tradewind.sdk.xcom_arg import MAX_DEPTH
 
 if TYPE_CHECKING:
     import jinja2
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from tradewind.sdk.context import Context
     from tradewind.sdk.dags import DAG
     from tradewind.sdk.operator import BaseOperator
-
-MAX_DEPTH: Final = 100
-"""Nesting beyond which a value is taken to contain itself."""
 
 _DELIMITERS: Final = ("{{", "{%", "{#")
 

@@ -33,7 +33,7 @@ class Variable:
         value: Any = json.loads(text) if deserialize_json else text
         if should_hide_value_for_key(key):
             MASKER.add(text)
-            MASKER.add(value)
+            MASKER.add(value, key)
         elif is_mapping(value):
             MASKER.add_named({str(name): inner for name, inner in value.items()})
         return value

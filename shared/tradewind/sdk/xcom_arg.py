@@ -1,6 +1,6 @@
 """References to values that other tasks will push."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.exceptions import XComNotFound
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tradewind.sdk.operator import BaseOperator
 
 XCOM_RETURN_KEY: Final = "return_value"
+MAX_DEPTH: Final = 100
+"""Nesting beyond which a value is taken to contain itself."""
 
 
 class XComArg(DependencyMixin):
@@ -96,21 +98,22 @@ class XComArg(DependencyMixin):
         apply_upstream_relationship(operator, value)
 
 
-def iter_xcom_references(value: Any) -> "Iterator[tuple[BaseOperator, str]]":
-    """References anywhere in a value: in collections, and in objects with `template_fields`."""
+def iter_xcom_references(value: Any, depth: int = 0) -> "Iterator[tuple[BaseOperator, str]]":
+    """References anywhere in a value: in collections, and in operators given as values."""
     if isinstance(value, XComArg):
         yield value.operator, value.key
-    elif isinstance(value, str):
         return
-    elif is_mapping(value):
-        for element in value.values():
-            yield from iter_xcom_references(element)
+    inner: Iterable[Any] = ()
+    if depth > MAX_DEPTH or isinstance(value, str):
+        return
+    if is_mapping(value):
+        inner = value.values()
     elif is_collection(value):
-        for element in value:
-            yield from iter_xcom_references(element)
+        inner = value
     elif isinstance(value, DAGNode):
-        for field in getattr(value, "template_fields", ()):
-            yield from iter_xcom_references(getattr(value, field, None))
+        inner = (getattr(value, field, None) for field in getattr(value, "template_fields", ()))
+    for element in inner:
+        yield from iter_xcom_references(element, depth + 1)
 
 
 def apply_upstream_relationship(operator: "BaseOperator", value: Any) -> None:

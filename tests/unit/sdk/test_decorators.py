@@ -1,5 +1,6 @@
 """`@task`, `@dag`, `@task_group` and groups."""
-# pyright: reportUnusedExpression=false - `a >> b` is an edge
+# pyright: reportUnusedExpression=false
+# (`a >> b` is an edge)
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,5 +1,6 @@
 """Operators: arguments, checks, edges."""
-# pyright: reportUnusedExpression=false - `a >> b` is an edge
+# pyright: reportUnusedExpression=false
+# (`a >> b` is an edge)
 
 from datetime import timedelta
 

@@ -1,0 +1,105 @@
+"""`import airflow` means Tradewind where it was asked for, and nowhere else."""
+
+import subprocess
+import sys
+from collections.abc import Generator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import tradewind.sdk
+from tradewind.sdk import aliases
+from tradewind.sdk.airflow import names
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - autouse
+    aliases.install()
+    yield
+    aliases.uninstall()
+
+
+@pytest.mark.parametrize(
+    ("alias", "original"),
+    [
+        ("airflow.models.DAG", "tradewind.sdk.DAG"),
+        ("airflow.DAG", "tradewind.sdk.DAG"),
+        ("airflow.sdk.DAG", "tradewind.sdk.DAG"),
+        ("airflow.models.dag.DAG", "tradewind.sdk.DAG"),
+        ("airflow.models.baseoperator.chain", "tradewind.sdk.chain"),
+        ("airflow.decorators.task", "tradewind.sdk.task"),
+        ("airflow.operators.bash.BashOperator", "tradewind.sdk.operators.bash.BashOperator"),
+        ("airflow.providers.standard.operators.bash.BashOperator", "tradewind.sdk.operators.bash.BashOperator"),
+        ("airflow.providers.standard.operators.python.PythonOperator", "tradewind.sdk.operators.python.PythonOperator"),
+        ("airflow.operators.dummy.DummyOperator", "tradewind.sdk.operators.empty.EmptyOperator"),
+        ("airflow.exceptions.AirflowSkipException", "tradewind.sdk.exceptions.AirflowSkipException"),
+        ("airflow.sdk.exceptions.AirflowSkipException", "tradewind.sdk.exceptions.AirflowSkipException"),
+        ("airflow.utils.trigger_rule.TriggerRule", "tradewind.sdk.TriggerRule"),
+        ("airflow.utils.task_group.TaskGroup", "tradewind.sdk.TaskGroup"),
+        ("airflow.utils.state.State", "tradewind.sdk.state.State"),
+        ("airflow.hooks.base.BaseHook", "tradewind.sdk.BaseHook"),
+        ("airflow.configuration.conf", "tradewind.sdk.conf"),
+        ("airflow.models.param.Param", "tradewind.sdk.Param"),
+        ("airflow.macros.ds_add", "tradewind.sdk.macros.ds_add"),
+    ],
+)
+def test_objects_are_the_same_by_every_path(alias: str, original: str) -> None:
+    module, _, name = alias.rpartition(".")
+    place, _, own = original.rpartition(".")
+    assert getattr(import_module(module), name) is getattr(import_module(place), own)
+
+
+def test_every_alias_leads_somewhere() -> None:
+    for alias in names.TABLES:
+        module = import_module(alias)
+        for name in names.names_in(alias):
+            assert getattr(module, name) is not None, f"{alias}.{name}"
+    for alias in names.WHOLE:
+        assert import_module(alias).__name__ == alias
+
+
+def test_everything_declared_is_exported() -> None:
+    assert sorted(names.names_in("airflow.sdk")) == sorted(tradewind.sdk.__all__)
+
+
+def test_version_is_airflows() -> None:
+    assert import_module("airflow").__version__ == "3.3.2"
+
+
+def test_submodules_can_be_imported_by_attribute() -> None:
+    scope: dict[str, object] = {}
+    exec("from airflow.sdk.definitions import dag\nimport airflow.utils.state\nx = airflow.utils.state", scope)
+    assert getattr(scope["dag"], "DAG", None) is tradewind.sdk.DAG
+
+
+def test_star_import_gives_the_table() -> None:
+    scope: dict[str, object] = {}
+    exec("from airflow.decorators import *", scope)
+    assert scope["task"] is tradewind.sdk.task
+
+
+def test_missing_names_are_named() -> None:
+    with pytest.raises(ImportError, match=r"cannot import name 'Asset' from 'airflow\.sdk'"):
+        exec("from airflow.sdk import Asset")
+    with pytest.raises(ImportError, match=r"cannot import name 'Asset' from 'tradewind\.sdk'"):
+        exec("from tradewind.sdk import Asset")
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'airflow\.sensors'"):
+        import_module("airflow.sensors.filesystem")
+
+
+def test_wins_over_an_installed_airflow(tmp_path: Path) -> None:
+    (tmp_path / "airflow").mkdir()
+    (tmp_path / "airflow" / "__init__.py").write_text("__version__ = 'the real one'")
+    script = "import airflow; print(airflow.__version__)"
+    own = "from tradewind.sdk import aliases; aliases.install(); "
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin"}
+
+    def run(code: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert run(own + script) == "3.3.2"
+    assert run("import tradewind.sdk; " + script) == "the real one"
+    assert run("import airflow; " + own + script) == "3.3.2"

@@ -1,0 +1,71 @@
+"""Params and their values in a run."""
+
+import pytest
+
+from tradewind.sdk import DAG, Param, ParamsDict
+from tradewind.sdk.context import Context
+from tradewind.sdk.exceptions import ParamValidationError
+from tradewind.sdk.operators.empty import EmptyOperator
+from tradewind.sdk.param import process_params
+
+
+def test_plain_values_become_params() -> None:
+    params = ParamsDict({"a": 1, "b": Param("x", type="string", description="text")})
+    assert (params["a"], params["b"], params.dump()) == (1, "x", {"a": 1, "b": "x"})
+    assert params.get_param("b").dump() == {"value": "x", "schema": {"type": "string"}, "description": "text"}
+
+
+def test_assignment_is_validated() -> None:
+    params = ParamsDict({"n": Param(1, type="integer", minimum=1)})
+    params["n"] = 5
+    with pytest.raises(ParamValidationError, match=r"Invalid input for param n: 0 is less than the minimum"):
+        params["n"] = 0
+    assert params["n"] == 5
+
+
+def test_value_must_be_json() -> None:
+    with pytest.raises(ParamValidationError, match="json-serializable"):
+        Param({1, 2})
+
+
+def test_missing_value_is_an_error_only_when_resolved() -> None:
+    params = ParamsDict({"n": Param(type="integer")})
+    assert params.dump() == {"n": None}
+    with pytest.raises(ParamValidationError, match="no default value"):
+        params.validate()
+
+
+def test_conf_overrides_task_overrides_dag() -> None:
+    with DAG("d", params={"a": 1, "b": 1, "c": 1}) as dag:
+        task = EmptyOperator(task_id="t", params={"b": 2, "c": 2})
+    assert process_params(dag, task.params, {"c": 3, "extra": True}) == {"a": 1, "b": 2, "c": 3, "extra": True}
+    assert dag.params.dump() == {"a": 1, "b": 1, "c": 1}
+
+
+def test_conf_must_fit_the_schema() -> None:
+    dag = DAG("d", params={"n": Param(1, type="integer")})
+    with pytest.raises(ParamValidationError, match="Invalid input for param n: 'x' is not of type 'integer'"):
+        process_params(dag, {}, {"n": "x"})
+
+
+def test_formats_are_checked() -> None:
+    dag = DAG("d", params={"day": Param("2021-01-01", type="string", format="date")})
+    with pytest.raises(ParamValidationError, match="'yesterday' is not a 'date'"):
+        process_params(dag, {}, {"day": "yesterday"})
+
+
+def test_reference_to_a_param_resolves_in_the_run() -> None:
+    dag = DAG("d")
+    reference = dag.param("limit", 5)
+
+    class Run:
+        conf: dict[str, object]
+
+    run = Run()
+    run.conf = {}
+    context: Context = {"dag_run": run, "params": {}}
+    assert reference.resolve(context) == 5
+    run.conf = {"limit": 9}
+    assert reference.resolve(context) == 9
+    with pytest.raises(ParamValidationError, match="'other'"):
+        dag.param("other").resolve(context)
