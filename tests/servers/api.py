@@ -35,6 +35,12 @@ class ApiServer:
     settings: ApiServiceSettings
     username: str
     password: str
+    database: Database
+
+    @property
+    def token(self) -> str:
+        """The client's own."""
+        return self.client.headers["Authorization"].partition(" ")[2]
 
     @property
     def signer(self) -> TokenSigner:
@@ -75,6 +81,7 @@ async def api_server(database: Database, home: Path, *, max_request_bytes: int =
                 settings=settings,
                 username="ada",
                 password=password,
+                database=database,
             )
         stop.set()
 
