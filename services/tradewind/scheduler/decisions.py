@@ -121,7 +121,7 @@ class DecisionLoop:
 
     async def _do(self, work: Work, now: datetime, turned: Turned) -> None:
         await self._start_runs(work, now, turned)
-        if work.refresh_capacity:
+        if work.refresh_capacity and len(self._allocator):
             self._allocator.learn(None)
         decisions = await self._decide(work, now)
         for dag_run_id in work.unpublished:

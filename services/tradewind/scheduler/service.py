@@ -7,6 +7,7 @@ whenever a commit's outcome is not known. A scheduler that lost its lease throws
 
 import asyncio
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
@@ -32,6 +33,8 @@ from tradewind.service.metrics import Telemetry
 from tradewind.wire.messages import DagRunsCreated, TaskInstancesEnded
 from tradewind.wire.queues import RUNS, scheduler_queue
 
+_RESTART_SECONDS: Final = 0.1
+
 
 async def run(
     *,
@@ -47,6 +50,7 @@ async def run(
     factory = _SessionFactory(settings, bus, store, clock, new_id, registry)
     while not stop.is_set():
         await factory.session(new_id()).run(stop)
+        await pause(stop, _RESTART_SECONDS)
 
 
 class _Telemetries:

@@ -105,9 +105,10 @@ class ReadyTasks:
         self._runs: dict[int, _Run] = {}
         self._lanes: dict[Lane, list[_Entry]] = {}
         self._stamp = 0
+        self._waiting = 0
 
     def __len__(self) -> int:
-        return sum(len(run.members) for run in self._runs.values())
+        return self._waiting
 
     def __contains__(self, ready: Ready) -> bool:
         run = self._runs.get(ready.dag_run_id)
@@ -132,7 +133,9 @@ class ReadyTasks:
 
     def discard_run(self, dag_run_id: int) -> None:
         """Forget the run and its tasks."""
-        self._runs.pop(dag_run_id, None)
+        run = self._runs.pop(dag_run_id, None)
+        if run is not None:
+            self._waiting -= len(run.members)
 
     def add(self, ready: Ready, lane: Lane, priority: int) -> None:
         """Let a task of a known run wait; adding it again changes nothing."""
@@ -140,6 +143,7 @@ class ReadyTasks:
         if ready.position in run.members:
             return
         run.members[ready.position] = lane
+        self._waiting += 1
         heap = run.lanes.setdefault(lane, [])
         entry = _TaskEntry(-priority, ready.position)
         heappush(heap, entry)
@@ -149,8 +153,8 @@ class ReadyTasks:
     def remove(self, ready: Ready) -> None:
         """The task does not wait any more."""
         run = self._runs.get(ready.dag_run_id)
-        if run is not None:
-            run.members.pop(ready.position, None)
+        if run is not None and run.members.pop(ready.position, None) is not None:
+            self._waiting -= 1
 
     def allocate(self, room: Room) -> tuple[Pick, ...]:
         """Take as many tasks out as have room, best first; `room` shrinks by what they want."""
@@ -183,6 +187,7 @@ class ReadyTasks:
         run = self._runs[entry.dag_run_id]
         task = heappop(run.lanes[lane])
         del run.members[task.position]
+        self._waiting -= 1
         room.take(lane)
         run.active += 1
         self._enrol(entry.dag_run_id, run, lane)
