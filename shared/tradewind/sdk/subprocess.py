@@ -5,11 +5,14 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
+from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradewind.sdk.hook import BaseHook
+
+GRACE_SECONDS: Final = 5.0
+"""How long a command that was told to end may take for it before it is killed."""
 
 
 class SubprocessResult(NamedTuple):
@@ -47,22 +50,47 @@ class SubprocessHook(BaseHook):
         self.sub_process = process = Popen(  # noqa: S603 - running what the author wrote is the purpose
             list(command), stdout=PIPE, stderr=STDOUT, stdin=None, cwd=Path(folder), env=env, start_new_session=True
         )
-        # Not `with process`: on a timeout that would wait for the command before on_kill() can end it.
+        try:
+            output = self._follow(process, encoding)
+        except BaseException:
+            _end(process)
+            raise
+        self.log.info("Command exited with return code %s", process.returncode)
+        return SubprocessResult(process.returncode, output)
+
+    def _follow(self, process: Popen[bytes], encoding: str) -> str:
+        """Log the lines as they come, until the command has ended; gives the last one."""
         assert process.stdout is not None
         self.log.info("Output:")
         line = ""
         for raw in iter(process.stdout.readline, b""):
             line = raw.decode(encoding, errors="backslashreplace").rstrip()
             self.log.info("%s", line)
-        exit_code = process.wait()
+        process.wait()
         process.stdout.close()
-        self.log.info("Command exited with return code %s", exit_code)
-        return SubprocessResult(exit_code, line)
+        return line
 
     def send_sigterm(self) -> None:
         """Ask the command, and everything in its process group, to end."""
         if self.sub_process is None or self.sub_process.returncode is not None:
             return
         self.log.info("Sending SIGTERM signal to process group")
-        with suppress(ProcessLookupError):
-            os.killpg(self.sub_process.pid, signal.SIGTERM)
+        _signal_group(self.sub_process, signal.SIGTERM)
+
+
+def _end(process: Popen[bytes]) -> None:
+    """End the command and its group after an interruption: nothing of it may outlive the attempt."""
+    _signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE_SECONDS)
+    except TimeoutExpired:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        # Not sooner: what it writes while it ends must not hit a closed pipe.
+        process.stdout.close()
+
+
+def _signal_group(process: Popen[bytes], signum: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signum)
