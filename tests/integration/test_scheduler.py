@@ -131,7 +131,9 @@ class Rig:
             async for batch in batches:
                 bodies = [decode(delivery.message.body, DispatchBatch) for delivery in batch.deliveries]
                 await batch.ack()
-                await self._execute([item for body in bodies for item in body.items])
+                items = [item for body in bodies for item in body.items]
+                for first in range(0, len(items), 100):
+                    await self._execute(items[first : first + 100])
 
     async def _execute(self, items: Sequence[QueuedTaskInstance]) -> None:
         claims = {item.attempt_id: _claim(item, self.worker) for item in items}
@@ -144,9 +146,10 @@ class Rig:
 
     async def release(self) -> None:
         """End every attempt that was granted."""
-        claims = list(self.held.values())
-        self.held.clear()
-        answers = await self.store.record_ends([self._end(claim) for claim in claims], utc_now())
+        claims = dict(self.held)
+        answers = await self.store.record_ends([self._end(claim) for claim in claims.values()], utc_now())
+        for attempt_id in claims:
+            self.held.pop(attempt_id, None)
         await self._nudge(answers)
 
     def _end(self, claim: Claim) -> AttemptEndRecord:
