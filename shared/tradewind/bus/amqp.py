@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final, cast
 
 from aiormq.abc import ChannelFrame, DeliveredMessage
-from aiormq.exceptions import AMQPError, DeliveryError, PublishError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError, PublishError
 from pamqp import commands, frame
 from pamqp.base import Frame
 from pamqp.body import ContentBody
@@ -36,7 +36,7 @@ def broker_errors() -> Generator[None]:
     """Raise the driver's exceptions as `BusUnavailable`."""
     try:
         yield
-    except (AMQPError, OSError, RuntimeError) as exc:
+    except (AMQPError, ChannelInvalidStateError, OSError) as exc:
         raise BusUnavailable(f"the broker refused or was lost: {exc or type(exc).__name__}") from exc
     except asyncio.CancelledError as exc:
         # The driver cancels what waits on a connection that ends; that is no cancellation of our task.

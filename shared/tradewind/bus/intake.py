@@ -22,6 +22,8 @@ from tradewind.service.logging import get_logger
 
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
 _TAG_BITS: Final = 40
+SHORT_LIFE_SECONDS: Final = 1.0
+"""What is lost this soon after it began counts as a failure to begin: the next try waits."""
 _BACKOFF: Final = Backoff(jitter_share=0.0)
 
 
@@ -86,7 +88,7 @@ class Session:
         try:
             with broker_errors():
                 await self.channel.close(timeout=_CLOSE_TIMEOUT_SECONDS)
-        except (BusUnavailable, TimeoutError):
+        except BusUnavailable:
             return  # lost anyway, and the broker knows what was not settled
 
 
@@ -125,6 +127,8 @@ class Intake:
         self._name = name
         self._prefetch = prefetch
         self._session: Session | None = None
+        self._began = 0.0
+        self._failures = 0
 
     async def open(self) -> None:
         """Begin; returns once the queue is declared, raises `QueueInUse` if another connection owns it."""
@@ -140,28 +144,41 @@ class Intake:
         while True:
             session = self._session
             if session is None or session.is_over:
-                if session is not None:
-                    await session.close()
-                self._session = session = await self._begin(first=False)
-                get_logger().info("consumer.restored", queue=self._name)
+                self._session = session = await self._begin_again(session)
             if session.arrived:
                 return session
             session.wake.clear()
             await session.wake.wait()
 
+    async def _begin_again(self, lost: Session | None) -> Session:
+        if lost is not None:
+            await lost.close()
+            if asyncio.get_running_loop().time() - self._began < SHORT_LIFE_SECONDS:
+                await self._pause("lost at once")
+            else:
+                self._failures = 0
+        session = await self._begin(first=False)
+        get_logger().info("consumer.restored", queue=self._name)
+        return session
+
     async def _begin(self, *, first: bool) -> Session:
-        failures = 0
         while True:
             try:
                 with broker_errors():
-                    return await self._start(await self.channels.open_channel())
+                    session = await self._start(await self.channels.open_channel())
             except (BusUnavailable, QueueInUse) as exc:
                 if first and isinstance(exc, QueueInUse):
                     raise
-                failures += 1
-                delay = _BACKOFF.delay_seconds(failures, 0.0)
-                get_logger().warning("consumer.refused", queue=self._name, error=str(exc), delay_seconds=delay)
-                await asyncio.sleep(delay)
+                await self._pause(str(exc))
+            else:
+                self._began = asyncio.get_running_loop().time()
+                return session
+
+    async def _pause(self, why: str) -> None:
+        self._failures += 1
+        delay = _BACKOFF.delay_seconds(self._failures, 0.0)
+        get_logger().warning("consumer.interrupted", queue=self._name, error=why, delay_seconds=delay)
+        await asyncio.sleep(delay)
 
     async def _start(self, channel: Channel) -> Session:
         session = Session(channel, self.channels.new_session_number())

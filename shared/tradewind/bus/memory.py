@@ -307,7 +307,10 @@ class MemoryBroker:
 
     def depth(self, name: str) -> int | None:
         queue = self._queues.get(name)
-        return None if queue is None else len(queue.ready)
+        if queue is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        return sum(stored.expires_at is None or stored.expires_at > now for stored in queue.ready)
 
     def give_back(self, name: str, unsettled: Iterable[_Stored]) -> None:
         """Put these back where they were in the queue's order, marked as redelivered."""

@@ -83,7 +83,8 @@ class Bus(Protocol):
         """Publish (without confirm: the answer is the confirmation) and await the answer to it. The queue is declared
         (shared) if there is none: requests may wait for their first server.
         Raises `RequestTimeout`; whether the request was handled is then unknown. Nobody receives the request once
-        `timeout_seconds` are over. `correlation_id` and `reply_to` are set by the bus."""
+        `timeout_seconds` are over (give or take its way to the broker). `correlation_id` and `reply_to` are
+        set by the bus."""
         ...
 
     async def reply(self, replies: Sequence[tuple[Delivery, Message]]) -> None:

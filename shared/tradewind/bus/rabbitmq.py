@@ -30,7 +30,7 @@ from yarl import URL
 
 from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
 from tradewind.bus.driver import Channel, Connection, new_connection
-from tradewind.bus.intake import Consumer, Intake, Subscriber
+from tradewind.bus.intake import SHORT_LIFE_SECONDS, Consumer, Intake, Subscriber
 from tradewind.bus.port import (
     Batch,
     BusUnavailable,
@@ -97,34 +97,44 @@ class RabbitMQBus:
 
     async def keep_connected(self) -> None:
         """Connect, and connect again whenever the connection is lost; runs until it is cancelled."""
+        loop = asyncio.get_running_loop()
         failures = 0
         while True:
             try:
                 link = await self._connect()
             except BusUnavailable as exc:
                 failures += 1
-                delay = _BACKOFF.delay_seconds(failures, next(self._numbers) % 10 / 10)
-                self._why_down = str(exc)
-                get_logger().warning("broker.unreachable", error=str(exc), delay_seconds=round(delay, 3))
-                self.first_attempt.set()
-                await asyncio.sleep(delay)
-            else:
+                await self._pause(str(exc), failures)
+                continue
+            began = loop.time()
+            await self._hold(link)
+            if loop.time() - began > SHORT_LIFE_SECONDS:
                 failures = 0
-                try:
-                    await self._use(link)
-                finally:
-                    self._drop()
-                    with suppress(BusUnavailable, TimeoutError), broker_errors():
-                        await link.connection.close(BusUnavailable(self._why_down), timeout=_CLOSE_TIMEOUT_SECONDS)
+            else:
+                failures += 1
+                await self._pause(self._why_down, failures)
 
-    async def _use(self, link: _Link) -> None:
+    async def _pause(self, why: str, failures: int) -> None:
+        delay = _BACKOFF.delay_seconds(failures, next(self._numbers) % 10 / 10)
+        self._why_down = why
+        get_logger().warning("broker.unreachable", error=why, delay_seconds=round(delay, 3))
+        self.first_attempt.set()
+        await asyncio.sleep(delay)
+
+    async def _hold(self, link: _Link) -> None:
+        """Use the connection until it is lost."""
         self._link = link
         self._up.set()
         self.first_attempt.set()
         get_logger().info("broker.connected", url=_shown(self._url))
-        await link.lost.wait()
-        self._why_down = f"the connection to the broker at {_shown(self._url)} was lost"
-        get_logger().warning("broker.lost", url=_shown(self._url))
+        try:
+            await link.lost.wait()
+            self._why_down = f"the connection to the broker at {_shown(self._url)} was lost"
+            get_logger().warning("broker.lost", url=_shown(self._url))
+        finally:
+            self._drop()
+            with suppress(BusUnavailable), broker_errors():
+                await link.connection.close(BusUnavailable(self._why_down), timeout=_CLOSE_TIMEOUT_SECONDS)
 
     def _drop(self) -> None:
         self._link = None
@@ -186,16 +196,23 @@ class RabbitMQBus:
     async def open_channel(self) -> Channel:
         """A new channel; waits while there is no connection."""
         await self._up.wait()
-        with broker_errors():
-            return await self._live().connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+        return await self._new_channel()
+
+    async def _new_channel(self) -> Channel:
+        connection = self._live().connection
+        try:
+            with broker_errors():
+                return await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+        except RuntimeError as exc:  # how the driver says that the connection is closed
+            raise BusUnavailable(f"the connection to the broker at {_shown(self._url)} was lost") from exc
 
     async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
         self._check_size(queue, messages)
         channel = self._live().confirmed
         ids = [str(next(self._numbers)) for _ in messages] if mandatory else ()
         try:
-            with broker_errors():
-                async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
+            async with asyncio.timeout(_CONFIRM_TIMEOUT_SECONDS):
+                with broker_errors():
                     await publish_confirmed(channel, queue, messages, ids)
         except TimeoutError as exc:
             text = f"the broker did not confirm messages for {queue!r} within {_CONFIRM_TIMEOUT_SECONDS:g} s"
@@ -219,11 +236,6 @@ class RabbitMQBus:
             # It exists, with other properties than we would give it; that is somebody's decision.
         finally:
             await _close(channel)
-
-    async def _new_channel(self) -> Channel:
-        link = self._live()
-        with broker_errors():
-            return await link.connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
 
     async def _declare(self, queue: Queue, channel: Channel) -> None:
         # Queues that are neither durable nor exclusive are on their way out of RabbitMQ, so all shared ones are
@@ -250,7 +262,7 @@ class RabbitMQBus:
 
     async def dead_letter(self, message: Message) -> None:
         """Publish to the dead-letter queue, declared if need be, and await the confirm."""
-        await self._know_queue(self._live(), DEAD_LETTER)
+        await self.declare(Queue(name=DEAD_LETTER, durable=True))
         await self.publish(DEAD_LETTER, (message,), mandatory=True)
 
     async def _know_queue(self, link: _Link, queue: str) -> None:
@@ -262,10 +274,11 @@ class RabbitMQBus:
         self._check_size(queue, (message,))
         correlation_id = str(next(self._numbers))
         request = replace(message, correlation_id=correlation_id, reply_to=_DIRECT_REPLY)
-        answer = self._answers[correlation_id] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer = self._answers[correlation_id] = loop.create_future()
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._send_request(queue, request, timeout_seconds)
+                await self._send_request(queue, request, loop.time() + timeout_seconds)
                 return await answer
         except TimeoutError:
             raise RequestTimeout(queue, timeout_seconds) from None
@@ -273,10 +286,10 @@ class RabbitMQBus:
             del self._answers[correlation_id]
             answer.cancel()
 
-    async def _send_request(self, queue: str, request: Message, timeout_seconds: float) -> None:
+    async def _send_request(self, queue: str, request: Message, deadline: float) -> None:
         link = self._live()
         await self._know_queue(link, queue)
-        milliseconds = max(1, round(timeout_seconds * 1000))
+        milliseconds = max(1, round((deadline - asyncio.get_running_loop().time()) * 1000))
         with broker_errors():
             await write(link.plain, queue_messages(link.plain, queue, (request,), expiration_milliseconds=milliseconds))
 
@@ -341,7 +354,7 @@ async def _declare_subscription(topic: str, channel: Channel) -> str:
 
 
 async def _close(channel: Channel) -> None:
-    with suppress(BusUnavailable, TimeoutError), broker_errors():
+    with suppress(BusUnavailable), broker_errors():
         await channel.close(timeout=_CLOSE_TIMEOUT_SECONDS)
 
 
