@@ -1,0 +1,25 @@
+"""Virtual environments of the peers, made once and kept; ours stays as it is."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parents[2] / ".cache" / "peers"
+CELERY: Final = ("celery[redis]==5.7.0",)
+AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg")
+
+
+def environment(name: str, requirements: Sequence[str]) -> Path:
+    """The folder of the environment's programs; installs the requirements from the package index the first time."""
+    folder = FOLDER / name
+    done = folder / "installed.txt"
+    wanted = "\n".join(requirements)
+    if not done.exists() or done.read_text() != wanted:
+        print(f"installing {', '.join(requirements)} …", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements]
+        subprocess.run(pip, check=True, stdout=sys.stderr)
+        done.write_text(wanted)
+    return folder / "bin"
