@@ -26,10 +26,16 @@ def migrate(
 ) -> None:
     """Bring the database of TRADEWIND__DATABASE__URL to this version's schema; may run any number of times at once."""
     from tradewind.db.migrate import migrate as run_migrations
+    from tradewind.db.store import StoreUnavailable
     from tradewind.service.settings import ServiceSettings, load_settings, required_database_url
 
     async def run() -> None:
-        number = await run_migrations(required_database_url(load_settings(ServiceSettings)), only_pre=only_pre)
+        url = required_database_url(load_settings(ServiceSettings))
+        try:
+            number = await run_migrations(url, only_pre=only_pre)
+        except StoreUnavailable as exc:
+            typer.echo(f"{exc} (check TRADEWIND__DATABASE__URL)", err=True)
+            raise typer.Exit(1) from None
         typer.echo(f"The schema is at migration {number:04d}.")
 
     run_service(run())
@@ -46,7 +52,10 @@ def check() -> None:
             async with asyncio.timeout(CHECK_SECONDS), open_pool(url, 1):
                 typer.echo("The database can be reached.")
         except TimeoutError:
-            typer.echo(f"The database could not be reached within {CHECK_SECONDS:g} s.", err=True)
+            typer.echo(
+                f"The database could not be reached within {CHECK_SECONDS:g} s: check TRADEWIND__DATABASE__URL.",
+                err=True,
+            )
             raise typer.Exit(1) from None
 
     run_service(run())

@@ -13,27 +13,31 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psutil
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.memory import MemoryBroker
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import Bus
 from tradewind.cli.completed_settings import CompletedSettings
-from tradewind.cli.crash import crashes_reported
+from tradewind.cli.crash import ServiceCrashed, crashes_reported
 from tradewind.cli.readiness import Stopwatch, wait_until_healthy
 from tradewind.core.errors import ConfigError
 from tradewind.db.embedded import embedded_postgres
 from tradewind.db.migrate import migrate, set_parallelism
 from tradewind.db.pool import Database, open_pool
-from tradewind.service.lifecycle import Stopped, run_service, stop_on_signals, unless_stopped
+from tradewind.db.store import StoreUnavailable
+from tradewind.service.lifecycle import Stopped, pause, run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging, get_logger
-from tradewind.service.secrets import make_home
+from tradewind.service.secrets import make_home, unusable
 from tradewind.service.settings import ServiceSettings, load_settings
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 DATABASE_FOLDER: Final = "postgres"
+RETRY_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 1.0
 LOCK_NAME: Final = "standalone.lock"
 
 
@@ -52,10 +56,9 @@ async def standalone() -> None:
         stack.enter_context(_sole_owner(make_home(settings.home)))
         _make_dags_folder(settings)
         completed = CompletedSettings.of(settings)
-        database_url = await _foundations(settings, stack, stop, stopwatch)
+        database = await _foundations(settings, stack, stop, stopwatch)
         from tradewind.cli.fleet import Fleet, service_names  # loaded by now, see `_foundations`
 
-        database = await _database(database_url, settings, stack, stop)
         fleet = Fleet(
             settings_of=completed.settings_of,
             database=database,
@@ -65,13 +68,18 @@ async def standalone() -> None:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(_announce(completed, stop, stopwatch), name="announcement")
+            group.create_task(_watch_postgres(stop), name="postgres-watch")
             await fleet.run()
 
 
 @contextmanager
 def _sole_owner(home: Path) -> Generator[None]:
     """Hold the home folder's lock, which the system frees however this process ends."""
-    with (home / LOCK_NAME).open("a+") as lock:
+    try:
+        lock = (home / LOCK_NAME).open("a+")
+    except OSError as exc:
+        raise unusable(home, exc) from exc
+    with lock:
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
@@ -94,8 +102,8 @@ def _make_dags_folder(settings: ServiceSettings) -> None:
 
 async def _foundations(
     settings: ServiceSettings, stack: AsyncExitStack, stop: asyncio.Event, stopwatch: "Stopwatch"
-) -> str:
-    """The address of a migrated database. While it starts, in a process of its own, the services are imported."""
+) -> Database:
+    """A migrated database. While it starts, in a process of its own, the services are imported."""
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.to_thread(_import_services), name="imports")
         if settings.database.url is not None:
@@ -103,11 +111,13 @@ async def _foundations(
         else:
             starting = stack.enter_async_context(embedded_postgres(settings.home / DATABASE_FOLDER))
             url = await unless_stopped(stop, starting)
+        opening = stack.enter_async_context(open_pool(url, settings.database.pool_size))
+        database = await unless_stopped(stop, opening)
         stopwatch.lap("postgres")
-        await unless_stopped(stop, migrate(url))
+        await unless_stopped(stop, _prepare_database(url, database, settings.core.parallelism))
         stopwatch.lap("migrate")
     stopwatch.lap("imports")
-    return url
+    return database
 
 
 def _import_services() -> "ModuleType":
@@ -116,11 +126,26 @@ def _import_services() -> "ModuleType":
     return tradewind.cli.fleet
 
 
-async def _database(url: str, settings: ServiceSettings, stack: AsyncExitStack, stop: asyncio.Event) -> Database:
-    opening = stack.enter_async_context(open_pool(url, settings.database.pool_size))
-    database = await unless_stopped(stop, opening)
-    await set_parallelism(database, settings.core.parallelism)
-    return database
+async def _prepare_database(url: str, database: Database, parallelism: int) -> None:
+    """Migrate it, and set the cap that all schedulers share; again and again while it is away."""
+    while True:
+        try:
+            await migrate(url)
+            await set_parallelism(database, parallelism)
+        except StoreUnavailable as exc:
+            get_logger().warning("database.unavailable", error=str(exc), hint="check TRADEWIND__DATABASE__URL")
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+async def _watch_postgres(stop: asyncio.Event) -> None:
+    """Without its embedded Postgres this process can do nothing: better that it ends, and says so."""
+    servers = [child for child in psutil.Process().children() if child.name() == "postgres"]
+    while not await pause(stop, WATCH_SECONDS):
+        for server in servers:
+            if not server.is_running() or server.status() == psutil.STATUS_ZOMBIE:
+                raise ServiceCrashed("embedded Postgres", "see postgres.log in its folder")
 
 
 async def _buses(settings: ServiceSettings, services: Sequence[str], stack: AsyncExitStack) -> Mapping[str, Bus]:

@@ -46,7 +46,7 @@ def make_home(home: Path) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise _unusable(home, exc) from exc
+        raise unusable(home, exc) from exc
     return home
 
 
@@ -62,7 +62,7 @@ def _kept(home: Path, name: str, make: Callable[[], str]) -> str:
             _create(path, make())
         value = path.read_text().strip()
     except OSError as exc:
-        raise _unusable(path, exc) from exc
+        raise unusable(path, exc) from exc
     if not value:
         raise ConfigError(f"{path} is empty: remove it, or write the secret into it")
     return value
@@ -84,7 +84,8 @@ def _create(path: Path, value: str) -> None:
         Path(aside).unlink()
 
 
-def _unusable(path: Path, exc: OSError) -> ConfigError:
+def unusable(path: Path, exc: OSError) -> ConfigError:
+    """What to raise when something under the home folder cannot be used."""
     return ConfigError(f"cannot use {path} ({exc.strerror}): set TRADEWIND__HOME to a folder that can be written")
 
 

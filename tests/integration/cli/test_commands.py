@@ -86,6 +86,13 @@ def test_migrate_may_run_twice_at_once(empty_database_url: str) -> None:
     assert outputs[0][0].splitlines()[-1].startswith("The schema is at migration 0")
 
 
+def test_migrate_says_in_one_line_that_nobody_is_there() -> None:
+    done = tradewind("db", "migrate", TRADEWIND__DATABASE__URL=NOBODY_THERE)
+    assert done.returncode == 1
+    assert "TRADEWIND__DATABASE__URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_check_says_whether_the_database_can_be_reached(database_url: str) -> None:
     good = tradewind("db", "check", TRADEWIND__DATABASE__URL=database_url)
     assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "The database can be reached.")

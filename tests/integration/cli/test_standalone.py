@@ -194,6 +194,43 @@ def test_ctrl_c_does_not_wait_for_a_long_task_and_a_new_start_goes_on(tmp_path: 
         assert standalone.process.wait(timeout=30) == 0
 
 
+def test_it_ends_when_its_postgres_is_killed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with started(home) as standalone:
+        standalone.wait_until_ready()
+        (server,) = [child for child in psutil.Process(standalone.process.pid).children() if child.name() == "postgres"]
+        server.kill()
+        assert standalone.process.wait(timeout=30) == 1
+        wait_until(lambda: family(home) == [], 10, "the end of its children")
+    assert "tradewind: the embedded Postgres crashed" in standalone.log.read_text()
+
+
+def test_on_an_external_database_and_broker(tmp_path: Path, empty_database_url: str, rabbitmq_url: str) -> None:
+    outside = {
+        "TRADEWIND__DATABASE__URL": empty_database_url,
+        "TRADEWIND__BROKER__URL": rabbitmq_url,
+        "TRADEWIND__CORE__EXECUTOR": "CeleryExecutor",
+    }
+    with started(tmp_path / "home", **outside) as standalone:
+        standalone.wait_until_ready()
+        (tmp_path / "home" / "dags" / "smoke.py").write_text(DAG_FILE)
+        with standalone.client() as client:
+            run = trigger(client, "smoke")
+            wait_until(lambda: client.get(run).json()["state"] == "success", 30, "the run's success")
+        assert not (tmp_path / "home" / "postgres").exists()
+        standalone.process.send_signal(signal.SIGTERM)
+        assert standalone.process.wait(timeout=30) == 0, standalone.log.read_text()[-3000:]
+        assert family(tmp_path / "home") == []
+
+
+def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    with started(tmp_path / "home", TRADEWIND__DATABASE__URL="postgresql://u:p@127.0.0.1:1/n") as standalone:
+        wait_until(lambda: "database.unavailable" in standalone.log.read_text(), 30, "the warning")
+        standalone.process.send_signal(signal.SIGTERM)
+        assert standalone.process.wait(timeout=30) == 0, standalone.log.read_text()[-3000:]
+    assert "TRADEWIND__DATABASE__URL" in standalone.log.read_text()
+
+
 def test_a_stop_during_the_start_is_a_good_end(tmp_path: Path) -> None:
     with started(tmp_path / "home") as standalone:
         lock = tmp_path / "home" / "standalone.lock"

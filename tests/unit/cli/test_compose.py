@@ -39,10 +39,10 @@ def test_each_setting_exists(services: dict[str, dict[str, Any]], name: str) -> 
         assert key.lower() in group.model_fields
 
 
-def test_workers_hold_no_credentials_but_the_brokers(services: dict[str, dict[str, Any]]) -> None:
-    worker = services["worker"]
-    assert "TRADEWIND__DATABASE__URL" not in worker["environment"]
-    assert [volume for volume in worker["volumes"] if "home" in volume] == []
+@pytest.mark.parametrize("name", ["worker", "dispatcher"])
+def test_who_runs_tasks_holds_no_credentials_but_the_brokers(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert "TRADEWIND__DATABASE__URL" not in services[name]["environment"]
+    assert [volume for volume in services[name]["volumes"] if "home" in volume] == []
 
 
 @pytest.mark.parametrize("name", ["postgres", "rabbitmq", "redis", *SERVICES])
@@ -54,5 +54,5 @@ def test_each_lasting_service_has_a_health_check(services: dict[str, dict[str, A
 def test_each_service_waits_for_what_it_needs(services: dict[str, dict[str, Any]], name: str) -> None:
     waits = services[name]["depends_on"]
     assert waits["rabbitmq"]["condition"] == "service_healthy"
-    if name != "worker":
+    if "TRADEWIND__DATABASE__URL" in services[name]["environment"]:
         assert waits["migrate"]["condition"] == "service_completed_successfully"
