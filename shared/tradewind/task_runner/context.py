@@ -13,7 +13,7 @@ from tradewind.sdk import timezone as tz
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.connection import Connection
 from tradewind.sdk.context import Context
-from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
+from tradewind.sdk.exceptions import AirflowNotFoundException
 from tradewind.sdk.log import LoggingMixin
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.param import process_params
@@ -185,22 +185,19 @@ class RuntimeTaskInstance(LoggingMixin):
         run_id: str | None = None,
     ) -> Any:
         """The value that a task pushed under a key; `default` if there is none. Several task ids, or several map
-        indexes, give a list in their order. Without task ids: this task's own."""
-        if include_prior_dates:
-            raise AirflowException("xcom_pull(include_prior_dates=True) is not supported by this version of Tradewind")
+        indexes, give a list in their order. Without task ids: this task's own. With `include_prior_dates`, the latest
+        value of this run or of runs with earlier logical dates."""
         tasks = [task_ids or self.task_id] if task_ids is None or isinstance(task_ids, str) else list(task_ids)
         indexes, single_index = _map_indexes(map_indexes)
-        values = [
-            self._pull(dag_id or self.dag_id, run_id or self.run_id, task_id, key, index, default)
+        run = (dag_id or self.dag_id, run_id or self.run_id)
+        found = [
+            self._client.get_xcom(*run, task_id, key, index, include_prior_dates=include_prior_dates)
             for task_id in tasks
             for index in indexes
         ]
+        values = [serde.deserialize(value) if exists and value is not None else default for exists, value in found]
         single_task = task_ids is None or isinstance(task_ids, str)
         return values[0] if single_task and single_index else values
-
-    def _pull(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, default: Any) -> Any:
-        found, value = self._client.get_xcom(dag_id, run_id, task_id, key, map_index)
-        return serde.deserialize(value) if found and value is not None else default
 
     def __repr__(self) -> str:
         return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"

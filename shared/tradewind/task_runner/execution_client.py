@@ -42,9 +42,12 @@ class ExecutionClient:
         self._connection: Connection | None = None
         self._prefix = ""
 
-    def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> tuple[bool, Any]:
+    def get_xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, *, include_prior_dates: bool = False
+    ) -> tuple[bool, Any]:
         """Whether the value exists, and the value in JSON form."""
-        found = self._get(_xcom_path(dag_id, run_id, task_id, key, map_index))
+        path = _xcom_path(dag_id, run_id, task_id, key, map_index)
+        found = self._get(f"{path}&include_prior_dates=true" if include_prior_dates else path)
         return found is not None, None if found is None else found["value"]
 
     def set_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, value: bytes) -> None:
