@@ -4,8 +4,8 @@ The root process imports what every task needs, once. On demand it forks a serve
 file, once, and forks a fresh child per attempt: a child starts with everything in place and shares nothing that it
 writes. The programs here are single-threaded, block, and use no event loop, so that a fork is safe and small.
 
-Nothing outlives its parent: a launcher that dies shows as the end of the control stream, a server or root that dies
-as a signal from the kernel (PR_SET_PDEATHSIG), and whoever leaves kills the process groups of its children first.
+Nothing outlives the launcher: its death ends the control stream of the root and of each server, which kill what they
+forked and leave. A child dies with its server by a signal from the kernel (PR_SET_PDEATHSIG).
 """
 
 import gc
@@ -15,10 +15,9 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -27,7 +26,7 @@ from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, load_dag_file
 from tradewind.service.parent_death import die_with_parent
-from tradewind.task_runner.execute import preload, run_attempt
+from tradewind.task_runner.execute import preload, run_attempt, warm_up
 from tradewind.task_runner.forkserver_protocol import (
     PACKET_MAX_BYTES,
     Drain,
@@ -42,27 +41,23 @@ from tradewind.task_runner.forkserver_protocol import (
     Unloadable,
     decode_to_server,
 )
-from tradewind.task_runner.frames import FrameTooLarge, frame, read_request
-from tradewind.task_runner.process_groups import CHILD_MARK, become_subreaper, kill_orphans, signal_group
-from tradewind.task_runner.protocol import AttemptResult
-from tradewind.wire.codec import decode, encode
+from tradewind.task_runner.frames import FrameTooLarge, frame, read_request, write_frame
+from tradewind.task_runner.process_groups import (
+    CHILD_MARK,
+    become_subreaper,
+    kill_orphans,
+    prctl_death_signal,
+    signal_group,
+)
+from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
+from tradewind.wire.codec import UndecodableMessage, decode, encode
 from tradewind.wire.messages import TaskStarted
 
 _OOM_SCORE: Final = "500"
-"""The kernel, short of memory, shall pick a task rather than what supervises it."""
-_PRELOADED: Final = (
-    "_strptime",
-    "http.client",
-    "pendulum",
-    "tradewind.sdk.operators.bash",
-    "tradewind.sdk.operators.empty",
-    "tradewind.sdk.operators.python",
-    "tradewind.sdk.task_decorator",
-)
-"""What most tasks import sooner or later: here once, and not in each child."""
 _DEPENDENCIES_MAX: Final = 64
 _REASON_MAX_CHARACTERS: Final = 2000
-_HELD_BACK: Final = (signal.SIGTERM, signal.SIGCHLD)
+_ORPHANS_INTERVAL_MS: Final = 60_000
+"""How often processes that tasks left behind are waited for when nothing else happens."""
 
 FileStamp = tuple[str, int, int]
 
@@ -70,16 +65,25 @@ FileStamp = tuple[str, int, int]
 def main(argv: Sequence[str]) -> None:
     """argv: the number of the inherited control socket, the launcher's process id."""
     control = socket.socket(fileno=int(argv[0]))
-    die_with_parent(int(argv[1]), signal.SIGTERM)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(int(argv[1]))
+    _offer_to_the_oom_killer()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control.set_inheritable(False)
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a TextIOWrapper: nothing replaced it yet
     aliases.install()
-    for name in _PRELOADED:
-        import_module(name)
+    warm_up()
+    _prepare_decoders()
     _freeze()
     _serve_root(control)
+
+
+def _prepare_decoders() -> None:
+    """A decoder is made at the first use of its message: here, and not in every child."""
+    for kind in (AttemptRequest, StartServer):
+        with suppress(UndecodableMessage):
+            decode(b"", kind)
+    with suppress(UndecodableMessage):
+        decode_to_server(b"")
 
 
 def _freeze() -> None:
@@ -94,18 +98,17 @@ def _serve_root(control: socket.socket) -> None:
         data, descriptors = _receive(control)
         if not data:
             return
-        with _held_back_signals():
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _run_server(decode(data, StartServer), socket.socket(fileno=descriptors[0]), root)
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            _run_server(decode(data, StartServer), socket.socket(fileno=descriptors[0]), root)
         os.close(descriptors[0])
 
 
 def _run_server(request: StartServer, control: socket.socket, root: int) -> NoReturn:
     code = 1
     try:
-        die_with_parent(root, signal.SIGTERM)
+        die_with_parent(root)  # until the import is over, which may never be
         DagFileServer(request, control).run()
         code = 0
     except BrokenPipeError:
@@ -116,30 +119,43 @@ def _run_server(request: StartServer, control: socket.socket, root: int) -> NoRe
         _flush_and_exit(code)
 
 
+class _Forked:
+    """A child that was forked and not waited for."""
+
+    __slots__ = ("child_id", "process", "was_signalled")
+
+    def __init__(self, child_id: int, process: int) -> None:
+        self.child_id = child_id
+        self.process = process
+        """Its process descriptor."""
+        self.was_signalled = False
+
+
 class DagFileServer:
-    """Imports one DAG file and forks a child per attempt."""
+    """Imports one DAG file and forks a child per attempt.
+
+    It has no signal handlers, which every child would have to undo: a process descriptor tells of each child's end.
+    """
 
     def __init__(self, request: StartServer, control: socket.socket) -> None:
         self._request = request
         self._control = control
         self._pid = os.getpid()
         self._loaded: LoadedDagFile | None = None
-        self._children: dict[int, int] = {}
-        self._signalled: dict[int, bool] = {}
+        self._children: dict[int, _Forked] = {}
         self._draining = False
-        self._wake_up, self._woken = socket.socketpair()
-        self._wake_up.setblocking(False)
-        self._woken.setblocking(False)
+        self._die_with = prctl_death_signal()
+        self._poller = select.poll()
 
     def run(self) -> None:
         """Serve until drained or until the launcher is gone."""
         become_subreaper()
-        self._listen_to_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
         self._send(ServerStarted(self._pid))
         if not self._load():
             return
-        self._listen_to_signals()
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(signum, signal.SIG_DFL)  # the DAG file may have changed them
+        self._die_with(0)
         self._send(Ready(_private_bytes(), self._dependencies()))
         _freeze()
         try:
@@ -162,59 +178,45 @@ class DagFileServer:
         self._send(Unloadable(reason[:_REASON_MAX_CHARACTERS]))
         return False
 
-    def _listen_to_signals(self) -> None:
-        """Again after the import: the DAG file may have changed them."""
-        signal.set_wakeup_fd(self._wake_up.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _signum, _frame: None)
-        signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def _on_sigterm(self, _signum: int, _frame: FrameType | None) -> None:
-        self._control.close()
-        self._kill_children()
-        os._exit(0)
-
     def _serve(self) -> None:
-        poller = select.poll()
-        poller.register(self._control, select.POLLIN)
-        poller.register(self._woken, select.POLLIN)
+        control = self._control.fileno()
+        self._poller.register(control, select.POLLIN)
         while not (self._draining and not self._children):
-            for descriptor, _ in poller.poll():
-                if descriptor == self._woken.fileno():
-                    self._reap()
-                elif not self._obey():
+            for descriptor, _ in self._poller.poll(_ORPHANS_INTERVAL_MS):
+                if descriptor == control and not self._obey():
                     return
+            self._reap()
 
     def _obey(self) -> bool:
         data, descriptors = _receive(self._control)
         if not data:
             return False
         match decode_to_server(data):
-            case Fork() as message:
-                self._fork(message.child_id, socket.socket(fileno=descriptors[0]), descriptors[1])
+            case Fork(child_id):
+                self._fork(child_id, descriptors)
             case Signal() as message:
                 self._signal(message)
             case Drain():
                 self._draining = True
         return True
 
-    def _fork(self, child_id: int, connection: socket.socket, log: int) -> None:
-        with _held_back_signals():
-            pid = os.fork()
-            if pid == 0:
-                self._become_child(child_id, connection, log)
-        connection.close()
-        os.close(log)
-        self._children[pid] = child_id
+    def _fork(self, child_id: int, descriptors: Sequence[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(child_id, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._send(Forked(child_id, pid))
+        process = os.pidfd_open(pid)
+        self._poller.register(process, select.POLLIN)
+        self._children[pid] = _Forked(child_id, process)
 
-    def _become_child(self, child_id: int, connection: socket.socket, log: int) -> NoReturn:
+    def _become_child(self, child_id: int, connection: int, log: int) -> NoReturn:
         code = 1
         try:
-            signal.set_wakeup_fd(-1)
-            self._control.close()
+            os.close(self._control.fileno())
+            self._stand_alone(log)
             os.environ[CHILD_MARK] = self._mark(child_id)
-            _stand_alone(self._pid, log)
             code = _run_child(self._request, self._loaded, connection)
         except SystemExit as exc:
             code = exc.code if isinstance(exc.code, int) else 1
@@ -223,47 +225,55 @@ class DagFileServer:
         finally:
             _flush_and_exit(code)
 
+    def _stand_alone(self, log: int) -> None:
+        """An own session and process group, output to the log pipe, death with the server. Every page that is touched
+        here is copied in every child: plain system calls only."""
+        os.setsid()
+        self._die_with(signal.SIGKILL)
+        if os.getppid() != self._pid:
+            os._exit(0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+
     def _signal(self, message: Signal) -> None:
-        for pid, child_id in self._children.items():
-            if child_id == message.child_id:
-                self._signalled[pid] = True
+        for pid, child in self._children.items():
+            if child.child_id == message.child_id:
+                child.was_signalled = True
                 signal_group(pid, message.signum)
 
     def _reap(self) -> None:
-        with suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                pass
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
+        while self._children:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None:
                 return
-            self._bury(ended.si_pid)
+            child = self._children.get(ended.si_pid)
+            if child is None:
+                os.waitpid(ended.si_pid, 0)  # an orphan of some child
+            else:
+                self._bury(ended, child)
 
-    def _bury(self, pid: int) -> None:
+    def _bury(self, ended: os.waitid_result, child: "_Forked") -> None:
         """The child is dead but not waited for, so its number is still its own: a safe moment to end what is left of
         it, unless it ended well by itself, when a process that it left behind may live on."""
-        child_id = self._children.get(pid)
-        if child_id is None:
-            os.waitpid(pid, 0)  # an orphan of some child
-            return
-        if self._signalled.pop(pid, False) or not _has_ended_well(pid):
+        pid = ended.si_pid
+        ended_well = ended.si_code == os.CLD_EXITED and ended.si_status == 0
+        if child.was_signalled or not ended_well:
             signal_group(pid, signal.SIGKILL)
-            kill_orphans(self._mark(child_id), spared=self._children)
+            kill_orphans(self._mark(child.child_id), spared=self._children)
         _, status, usage = os.wait4(pid, 0)
         del self._children[pid]
-        self._send(Exited(child_id, os.waitstatus_to_exitcode(status), usage.ru_maxrss))
+        self._poller.unregister(child.process)
+        os.close(child.process)
+        self._send(Exited(child.child_id, os.waitstatus_to_exitcode(status), usage.ru_maxrss))
 
     def _kill_children(self) -> None:
         """All of them, when nobody is left to report to."""
         for pid in self._children:
             signal_group(pid, signal.SIGKILL)
-        for pid, child_id in self._children.items():
-            with suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-            kill_orphans(self._mark(child_id), spared=self._children)
+        for pid, child in self._children.items():
+            os.waitpid(pid, 0)
+            kill_orphans(self._mark(child.child_id), spared=self._children)
 
     def _mark(self, child_id: int) -> str:
         return f"{self._pid}.{child_id}"
@@ -283,7 +293,7 @@ class DagFileServer:
         self._control.send(encode(message))
 
 
-def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: socket.socket) -> int:
+def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: int) -> int:
     """Await the request, run it, report; returns the exit code."""
     request = read_request(connection)
     if request is None:
@@ -291,7 +301,7 @@ def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: so
 
     def send(message: TaskStarted | AttemptResult) -> None:
         _flush_streams()
-        connection.sendall(_frame_or_refusal(message))
+        write_frame(connection, _frame_or_refusal(message))
 
     if loaded is None:
         try:
@@ -337,38 +347,15 @@ def _load_in_time(server: StartServer) -> LoadedDagFile:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _stand_alone(parent: int, log: int) -> None:
-    """An own session and process group, default signals, output to the log pipe."""
-    os.setsid()
-    for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, signal.SIG_DFL)
-    die_with_parent(parent, signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - a file of the kernel, opened as cheaply as can be
-        file.write(_OOM_SCORE)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-
-
-def _has_ended_well(pid: int) -> bool:
-    status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    return status is not None and status.si_code == os.CLD_EXITED and status.si_status == 0
-
-
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
     data, descriptors, _, _ = socket.recv_fds(control, PACKET_MAX_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
     return data, descriptors
 
 
-@contextmanager
-def _held_back_signals() -> Generator[None]:
-    """Around a fork: a child must not run its parent's handlers before it has put its own in place."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
+def _offer_to_the_oom_killer() -> None:
+    """Short of memory, the kernel shall pick a task, not its supervisor; whatever is forked inherits this."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
 
 
 def _thread_count() -> int:

@@ -1,6 +1,6 @@
 """Frames on the socket pair between a supervisor and its child: a 4-byte big-endian length and a msgpack body."""
 
-import socket
+import os
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -12,6 +12,7 @@ from tradewind.wire.codec import UndecodableMessage, decode, encode
 from tradewind.wire.messages import TaskStarted
 
 _HEADER_BYTES: Final = 4
+_READ_BYTES: Final = 64 * 1024
 
 FRAME_MAX_BYTES: Final = 64 * 1024 * 1024
 """A larger frame is refused: a result with its XComs is held in memory until it is committed."""
@@ -53,27 +54,28 @@ def decode_from_child(body: bytes) -> TaskStarted | AttemptResult:
     return decode(body, cast("type[TaskStarted | AttemptResult]", TaskStarted | AttemptResult))
 
 
-def read_request(connection: socket.socket) -> AttemptRequest | None:
-    """Wait for the request on a blocking socket; None = the other end was closed instead."""
-    header = _read_exactly(connection, _HEADER_BYTES)
-    if header is None:
-        return None
-    size = int.from_bytes(header, "big")
-    _check_size(size)
-    body = _read_exactly(connection, size)
-    if body is None:
-        raise UndecodableMessage("the connection was closed within a frame")
-    return decode(body, AttemptRequest)
+def read_request(connection: int) -> AttemptRequest | None:
+    """Wait for the request on a blocking descriptor; None = the other end was closed instead."""
+    received = os.read(connection, _READ_BYTES)
+    while received:
+        if len(received) >= _HEADER_BYTES:
+            size = int.from_bytes(received[:_HEADER_BYTES], "big")
+            _check_size(size)
+            if len(received) >= _HEADER_BYTES + size:
+                return decode(received[_HEADER_BYTES:], AttemptRequest)
+        more = os.read(connection, _READ_BYTES)
+        if not more:
+            raise UndecodableMessage("the connection was closed within a frame")
+        received += more
+    return None
 
 
-def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
-    received = bytearray()
-    while len(received) < size:
-        data = connection.recv(size - len(received))
-        if not data:
-            return None
-        received += data
-    return bytes(received)
+def write_frame(connection: int, data: bytes) -> None:
+    """Write all of it to a blocking descriptor."""
+    written = os.write(connection, data)
+    while written < len(data):
+        data = data[written:]
+        written = os.write(connection, data)
 
 
 def _check_size(size: int) -> None:

@@ -8,7 +8,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 CHILD_MARK: Final = "TRADEWIND_CHILD"
 """Environment variable of a child and its subprocesses: `<pid of the server>.<number of the child>`."""
 
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _ROUNDS_MAX: Final = 8
 
@@ -24,6 +25,15 @@ def become_subreaper() -> None:
     """Orphaned descendants become this process's own children (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def prctl_death_signal() -> Callable[[int], object]:
+    """A function that has the kernel send this signal to the calling process when its parent dies; 0 = none (Linux).
+    Looked up once, since every child calls it."""
+    if sys.platform != "linux":
+        return lambda _signum: None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    return lambda signum: prctl(_PR_SET_PDEATHSIG, signum)
 
 
 def signal_group(pid: int, signum: int) -> None:
