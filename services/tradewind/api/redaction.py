@@ -49,7 +49,7 @@ def redacted(value: object, name: str = "") -> object:
 
 
 def redacted_text(text: str | None, name: str = "") -> str | None:
-    """The text masked as a whole, or, if it is a JSON object or list, inside."""
+    """The text masked as a whole, or, if it is a JSON object or list that holds a secret, inside."""
     if text is None:
         return None
     if name and is_sensitive(name):
@@ -58,5 +58,5 @@ def redacted_text(text: str | None, name: str = "") -> str | None:
         value = cast("object", json.loads(text))
     except ValueError:
         return text
-    is_structure = isinstance(value, dict | list)
-    return json.dumps(redacted(cast("object", value))) if is_structure else text
+    shown = redacted(value)
+    return text if shown == value else json.dumps(shown)

@@ -1,6 +1,7 @@
 """One running API for all tests of this folder, over one database: each test uses names of its own."""
 
 import re
+import zlib
 from collections.abc import AsyncGenerator
 
 import httpx
@@ -34,4 +35,6 @@ def scene(api: ApiServer) -> Scene:
 @pytest.fixture
 def dag_id(request: pytest.FixtureRequest) -> str:
     """A name that no other test uses."""
-    return re.sub(r"\W+", "_", request.node.name)[:200]
+    name: str = request.node.name
+    words = re.sub(r"\W+", "_", name)[:80]
+    return f"{words}_{zlib.crc32(name.encode()):08x}"
