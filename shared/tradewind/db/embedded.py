@@ -113,13 +113,19 @@ def _prepare_site(data_folder: Path, system_folder: Path) -> _Site:
     if account is None:
         data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _Site(data_folder, postgres_programs(None, data_folder), None)
-    folder = system_folder / _folder_name(data_folder)
+    folder = site_folder(data_folder, system_folder)
     _make_system_folder(system_folder)
     if not folder.exists():
         folder.mkdir(mode=0o700)
     if folder.stat().st_uid != account.uid:
         _give(folder, account)
     return _Site(folder, postgres_programs(account, system_folder), account)
+
+
+def site_folder(data_folder: Path, system_folder: Path = SYSTEM_FOLDER) -> Path:
+    """Where the data of `data_folder` really lie: for root in a folder of their own, otherwise there."""
+    data_folder = data_folder.absolute()
+    return data_folder if server_account() is None else system_folder / _folder_name(data_folder)
 
 
 def _make_system_folder(folder: Path) -> None:

@@ -3,7 +3,6 @@ WITH marked AS MATERIALIZED (
     SELECT t.dag_run_id, t.task_id, t.map_index, m.missing_beats
     FROM unnest($1::uuid[], $2::integer[]) AS m (attempt_id, missing_beats)
     JOIN task_instance t ON t.attempt_id = m.attempt_id
-    WHERE t.state IN ('running', 'restarting')
     ORDER BY t.dag_run_id, t.task_id, t.map_index
     FOR NO KEY UPDATE OF t
 )

@@ -43,4 +43,9 @@ SELECT
     c.tick - t.claimed_at_tick > c.lease_seconds AS is_overdue
 FROM beats b
 CROSS JOIN clock c
-LEFT JOIN task_instance t ON t.incarnation = b.incarnation AND t.state IN ('running', 'restarting')
+LEFT JOIN LATERAL (
+    SELECT i.attempt_id, i.state, i.missing_beats, i.claimed_at_tick
+    FROM task_instance i
+    WHERE i.incarnation = b.incarnation AND i.state IN ('running', 'restarting')
+    OFFSET 0 -- planned by itself: one search per worker, never a scan of all that runs
+) AS t ON true

@@ -20,10 +20,9 @@ WITH chosen AS MATERIALIZED (
     LIMIT $4::integer
 ),
 locked AS MATERIALIZED (
-    SELECT r.id
+    SELECT r.id, r.state
     FROM chosen c
     JOIN dag_run r ON r.id = c.id
-    WHERE r.state = 'queued'
     ORDER BY r.id
     FOR NO KEY UPDATE OF r
 )
@@ -36,5 +35,5 @@ SET
     end_date = NULL,
     last_scheduling_decision = $3::timestamptz
 FROM locked l
-WHERE r.id = l.id
+WHERE r.id = l.id AND l.state = 'queued'
 RETURNING r.id, r.run_after

@@ -80,7 +80,6 @@ CREATE TABLE dag_run (
     owner               uuid,
     owner_epoch         integer NOT NULL DEFAULT 0,
     revision            integer NOT NULL DEFAULT 0,
-    UNIQUE (dag_id, run_id),
     UNIQUE (dag_id, logical_date),
     CHECK (state IN ('queued', 'running', 'success', 'failed'))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
@@ -94,6 +93,8 @@ CREATE INDEX dag_run_running_by_dag ON dag_run (dag_id) WHERE state = 'running';
 CREATE INDEX dag_run_by_version ON dag_run (dag_version_id);
 -- Lists of a DAG's runs, latest first.
 CREATE INDEX dag_run_by_run_after ON dag_run (dag_id, run_after);
+-- Made last: while the table is small all indexes on dag_id look alike to the planner, and of those it takes the newest.
+ALTER TABLE dag_run ADD UNIQUE (dag_id, run_id);
 
 CREATE TABLE task_instance (
     dag_run_id          bigint NOT NULL REFERENCES dag_run ON DELETE CASCADE,
