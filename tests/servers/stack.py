@@ -4,6 +4,7 @@ started again, or `standalone`. Every process dies with the one that started it,
 
 import json
 import secrets
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ import psutil
 from cryptography.fernet import Fernet
 
 from tests.servers.process import ServerProcess, free_ports, wait_until
+from tradewind.db.embedded import site_folder
 
 ALL_SERVICES: Final = ("api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker")
 HEALTHY_TIMEOUT_SECONDS: Final = 60.0
@@ -185,10 +187,13 @@ def standalone_stack(
     (api_port,) = free_ports(1)
     own = {**_common(folder, dags_folder, password, api_port), **(environment or {})}
     process = _service("standalone", "standalone", own, api_port, folder)
-    with Stack([process], f"http://127.0.0.1:{api_port}", "admin", password) as stack:
-        if start:
-            stack.start_all()
-        yield stack
+    try:
+        with Stack([process], f"http://127.0.0.1:{api_port}", "admin", password) as stack:
+            if start:
+                stack.start_all()
+            yield stack
+    finally:
+        shutil.rmtree(site_folder(folder / "home" / "postgres"), ignore_errors=True)  # root's lies elsewhere
 
 
 def _common(folder: Path, dags_folder: Path, password: str, api_port: int) -> dict[str, str]:

@@ -23,7 +23,7 @@ from tradewind.cli.completed_settings import CompletedSettings
 from tradewind.cli.crash import ServiceCrashed, crashes_reported
 from tradewind.cli.readiness import Stopwatch, wait_until_healthy
 from tradewind.core.errors import ConfigError
-from tradewind.db.embedded import embedded_postgres
+from tradewind.db.embedded import embedded_postgres, site_folder
 from tradewind.db.migrate import migrate, set_parallelism
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.store import StoreUnavailable
@@ -68,7 +68,7 @@ async def standalone() -> None:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(_announce(completed, stop, stopwatch), name="announcement")
-            group.create_task(_watch_postgres(stop), name="postgres-watch")
+            group.create_task(_watch_postgres(settings, stop), name="postgres-watch")
             await fleet.run()
 
 
@@ -139,13 +139,14 @@ async def _prepare_database(url: str, database: Database, parallelism: int) -> N
             return
 
 
-async def _watch_postgres(stop: asyncio.Event) -> None:
+async def _watch_postgres(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Without its embedded Postgres this process can do nothing: better that it ends, and says so."""
     servers = [child for child in psutil.Process().children() if child.name() == "postgres"]
     while not await pause(stop, WATCH_SECONDS):
         for server in servers:
             if not server.is_running() or server.status() == psutil.STATUS_ZOMBIE:
-                raise ServiceCrashed("embedded Postgres", "see postgres.log in its folder")
+                log = site_folder(settings.home / DATABASE_FOLDER) / "postgres.log"
+                raise ServiceCrashed("embedded Postgres", f"see {log}")
 
 
 async def _buses(settings: ServiceSettings, services: Sequence[str], stack: AsyncExitStack) -> Mapping[str, Bus]:

@@ -1,6 +1,7 @@
 """`tradewind standalone`, from the outside."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +14,10 @@ from typing import IO
 
 import httpx
 import psutil
+import pytest
 
 from tests.servers.process import free_ports, wait_until
+from tradewind.db.embedded import site_folder
 
 DAG_FILE = """
 from tradewind.sdk import dag, task
@@ -103,7 +106,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
 
 @contextmanager
 def started(home: Path, **more: str) -> Generator[Standalone]:
-    """A process that is killed at the end unless it ended by itself."""
+    """A process that is killed at the end unless it ended by itself. Its database is left for another start."""
     home.mkdir(exist_ok=True)
     (port,) = free_ports(1)
     log = home.parent / "standalone.log"
@@ -121,6 +124,13 @@ def started(home: Path, **more: str) -> Generator[Standalone]:
             yield Standalone(process, f"http://127.0.0.1:{port}", log)
         finally:
             process.kill()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Generator[Path]:
+    """A home folder; what root's database left outside of it is removed, too."""
+    yield tmp_path / "home"
+    shutil.rmtree(site_folder(tmp_path / "home" / "postgres"), ignore_errors=True)
 
 
 def run_again(home: Path, port: int) -> "subprocess.CompletedProcess[str]":
@@ -142,8 +152,7 @@ def trigger(client: httpx.Client, dag_id: str) -> str:
     return f"{path}/dagRuns/{answer.json()['dag_run_id']}"
 
 
-def test_from_start_to_stop(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_from_start_to_stop(home: Path) -> None:
     with started(home) as standalone:
         standalone.wait_until_ready()
         assert standalone.password == (home / "secrets" / "admin_password").read_text().strip()
@@ -170,8 +179,7 @@ def test_from_start_to_stop(tmp_path: Path) -> None:
     assert "Traceback" not in standalone.log.read_text()
 
 
-def test_ctrl_c_does_not_wait_for_a_long_task_and_a_new_start_goes_on(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_ctrl_c_does_not_wait_for_a_long_task_and_a_new_start_goes_on(home: Path) -> None:
     (home / "dags").mkdir(parents=True)
     (home / "dags" / "long.py").write_text(LONG_DAG_FILE)
     with started(home) as standalone:
@@ -194,8 +202,7 @@ def test_ctrl_c_does_not_wait_for_a_long_task_and_a_new_start_goes_on(tmp_path: 
         assert standalone.process.wait(timeout=30) == 0
 
 
-def test_it_ends_when_its_postgres_is_killed(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_it_ends_when_its_postgres_is_killed(home: Path) -> None:
     with started(home) as standalone:
         standalone.wait_until_ready()
         (server,) = [child for child in psutil.Process(standalone.process.pid).children() if child.name() == "postgres"]
@@ -205,50 +212,50 @@ def test_it_ends_when_its_postgres_is_killed(tmp_path: Path) -> None:
     assert "tradewind: the embedded Postgres crashed" in standalone.log.read_text()
 
 
-def test_on_an_external_database_and_broker(tmp_path: Path, empty_database_url: str, rabbitmq_url: str) -> None:
+def test_on_an_external_database_and_broker(home: Path, empty_database_url: str, rabbitmq_url: str) -> None:
     outside = {
         "TRADEWIND__DATABASE__URL": empty_database_url,
         "TRADEWIND__BROKER__URL": rabbitmq_url,
         "TRADEWIND__CORE__EXECUTOR": "CeleryExecutor",
     }
-    with started(tmp_path / "home", **outside) as standalone:
+    with started(home, **outside) as standalone:
         standalone.wait_until_ready()
-        (tmp_path / "home" / "dags" / "smoke.py").write_text(DAG_FILE)
+        (home / "dags" / "smoke.py").write_text(DAG_FILE)
         with standalone.client() as client:
             run = trigger(client, "smoke")
             wait_until(lambda: client.get(run).json()["state"] == "success", 30, "the run's success")
-        assert not (tmp_path / "home" / "postgres").exists()
+        assert not (home / "postgres").exists()
         standalone.process.send_signal(signal.SIGTERM)
         assert standalone.process.wait(timeout=30) == 0, standalone.log.read_text()[-3000:]
-        assert family(tmp_path / "home") == []
+        assert family(home) == []
 
 
-def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
-    with started(tmp_path / "home", TRADEWIND__DATABASE__URL="postgresql://u:p@127.0.0.1:1/n") as standalone:
+def test_a_database_that_is_away_is_waited_for(home: Path) -> None:
+    with started(home, TRADEWIND__DATABASE__URL="postgresql://u:p@127.0.0.1:1/n") as standalone:
         wait_until(lambda: "database.unavailable" in standalone.log.read_text(), 30, "the warning")
         standalone.process.send_signal(signal.SIGTERM)
         assert standalone.process.wait(timeout=30) == 0, standalone.log.read_text()[-3000:]
     assert "TRADEWIND__DATABASE__URL" in standalone.log.read_text()
 
 
-def test_a_stop_during_the_start_is_a_good_end(tmp_path: Path) -> None:
-    with started(tmp_path / "home") as standalone:
-        lock = tmp_path / "home" / "standalone.lock"
+def test_a_stop_during_the_start_is_a_good_end(home: Path) -> None:
+    with started(home) as standalone:
+        lock = home / "standalone.lock"
         wait_until(lambda: lock.exists() and lock.read_text() != "", 30, "the start")
         standalone.process.send_signal(signal.SIGTERM)
         assert standalone.process.wait(timeout=60) == 0, standalone.log.read_text()[-3000:]
-        assert family(tmp_path / "home") == []
+        assert family(home) == []
 
 
-def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_taken_port_is_said_before_anything_starts(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = run_again(tmp_path, taken.getsockname()[1])
+        done = run_again(home, taken.getsockname()[1])
     assert done.returncode == 2
     assert "set TRADEWIND__API__PORT" in done.stderr
-    assert not (tmp_path / "postgres").exists()
+    assert not (home / "postgres").exists()
 
 
-def test_an_executor_that_nobody_knows_names_the_setting(tmp_path: Path) -> None:
-    with started(tmp_path / "home", TRADEWIND__CORE__EXECUTOR="Sublime") as standalone:
+def test_an_executor_that_nobody_knows_names_the_setting(home: Path) -> None:
+    with started(home, TRADEWIND__CORE__EXECUTOR="Sublime") as standalone:
         assert standalone.process.wait(timeout=60) == 2
     assert "TRADEWIND__CORE__EXECUTOR" in standalone.log.read_text()
