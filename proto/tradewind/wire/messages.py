@@ -193,7 +193,7 @@ class Heartbeat(Message, frozen=True, tag="heartbeat.1"):
 
 
 class HeartbeatReply(Message, frozen=True, tag="heartbeat_reply.1"):
-    """collector → worker: `done` or `expired`, and attempts to kill."""
+    """collector → worker: `done`, `expired` or `retry` (not recorded), and attempts to kill."""
 
     verdict: str
     kill: tuple[UUID, ...] = ()
