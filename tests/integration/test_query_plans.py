@@ -1,0 +1,140 @@
+"""Hot statements go through indexes, by whole keys: on tables just made and on large ones.
+
+Plans are made once per connection for any parameters, so what EXPLAIN EXECUTE shows here is what services run.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Generator, Iterable
+from typing import Any, Final, cast
+
+import pytest
+
+from tests.servers.postgres import PostgresServer
+from tradewind.db.pool import Database, open_pool
+from tradewind.db.statements import FOLDER, statement
+
+LARGE: Final = (
+    "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
+    "task_log", "xcom",
+)  # fmt: skip
+
+HOT: Final = (
+    "adopt_dag_runs",
+    "commit_decisions",
+    "disown_dag_runs",
+    "grant_claims",
+    "list_owned_dag_runs",
+    "list_pending_dag_runs",
+    "load_dag_runs",
+    "load_dag_specs",
+    "load_reported_attempts",
+    "load_task_instances",
+    "lock_attempts",
+    "lock_running_attempts",
+    "lock_startable_dags",
+    "mark_missing_attempts",
+    "record_beats",
+    "record_ends",
+    "recount_slots",
+    "start_dag_runs",
+    "take_unclaimed",
+)
+
+BY_WHOLE_KEY: Final = {
+    "commit_decisions": {"task_instance_pkey": 3, "dag_run_pkey": 1},
+    "grant_claims": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2, "xcom_pkey": 3, "worker_pkey": 2},
+    "load_reported_attempts": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2},
+    "record_ends": {"task_instance_pkey": 3},
+    "record_beats": {"task_instance_running": 1},
+    "take_unclaimed": {"task_instance_unclaimed": 1, "task_instance_pkey": 3},
+    "list_pending_dag_runs": {"task_instance_undecided": 1, "dag_run_running": 1},
+    "load_task_instances": {"task_instance_pkey": 1},
+}
+"""statement → index → how many of its columns each search must give."""
+
+FILL: Final = """
+INSERT INTO dag_version (id, dag_id, version_number, structure_digest, file_digest, relative_fileloc, spec, created_at)
+    SELECT md5(n::text)::uuid, 'dag_' || n, 1, 'd', 'd', 'f.py', '{}', now() FROM generate_series(1, 200) n;
+INSERT INTO dag (dag_id, relative_fileloc, dag_version_id, is_paused, max_active_tasks, max_active_runs)
+    SELECT 'dag_' || n, 'f.py', md5(n::text)::uuid, false, 16, 16 FROM generate_series(1, 200) n;
+INSERT INTO dag_run (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, owner)
+    SELECT 'dag_' || n % 200 + 1, 'run_' || n, CASE WHEN n % 100 = 0 THEN 'running' WHEN n % 100 = 1 THEN 'queued'
+        ELSE 'success' END, 'manual', 'rest_api', now(), now(), md5((n % 200 + 1)::text)::uuid, md5((n % 3)::text)::uuid
+    FROM generate_series(1, 20000) n;
+INSERT INTO task_instance (dag_run_id, task_id, state, max_tries, attempt_id, pool, pool_slots, queue, priority_weight,
+        operator, incarnation, held_slots, end_pending, published_at)
+    SELECT r.id, 'task_' || n, s.state, 0, gen_random_uuid(), 'default_pool', 1, 'default', 1, 'x',
+        md5((r.id % 50)::text)::uuid, (s.state IN ('queued', 'running'))::int, r.state = 'running' AND n = 1, now()
+    FROM dag_run r CROSS JOIN generate_series(1, 15) n
+    CROSS JOIN LATERAL (SELECT CASE WHEN r.state <> 'running' THEN 'success' WHEN n % 3 = 0 THEN 'queued'
+        WHEN n % 3 = 1 THEN 'running' ELSE 'none' END AS state) s;
+INSERT INTO worker (worker_id, incarnation, hostname, pid, kind, queues, concurrency, sequence, attempts, started_at,
+        renewed_at, renewed_at_tick)
+    SELECT 'worker_' || n, md5(n::text)::uuid, 'host', 1, 'celery', '{default}', 16, 1, 1, now(), now(), 1
+    FROM generate_series(1, 50) n;
+INSERT INTO xcom (dag_run_id, task_id, key, value, created_at)
+    SELECT dag_run_id, task_id, 'return_value', '1', now() FROM task_instance;
+"""
+
+
+@pytest.fixture(params=["empty", "full"], scope="module")
+def url(request: pytest.FixtureRequest, postgres: PostgresServer) -> Generator[str]:
+    """A database without a row, or with 300,000 task instances."""
+    with postgres.new_database() as database_url:
+        if request.param == "full":
+            for part in (*FILL.split(";\n"), "ANALYZE"):
+                postgres.run(_execute(database_url, part))
+        yield database_url
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    async with open_pool(url, 1) as opened:
+        yield opened
+
+
+async def _execute(url: str, sql: str) -> None:
+    async with open_pool(url, 1) as database:
+        if sql.strip():
+            await database.fetch(sql)
+
+
+async def plan_of(database: Database, name: str) -> list[dict[str, Any]]:
+    """All nodes of the plan that any parameters get."""
+    sql = statement(name)
+    count = max([0, *(int(number) for number in re.findall(r"\$(\d+)", sql))])
+    parameters = f"({', '.join(['NULL'] * count)})" if count else ""
+    await database.fetch(f"PREPARE explained_{name} AS {sql}")
+    text = await database.fetch_value(f"EXPLAIN (FORMAT JSON) EXECUTE explained_{name} {parameters}")
+    plans = cast("list[dict[str, dict[str, Any]]]", text)  # the pool decodes JSON
+    return list(_nodes(plans[0]["Plan"]))
+
+
+def _nodes(node: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_no_large_table_is_read_whole(database: Database, name: str) -> None:
+    nodes = await plan_of(database, name)
+    scans = [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
+    assert [table for table in scans if table in LARGE] == []
+
+
+@pytest.mark.parametrize("name", BY_WHOLE_KEY)
+async def test_searches_give_the_whole_key(database: Database, name: str) -> None:
+    nodes = await plan_of(database, name)
+    used = {node["Index Name"]: True for node in nodes if "Index Name" in node}
+    for index, columns in BY_WHOLE_KEY[name].items():
+        assert index in used, f"{index} is not used but {list(used)}"
+        conditions = [node.get("Index Cond", "") for node in nodes if node.get("Index Name") == index]
+        assert all(condition.count(" = ") >= columns for condition in conditions), conditions
+
+
+async def test_every_statement_that_services_run_parses(database: Database) -> None:
+    names = sorted(path.stem for path in FOLDER.glob("*.sql") if not path.stem.startswith("api_"))
+    assert len(names) > 40
+    for name in names:
+        await database.fetch(f"PREPARE parsed_{name} AS {statement(name)}")
