@@ -47,15 +47,20 @@ class ApiServer:
         return TokenSigner(jwt_secret(self.settings))
 
 
+def api_settings(home: Path, password: str, *, port: int = 0) -> ApiServiceSettings:
+    """Settings of a test's own; bodies of a megabyte are too long."""
+    return ApiServiceSettings(
+        home=home,
+        api=ApiSettings(port=port, admin_username="ada", admin_password=SecretStr(password)),
+        api_server=ApiServerLimits(max_request_bytes=1 << 20),
+    )
+
+
 @asynccontextmanager
-async def api_server(database: Database, home: Path, *, max_request_bytes: int = 1 << 20) -> AsyncGenerator[ApiServer]:
+async def api_server(database: Database, home: Path) -> AsyncGenerator[ApiServer]:
     """Serve until the context is left."""
     password = secrets.token_urlsafe(8)
-    settings = ApiServiceSettings(
-        home=home,
-        api=ApiSettings(port=0, admin_username="ada", admin_password=SecretStr(password)),
-        api_server=ApiServerLimits(max_request_bytes=max_request_bytes),
-    )
+    settings = api_settings(home, password)
     broker, registry = MemoryBroker(), CollectorRegistry()
     stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:

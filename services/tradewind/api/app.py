@@ -29,8 +29,6 @@ from tradewind.api.routes import (
 from tradewind.api.state import ApiState
 from tradewind.service.metrics import Telemetry
 
-API_PREFIX = "/api/v2"
-
 GUARDED = (
     # The first match answers: what is called often comes first, and a literal path before one that takes anything.
     dag_runs.router,
@@ -63,10 +61,10 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(auth.router)
-    app.include_router(monitor.router, prefix=API_PREFIX)
+    app.include_router(monitor.router)
     for router in GUARDED:
         guards = [Depends(require_user)]
-        app.include_router(router, prefix=API_PREFIX, dependencies=guards, responses=documented(401, 403))
+        app.include_router(router, dependencies=guards, responses=documented(401, 403))
     app.include_router(execution.router)
     app.include_router(service.router)
     install_error_handlers(app)

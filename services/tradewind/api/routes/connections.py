@@ -16,7 +16,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db import api_queries as queries
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/connections", tags=["Connection"])
+router = APIRouter(prefix="/api/v2/connections", tags=["Connection"])
 
 ENCRYPTED_FIELDS = ("password", "extra")
 

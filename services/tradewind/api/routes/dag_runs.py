@@ -20,7 +20,7 @@ from tradewind.db import api_dag_queries as queries
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 
-router = APIRouter(prefix="/dags/{dag_id}/dagRuns", tags=["DagRun"])
+router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns", tags=["DagRun"])
 
 
 @router.get("", responses=documented(400, 404), openapi_extra=documented_query(DagRunListQuery))

@@ -18,7 +18,7 @@ from tradewind.db import api_dag_queries as queries
 from tradewind.db.api_pages import PageRequest
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/dags", tags=["DAG"])
+router = APIRouter(prefix="/api/v2/dags", tags=["DAG"])
 
 MAX_DAGS_AT_ONCE = 100_000
 

@@ -13,7 +13,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db import api_queries as queries
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/importErrors", tags=["Import Error"])
+router = APIRouter(prefix="/api/v2/importErrors", tags=["Import Error"])
 
 
 @router.get("/{import_error_id}", responses=documented(404))

@@ -15,7 +15,7 @@ from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.db.api_task_queries import LogKey, TryKey, get_log_target
 
-router = APIRouter(prefix="/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
+router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
 JSON, NDJSON, TEXT, ANY = "application/json", "application/x-ndjson", "text/plain", "*/*"
 MAX_JSON_BYTES = 32 * 1024 * 1024

@@ -19,7 +19,7 @@ from tradewind.api.models.monitor import (
 from tradewind.core.errors import AdapterError
 from tradewind.db.api_queries import list_heartbeats
 
-router = APIRouter(tags=["Monitor"])
+router = APIRouter(prefix="/api/v2", tags=["Monitor"])
 
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 

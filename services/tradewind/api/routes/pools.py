@@ -14,7 +14,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db.api_pages import PageRequest
 from tradewind.db.api_queries import list_pools
 
-router = APIRouter(prefix="/pools", tags=["Pool"])
+router = APIRouter(prefix="/api/v2/pools", tags=["Pool"])
 
 
 @router.get("", openapi_extra=documented_query(PoolListQuery))

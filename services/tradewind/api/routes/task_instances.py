@@ -25,7 +25,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db import api_task_queries as queries
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
+router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
 
 @router.get("", responses=documented(400, 404), openapi_extra=documented_query(TaskInstanceListQuery))

@@ -12,7 +12,7 @@ from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import TaskSpec
 
-router = APIRouter(prefix="/dags/{dag_id}/tasks", tags=["Task"])
+router = APIRouter(prefix="/api/v2/dags/{dag_id}/tasks", tags=["Task"])
 
 UNSORTABLE = frozenset({"template_fields", "downstream_task_ids", "params", "class_ref", "extra_links", "is_mapped"})
 

@@ -15,7 +15,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db import api_queries as queries
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/variables", tags=["Variable"])
+router = APIRouter(prefix="/api/v2/variables", tags=["Variable"])
 
 
 @router.get("", openapi_extra=documented_query(VariableListQuery))

@@ -15,7 +15,7 @@ from tradewind.core.errors import NotFound
 from tradewind.db import api_task_queries as queries
 
 router = APIRouter(
-    prefix="/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
+    prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
     tags=["XCom"],
 )
 
