@@ -8,6 +8,7 @@ server without it, whose children import it themselves: then the failure is the 
 import asyncio
 import itertools
 import os
+import resource
 import socket
 import sys
 from collections import OrderedDict
@@ -27,6 +28,7 @@ from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
 from tradewind.task_runner.protocol import AttemptRequest
 
+_DESCRIPTORS: Final = 65_536
 _ROOT_WAIT_SECONDS: Final = 10.0
 _ROOT_STABLE_SECONDS: Final = 10.0
 _ROOT_STOP_SECONDS: Final = 5.0
@@ -50,6 +52,7 @@ class ForkLauncherLimits:
 @asynccontextmanager
 async def open_fork_launcher(limits: ForkLauncherLimits | None = None) -> AsyncGenerator["ForkLauncher"]:
     """A `ForkLauncher` whose processes all end with the context."""
+    _allow_many_descriptors()
     launcher = ForkLauncher(limits or ForkLauncherLimits())
     async with asyncio.TaskGroup() as group:
         keeper = group.create_task(launcher.keep_root(), name="fork-root")
@@ -76,9 +79,13 @@ class ForkLauncher:
         self._log = get_logger(component="fork-launcher")
 
     def prepare(self, file: DagFileLocation) -> None:
-        if self._root is not None:
+        if self._root is None:
+            return
+        try:
             self._server(file, self._root).park()
-            self._make_room()
+        except OSError as exc:
+            self._log.warning("dag_file.not_prepared", path=str(file.path), error=str(exc))
+        self._make_room()
 
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> RunningAttempt:
         if self._root is None:
@@ -196,6 +203,14 @@ class ForkLauncher:
             server.close()
         self._servers.clear()
         self._leaving.clear()
+
+
+def _allow_many_descriptors() -> None:
+    """Each child takes four for a moment and two for its life; the usual soft limit of 1024 is history's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _start_root(control: socket.socket) -> asyncio.subprocess.Process:

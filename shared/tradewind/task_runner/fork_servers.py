@@ -116,13 +116,15 @@ class FileServer:
         return len(self._children) > len(self.parked)
 
     def take(self) -> ForkedChild:
-        """A child for an attempt: a parked one if there is one. Its place is filled at once, beside the attempt."""
+        """A child for an attempt: a parked one if there is one. Its place is filled at once, beside the attempt.
+        Raises OSError when no sockets are left."""
         child = self.parked.popleft() if self.parked else self._fork()
-        self.park()
+        with suppress(OSError):
+            self.park()
         return child
 
     def park(self) -> None:
-        """Fork ahead what may wait here."""
+        """Fork ahead what may wait here; raises OSError when no sockets are left."""
         while self.state in (ServerState.STARTING, ServerState.READY) and (
             len(self.parked) < self._limits.parked_per_server
         ):

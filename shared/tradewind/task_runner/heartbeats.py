@@ -10,6 +10,7 @@ from tradewind.core.errors import AdapterError
 from tradewind.core.rows import Verdict
 from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
 from tradewind.task_runner.attempts import Roster
 from tradewind.task_runner.collector_client import CollectorClient, WorkerIdentity
 from tradewind.wire.messages import Heartbeat
@@ -27,6 +28,7 @@ class HeartbeatLoop:
         interval_seconds: float,
         expire: Callable[[UUID], None],
         kill: Callable[[Sequence[UUID]], None],
+        telemetry: Telemetry,
     ) -> None:
         self._identity = identity
         self._roster = roster
@@ -34,6 +36,7 @@ class HeartbeatLoop:
         self._interval_seconds = interval_seconds
         self._expire = expire
         self._kill = kill
+        self._loop = telemetry.loop("heartbeats", interval_seconds=interval_seconds)
         self._sequence = itertools.count(1)
         self._log = get_logger(worker_id=identity.worker_id)
 
@@ -44,7 +47,8 @@ class HeartbeatLoop:
         failures = 0
         while True:
             since = loop.time()
-            failures = 0 if await self.beat() else failures + 1
+            with self._loop.turn():
+                failures = 0 if await self.beat() else failures + 1
             if failures and not self._roster.registered.is_set():
                 await asyncio.sleep(hurry.delay_seconds(failures, 0.0))
             else:

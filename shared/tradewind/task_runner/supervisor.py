@@ -117,6 +117,7 @@ class Supervisor:
             interval_seconds=options.heartbeat_seconds,
             expire=self._expire,
             kill=self._kill,
+            telemetry=metrics.telemetry,
         )
         metrics.running.set_function(lambda: len(self._roster.running))
         metrics.kept_ends.set_function(lambda: self._roster.kept_ends)

@@ -7,6 +7,7 @@ class SupervisorMetrics:
     """Made once per service; several supervisors of one service share it."""
 
     def __init__(self, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
         self.claims = telemetry.counter("claims_total", "Answers to claims", ("verdict",))
         self.ends = telemetry.counter("ends_total", "Ends of attempts", ("outcome", "cause"))
         self.end_verdicts = telemetry.counter("end_verdicts_total", "Answers to reported ends", ("verdict",))

@@ -581,3 +581,19 @@ async def test_throughput_of_200_tasks(folder: Folder, capsys: pytest.CaptureFix
         sys.stdout.write(f"\n  launch → result p50 {alone * 1000:.2f} ms; 200 tasks at {rate:.0f}/s\n")
     assert alone < 0.5
     assert rate > 20
+
+
+async def test_400_children_at_once(folder: Folder, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    file = folder.write(f"""
+        @task
+        def run():
+            while not os.path.exists({str(gate)!r}):
+                time.sleep(0.5)
+        run()
+    """)
+    children = [await folder.launch(file) for _ in range(400)]
+    await poll_until(lambda: all(child.pid is not None for child in children), 60.0)
+    gate.touch()
+    outcomes = [(await watch(child)).outcome for child in children]
+    assert outcomes == [Outcome.SUCCESS] * 400
