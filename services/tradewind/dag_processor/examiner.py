@@ -12,6 +12,8 @@ from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 
+URGENT_FILES: Final = 20
+"""Found in one look: more than that are not somebody's edit, but a backlog (a first start, a release)."""
 CONFIRM_SECONDS: Final = 1.0
 """A file is gone when two complete listings, this long apart, do not find it: editors and syncs replace files by
 removing them for a moment."""
@@ -77,8 +79,8 @@ class Examiner:
             for name in self._disk.names_of(path):
                 verify.update(dict.fromkeys(self._index.dependents_of(name)))
         findings = await asyncio.to_thread(self._disk.look, tuple(work.touched), tuple(verify), self._index.snapshot())
-        self._apply(findings, urgent=True)
-        self._enqueue([name for name in work.verify if not self._index.is_settled(name)], urgent=True)
+        self._apply(findings)
+        self._enqueue([name for name in work.verify if not self._index.is_settled(name)])
         return findings.wants_listing
 
     async def _list(self, stop: asyncio.Event, *, missed_events: bool) -> None:
@@ -86,7 +88,7 @@ class Examiner:
         is_first, self._is_first = self._is_first, False
         findings = await asyncio.to_thread(self._disk.list_all, self._index.snapshot())
         self._listings.inc()
-        self._apply(findings, urgent=not is_first)
+        self._apply(findings)
         if missed_events and not is_first and not self._missing_since:
             self._missed.inc(len(findings.changed) + len(findings.missing))
         if findings.complete:
@@ -95,17 +97,17 @@ class Examiner:
         self._next_listing = now + (CONFIRM_SECONDS if self._missing_since else self._refresh_interval_seconds)
         self._known_files.set(len(self._index.files))
 
-    def _apply(self, findings: Findings, *, urgent: bool) -> None:
+    def _apply(self, findings: Findings) -> None:
         if findings.environment != self._environment:
             if self._environment:
                 get_logger().info("environment.changed")
                 self._parser.restart()
             self._environment = findings.environment
-        self._enqueue(list(findings.changed), urgent=urgent)
+        self._enqueue(list(findings.changed))
 
-    def _enqueue(self, names: list[str], *, urgent: bool) -> None:
+    def _enqueue(self, names: list[str]) -> None:
         for name in names:
-            if not self._queue.put(name, urgent=urgent):
+            if not self._queue.put(name, urgent=len(names) <= URGENT_FILES):
                 get_logger().warning(
                     "dag_file.changes_too_often",
                     relative_fileloc=name,
@@ -120,7 +122,7 @@ class Examiner:
             if name not in self._missing_since:
                 self._missing_since[name] = now
                 self._queue.discard(name)
-                self._enqueue(list(self._index.mark_missing(name)), urgent=True)
+                self._enqueue(list(self._index.mark_missing(name)))
 
     async def _retire(self, stop: asyncio.Event, now: float) -> None:
         gone = [name for name, since in self._missing_since.items() if now - since >= CONFIRM_SECONDS]

@@ -17,13 +17,18 @@ class ParseQueue:
     def __init__(self) -> None:
         self._urgent: dict[str, None] = {}
         self._backlog: dict[str, None] = {}
-        self._in_flight: dict[str, None] = {}
+        self._in_flight: dict[str, bool] = {}
         self._starts: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
 
     @property
-    def is_idle(self) -> bool:
-        return not (self._urgent or self._backlog or self._in_flight)
+    def has_backlog(self) -> bool:
+        """Whether files that nobody has just edited wait."""
+        return bool(self._backlog)
+
+    def is_urgent(self, relative_fileloc: str) -> bool:
+        """Whether the file in flight was edited just now."""
+        return self._in_flight.get(relative_fileloc, False)
 
     def put(self, relative_fileloc: str, *, urgent: bool) -> bool:
         """Have the file parsed. A file that is being parsed is left alone: it is verified afterwards. False = it has
@@ -62,7 +67,7 @@ class ParseQueue:
 
     def _start(self, relative_fileloc: str, waiting: dict[str, None]) -> str:
         del waiting[relative_fileloc]
-        self._in_flight[relative_fileloc] = None
+        self._in_flight[relative_fileloc] = waiting is self._urgent
         starts = self._starts.setdefault(relative_fileloc, deque(maxlen=BURST))
         starts.append(asyncio.get_running_loop().time())
         return relative_fileloc

@@ -24,6 +24,10 @@ from tradewind.service.metrics import Telemetry
 MAX_ATTEMPTS: Final = 3
 """Parse servers that may be lost over one file before the file is blamed."""
 MAX_BATCH: Final = 100
+BULK_BATCH: Final = 25
+BULK_WAIT_SECONDS: Final = 0.5
+"""While a backlog is worked off, nobody waits for any one file: a write waits for so many files, or for so long. A
+file that was edited just now is written at once, and takes along whatever is there."""
 LOGGED_OUTPUT_CHARACTERS: Final = 4_000
 IDLE_SECONDS: Final = 3_600.0
 
@@ -58,6 +62,7 @@ class Parsing:
         self._slow = asyncio.Semaphore(group.slow_parsing_processes)
         self._outcomes: dict[str, Outcome] = {}
         self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()
         self._parsed = telemetry.counter("files_parsed_total", "DAG files parsed", ("status",))
         self._seconds = telemetry.seconds("parse_seconds", "Time that a file took to parse")
 
@@ -76,8 +81,14 @@ class Parsing:
         while not stop.is_set():
             await pause(stop, IDLE_SECONDS, self._arrived)
             while self._outcomes and not stop.is_set():
+                if self._queue.has_backlog and not self._is_enough():
+                    await pause(stop, BULK_WAIT_SECONDS, self._enough)
                 with turns.turn():
                     await self._write_batch(stop)
+
+    def _is_enough(self) -> bool:
+        """Whether what has been parsed is worth a transaction although a backlog is being worked off."""
+        return len(self._outcomes) >= BULK_BATCH or any(map(self._queue.is_urgent, self._outcomes))
 
     async def _parse(self, name: str, stop: asyncio.Event) -> None:
         permit = _Permit(self._fast, self._slow)
@@ -95,6 +106,8 @@ class Parsing:
             return
         self._outcomes[name] = outcome
         self._arrived.set()
+        if self._is_enough():
+            self._enough.set()
 
     async def _outcome_of(self, name: str, stop: asyncio.Event) -> Outcome | None:
         """None: the file is gone, or the service is stopping."""
@@ -104,12 +117,12 @@ class Parsing:
         except NotFound:
             return None
         prefix = next(root.prefix for root in self._roots if root.folder == folder)
-        digest = await asyncio.to_thread(file_fingerprint, path)
-        if digest == ABSENT:
-            return None
         request = ParseRequest(0, str(path), str(folder), prefix, name, timeout)
         reply = await self._reply_to(request, stop)
-        if reply is None or (reply.result is not None and reply.result.file_digest == ABSENT):
+        if reply is None:
+            return None
+        digest = reply.result.file_digest if reply.result else await asyncio.to_thread(file_fingerprint, path)
+        if digest == ABSENT:
             return None
         self._note(name, reply)
         return Outcome(relative_fileloc=name, digest=digest, reply=reply, timeout_seconds=timeout)

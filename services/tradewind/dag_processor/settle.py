@@ -21,7 +21,7 @@ class Outcome:
 
     relative_fileloc: str
     digest: str
-    """Of the content as the service saw it before the parse: used when the child could not tell."""
+    """Of the content that was parsed."""
     reply: ParseReply
     timeout_seconds: float
 
@@ -72,7 +72,7 @@ def _settle_one(outcome: Outcome, index: FileIndex, claimed: dict[str, str], env
             errors.append(duplicate_text(spec.dag_id, name, owner))
     return DagFileParse(
         relative_fileloc=name,
-        file_digest=result.file_digest if result else outcome.digest,
+        file_digest=outcome.digest,
         specs=tuple(specs),
         stacktrace="\n".join(errors).replace("\0", "\\0") if errors else None,
         dependencies=dependencies,

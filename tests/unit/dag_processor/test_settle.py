@@ -15,7 +15,7 @@ def outcome(
 ) -> Outcome:
     specs = tuple(msgspec.json.encode(DagSpec(dag_id=dag_id, relative_fileloc=name)) for dag_id in dag_ids)
     result = ParseResult("digest", specs, stacktrace, dict(dependencies or {}))
-    return Outcome(relative_fileloc=name, digest="seen", reply=ParseReply(1, PARSED, result), timeout_seconds=30.0)
+    return Outcome(relative_fileloc=name, digest="digest", reply=ParseReply(1, PARSED, result), timeout_seconds=30.0)
 
 
 def stopped(status: str, *, detail: str = "", output: bytes = b"") -> Outcome:
