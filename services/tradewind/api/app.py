@@ -57,7 +57,6 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         version=version("tradewind"),
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
-        separate_input_output_schemas=False,
         redoc_url=None,
     )
     app.include_router(auth.router)

@@ -141,6 +141,7 @@ DESCRIPTIONS: Final[Mapping[int, str]] = {
     404: "Not Found",
     409: "Conflict",
     410: "Gone",
+    422: "Validation Error",
 }
 
 

@@ -69,6 +69,7 @@ def _dag_fields(row: Row, roots: Sequence[DagRoot]) -> dict[str, object]:
         "bundle_version": None,
         "fileloc": _fileloc(row["relative_fileloc"], roots),
         "file_token": _file_token(row["relative_fileloc"]),
+        "timetable_partitioned": False,
         "timetable_periodic": row["timetable_summary"] not in UNPERIODIC_SCHEDULES,
         "tags": tags,
     }
@@ -146,6 +147,7 @@ def _try_fields(row: Row, tasks: Tasks) -> dict[str, object]:
     return {
         **dict(row.items()),
         "state": None if row["state"] == TaskInstanceState.NONE else row["state"],
+        "executor_config": "{}",
         "operator_name": (task and task.operator_name) or row["operator"],
         "dag_version": dag_version(row),
     }

@@ -5,11 +5,14 @@ at once. What OpenAPI says of them is made from the same model.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast, get_origin
+from typing import Any, Final, TypeVar, cast, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+
+VALIDATION_ERROR: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
+"""FastAPI's own."""
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 
@@ -33,7 +36,9 @@ def parsed(model: type[QueryT]) -> Callable[[Request], Awaitable[QueryT]]:
 def documented_query(model: type[BaseModel]) -> dict[str, Any]:
     """What a route that takes this query says of it in OpenAPI (`openapi_extra`)."""
     properties = cast("Mapping[str, Mapping[str, object]]", model.model_json_schema()["properties"])
-    return {"parameters": [_documented(name, schema) for name, schema in properties.items()]}
+    wrong = {"description": "Validation Error", "content": {"application/json": {"schema": VALIDATION_ERROR}}}
+    parameters = [_documented(name, schema) for name, schema in properties.items()]
+    return {"parameters": parameters, "responses": {"422": wrong}}
 
 
 def _documented(name: str, schema: Mapping[str, object]) -> dict[str, object]:

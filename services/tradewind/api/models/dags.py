@@ -46,7 +46,7 @@ class DAGResponse(ApiModel):
     description: str | None
     timetable_summary: str | None
     timetable_description: str | None
-    timetable_partitioned: bool = False
+    timetable_partitioned: bool
     timetable_periodic: bool
     tags: list[DagTagResponse]
     max_active_tasks: int

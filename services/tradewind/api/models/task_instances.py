@@ -62,7 +62,7 @@ class TaskInstanceTryResponse(ApiModel):
     scheduled_when: datetime | None
     pid: int | None
     executor: str | None
-    executor_config: str = "{}"
+    executor_config: str
     dag_version: DagVersionResponse | None
 
 
