@@ -4,7 +4,7 @@ import json
 import os
 import statistics
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,15 +17,42 @@ from tests.servers.redis import redis_server
 PROGRAMS: Final = Path(__file__).parent / "programs"
 NAME: Final = "bare Celery, prefork"
 READY_SECONDS: Final = 30.0
+MEDIANS: Final = {
+    "trigger": ("trigger: POST → first task's start, p50", "ms"),
+    "chain": ("chain of 20: hop, median", "ms"),
+    "fan_out": ("fan-out root+200+join", "tasks/s"),
+    "light40": ("light40: 40 x fib(10)", "s"),
+    "heavy10": ("heavy10: 10 x fib(33)", "s"),
+}
+"""The figure's name, as Tradewind's own, and its unit."""
+CHAIN_P95: Final = ("chain of 20: hop, p95", "ms")
 
 
-def measure(broker_url: str, folder: Path, repeats: int) -> list[Figure]:
-    """Start a worker with a child per core, run the workloads, stop it."""
+class BareCelery:
+    """A running worker."""
+
+    def __init__(self, python: Path, variables: Mapping[str, str]) -> None:
+        self._python = python
+        self._variables = variables
+
+    def measure(self, workload: str, repeats: int) -> list[Figure]:
+        """Run one workload."""
+        command = [str(self._python), str(PROGRAMS / "celery_measure.py"), workload, str(repeats)]
+        environment = {**os.environ, **self._variables}
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        samples: list[float] = json.loads(done.stdout)
+        figures = [_figure(MEDIANS[workload], statistics.median(samples))]
+        if workload == "chain":
+            figures.append(_figure(CHAIN_P95, percentile(samples, 0.95)))
+        return figures
+
+
+@contextmanager
+def running(broker_url: str, folder: Path) -> Generator[BareCelery]:
+    """A worker with a child per core, ready."""
     programs = environment("celery", CELERY)
     with redis_server() as redis_url, _worker(programs, broker_url, redis_url, folder) as variables:
-        command = [str(programs / "python"), str(PROGRAMS / "celery_measure.py"), str(repeats)]
-        done = subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True, text=True)
-    return _figures(json.loads(done.stdout))
+        yield BareCelery(programs / "python", variables)
 
 
 @contextmanager
@@ -54,17 +81,6 @@ def _succeeds(command: list[str], variables: dict[str, str]) -> bool:
     return done.returncode == 0
 
 
-def _figures(measured: dict[str, list[float]]) -> list[Figure]:
-    hops = measured["hops_ms"]
-    return [
-        _figure("chain of 20: hop, median", statistics.median(hops), "ms"),
-        _figure("chain of 20: hop, p95", percentile(hops, 0.95), "ms"),
-        _figure("fan-out root+200+join", statistics.median(measured["fan_out_rates"]), "tasks/s"),
-        _figure("trigger: POST → first task's start, p50", statistics.median(measured["trigger_ms"]), "ms"),
-        _figure("light40: 40 x fib(10)", statistics.median(measured["light40_s"]), "s"),
-        _figure("heavy10: 10 x fib(33)", statistics.median(measured["heavy10_s"]), "s"),
-    ]
-
-
-def _figure(workload: str, value: float, unit: str) -> Figure:
+def _figure(name: tuple[str, str], value: float) -> Figure:
+    workload, unit = name
     return Figure(workload=workload, system=NAME, value=value, unit=unit)

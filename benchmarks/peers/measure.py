@@ -1,7 +1,9 @@
 """The same work on Tradewind and on others, one after the other in one run on the same servers."""
 
 import asyncio
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,24 +19,32 @@ HEAVY_RATIO: Final = 1.03
 
 
 def measure(setup: Setup, repeats: int, *, with_airflow: bool) -> list[Figure]:
-    """Figures of Tradewind (separate processes), bare Celery and, if asked for, Airflow."""
-    with stacks.services(setup) as running:
-        own = asyncio.run(_own(running, repeats))
-    with tempfile.TemporaryDirectory(prefix="tradewind-peers-", ignore_cleanup_errors=True) as folder:
-        with rabbitmq_server() as rabbitmq:
-            celery = bare_celery.measure(rabbitmq.new_url(), Path(folder), repeats)
-        others = airflow.measure(Path(folder) / "airflow", repeats) if with_airflow else []
-    return [*own, *celery, *others, _heavy_ratio(own, celery)]
+    """Figures of Tradewind (separate processes), bare Celery and, if asked for, Airflow. Tradewind and Celery take
+    turns, workload by workload, so that a machine whose speed drifts is fair to both."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="tradewind-peers-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with (
+            stacks.services(setup) as tradewind,
+            rabbitmq_server() as rabbitmq,
+            bare_celery.running(rabbitmq.new_url(), folder) as celery,
+        ):
+            for workload in COMPARED:
+                print(f"{workload} …", file=sys.stderr, flush=True)
+                figures += asyncio.run(_own(tradewind, workload, repeats))
+                figures += celery.measure(workload, repeats)
+        others = airflow.measure(folder / "airflow", repeats) if with_airflow else []
+    return [*figures, *others, _heavy_ratio(figures)]
 
 
-async def _own(running: Running, repeats: int) -> list[Figure]:
+async def _own(running: Running, workload: str, repeats: int) -> list[Figure]:
     async with system.opened(running.name, running.stack, running.dags_folder, running.database_url) as opened:
-        return [figure for name in COMPARED for figure in await workloads.WORKLOADS[name](opened, repeats)]
+        return await workloads.WORKLOADS[workload](opened, repeats)
 
 
-def _heavy_ratio(own: list[Figure], celery: list[Figure]) -> Figure:
+def _heavy_ratio(figures: Sequence[Figure]) -> Figure:
     """What all the machinery adds to pure computing, with bare Celery as the measure."""
-    ours, theirs = (next(figure for figure in figures if figure.workload == HEAVY) for figures in (own, celery))
+    ours, theirs = (figure for figure in figures if figure.workload == HEAVY)
     return Figure(
         workload="heavy10 over bare Celery's",
         system=ours.system,

@@ -1,4 +1,4 @@
-"""Measures the workloads on a running bare Celery worker; prints JSON. Runs in the peers' own environment."""
+"""Measures one workload on a running bare Celery worker; prints JSON. Runs in the peers' own environment."""
 
 import json
 import sys
@@ -12,16 +12,16 @@ TIMEOUT = 300
 
 
 def main():
-    repeats = int(sys.argv[1])
+    workload, repeats = sys.argv[1], int(sys.argv[2])
     group(nothing.s() for _ in range(50)).apply_async().get(timeout=TIMEOUT)  # warm up every child
-    figures = {
-        "hops_ms": [hop for _ in range(repeats) for hop in hops()],
-        "fan_out_rates": [fan_out_rate() for _ in range(repeats)],
-        "trigger_ms": [trigger_ms() for _ in range(10 * repeats)],
-        "light40_s": [fib_seconds(40, 10) for _ in range(repeats)],
-        "heavy10_s": [fib_seconds(10, 33) for _ in range(repeats)],
+    samples = {
+        "trigger": lambda: [trigger_ms() for _ in range(10 * repeats)],
+        "chain": lambda: [hop for _ in range(repeats) for hop in hops()],
+        "fan_out": lambda: [fan_out_rate() for _ in range(repeats)],
+        "light40": lambda: [fib_seconds(40, 10) for _ in range(repeats)],
+        "heavy10": lambda: [fib_seconds(10, 33) for _ in range(repeats)],
     }
-    json.dump(figures, sys.stdout)
+    json.dump(samples[workload](), sys.stdout)
 
 
 def run_chain(signatures):
