@@ -26,6 +26,14 @@ def cursor_of(token: str | None, row_id_of: Callable[[str], int | UUID]) -> Curs
     return Cursor(row_id=row_id, backwards=token.startswith(BACKWARDS))
 
 
+def dag_run_row_id(text: str) -> int:
+    """The id of a run's row; raises `ValueError`."""
+    row_id = int(text)
+    if not 0 <= row_id < 2**63:
+        raise ValueError(f"{row_id} is no id")
+    return row_id
+
+
 def next_cursor(page: Page, cursor: Cursor | None) -> str | None:
     """Continues after the page; None at the end of the list, and under offset pagination."""
     if cursor is None or page.is_last:

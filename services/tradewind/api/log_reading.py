@@ -6,17 +6,18 @@ parses. A continuation token names the last chunk seen of each attempt.
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 
 from tradewind.api.errors import BadRequest
+from tradewind.core.errors import NotFound
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.api_task_queries import LogKey, list_log_attempts, list_log_chunks
+from tradewind.db.api_task_queries import LogKey, TryKey, get_log_target, list_log_attempts, list_log_chunks
 from tradewind.db.pool import Database, Row
 
 CHUNKS_AT_ONCE: Final = 32
@@ -38,6 +39,9 @@ NO_LOG_EVENTS: Final[Mapping[str, str]] = {
     TaskInstanceState.UPSTREAM_FAILED: "The task did not run because a task before it failed: there is no log.",
     TaskInstanceState.REMOVED: "The task was removed from the DAG before it ran: there is no log.",
 }
+
+
+ChunkNumber = Annotated[int, msgspec.Meta(ge=BEFORE_THE_FIRST, lt=2**31)]
 
 
 class _Record(msgspec.Struct):
@@ -64,41 +68,61 @@ class LogPosition:
             return cls()
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-            return cls(msgspec.json.decode(raw, type=dict[str, int]))
+            return cls(msgspec.json.decode(raw, type=dict[str, ChunkNumber]))
         except (binascii.Error, ValueError, msgspec.DecodeError) as exc:
             raise BadRequest("The token is not one that an earlier answer gave: begin without one") from exc
 
 
-@dataclass(slots=True)
+async def open_log(database: Database, key: TryKey, position: LogPosition) -> "LogReader":
+    """A reader of the try's log as it is now; raises `NotFound`."""
+    # The state is read first: a try that had ended then has its whole log in the database by now.
+    target = await get_log_target(database, key)
+    if target is None:
+        raise NotFound(f"Try {key.try_number} of the task instance {key.task_id!r} was not found")
+    log_key = LogKey(
+        dag_run_id=target["dag_run_id"], task_id=key.task_id, map_index=key.map_index, try_number=key.try_number
+    )
+    attempts = await list_log_attempts(database, log_key)
+    return LogReader(database=database, key=log_key, state=target["state"], position=position, attempts=attempts)
+
+
+@dataclass(slots=True, kw_only=True)
 class LogReader:
-    """Reads on from a position, and knows where it has come to."""
+    """Reads on from a position to what was there when it was made, and knows where it has come to."""
 
     database: Database
     key: LogKey
     state: str
     position: LogPosition
+    attempts: Sequence[Row]
 
     @property
     def is_live(self) -> bool:
         """Whether more may come."""
         return self.state in LIVE_STATES
 
+    @property
+    def end(self) -> LogPosition:
+        """Where it will have come to."""
+        return LogPosition({str(attempt["attempt_id"]): attempt["last_sequence"] for attempt in self.attempts})
+
     async def batches(self) -> AsyncGenerator[list[bytes]]:
         """Records as JSON texts without line ends, some at a time; `position` moves with them."""
-        attempts = await list_log_attempts(self.database, self.key)
-        if not attempts and not self.is_live:
+        if not self.attempts and not self.is_live:
             yield [_no_log(self.state)]
-        for attempt in attempts:
+        for attempt in self.attempts:
             if str(attempt["attempt_id"]) not in self.position.sequences:
                 yield [_header(attempt)]
-            async for batch in self._batches_of(attempt["attempt_id"]):
+            async for batch in self._batches_of(attempt["attempt_id"], attempt["last_sequence"]):
                 yield batch
 
-    async def _batches_of(self, attempt_id: UUID) -> AsyncGenerator[list[bytes]]:
-        name, chunks = str(attempt_id), None
-        while chunks is None or len(chunks) == CHUNKS_AT_ONCE:
-            after = self.position.sequences.get(name, BEFORE_THE_FIRST)
-            chunks = await list_log_chunks(self.database, self.key, attempt_id, after, CHUNKS_AT_ONCE)
+    async def _batches_of(self, attempt_id: UUID, last: int) -> AsyncGenerator[list[bytes]]:
+        name = str(attempt_id)
+        while (after := self.position.sequences.get(name, BEFORE_THE_FIRST)) < last:
+            limit = min(CHUNKS_AT_ONCE, last - after)
+            chunks = await list_log_chunks(self.database, self.key, attempt_id, after, limit)
+            if not chunks:
+                return  # the run was deleted meanwhile
             for chunk in chunks:
                 self.position = LogPosition({**self.position.sequences, name: chunk["sequence"]})
                 yield records_of(chunk["lines"])

@@ -350,7 +350,7 @@ async def test_a_new_row_shifts_no_page(client: httpx.AsyncClient, dag: str) -> 
     assert (_ids(first), _ids(second)) == (["r3", "r2", "r1"], ["r0"])
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "~", "~!!", "OTk5OTk5OTk5OTk5"])
+@pytest.mark.parametrize("cursor", ["nonsense", "~", "~!!", "OTk5OTk5OTk5OTk5", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
 async def test_a_cursor_that_names_no_row_is_refused(client: httpx.AsyncClient, dag: str, cursor: str) -> None:
     answer = await client.get(f"/api/v2/dags/{dag}/dagRuns", params={"cursor": cursor})
 

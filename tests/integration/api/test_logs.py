@@ -138,6 +138,21 @@ async def test_ndjson_is_streamed(client: httpx.AsyncClient, scene: Scene, talk:
     assert (await read(client, f"{talk.path}/1"))[0] == events
 
 
+async def test_a_stream_of_a_running_try_says_where_to_go_on(
+    client: httpx.AsyncClient, scene: Scene, talk: Talk, api: ApiServer
+) -> None:
+    await stream(api, talk.attempt, 0, record("zero"))
+    first = await client.get(f"{talk.path}/1", headers=NDJSON)
+    token = first.headers["airflow-continuation-token"]
+    await scene.end_attempt(talk.attempt, log=record("tail"), log_sequence=1)
+
+    rest = await client.get(f"{talk.path}/1", headers=NDJSON, params={"token": token})
+
+    assert [json.loads(line)["event"] for line in first.text.splitlines()] == [talk.header, "zero"]
+    assert [json.loads(line)["event"] for line in rest.text.splitlines()] == ["tail"]
+    assert "airflow-continuation-token" not in rest.headers
+
+
 async def test_text_is_for_people(client: httpx.AsyncClient, scene: Scene, talk: Talk) -> None:
     await scene.end_attempt(talk.attempt, log=record("hello", answer=42, nothing=None))
 
@@ -172,6 +187,7 @@ async def test_what_is_no_record_is_shown_as_one(client: httpx.AsyncClient, scen
         ("/1", {"map_index": "0"}, {}, 404),
         ("/1", {"token": "nonsense"}, {}, 400),
         ("/1", {"token": "WzFd"}, {}, 400),
+        ("/1", {"token": "eyJhIjogLTk5fQ"}, {}, 400),
         ("/1", {}, {"Accept": "image/png"}, 406),
     ],
 )

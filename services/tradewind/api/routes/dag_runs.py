@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from tradewind.api.cursors import cursor_of, next_cursor, previous_cursor
+from tradewind.api.cursors import cursor_of, dag_run_row_id, next_cursor, previous_cursor
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.dependencies import StateDep, UserDep
 from tradewind.api.errors import AlreadyExists, BadRequest, documented
@@ -32,7 +32,7 @@ async def get_dag_runs(
     if dag_id != ANYTHING:
         await existing_dag(state, dag_id)
         filters["dag_id"] = dag_id
-    cursor = cursor_of(query.cursor, int)
+    cursor = cursor_of(query.cursor, dag_run_row_id)
     page = await queries.list_dag_runs(state["database"], filters, query.page(), cursor, state["clock"]())
     return DAGRunCollectionResponse(
         dag_runs=[dag_run_response(row) for row in page.rows],

@@ -8,18 +8,19 @@ from fastapi.responses import Response, StreamingResponse
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import NotAcceptable, documented
-from tradewind.api.log_reading import LogPosition, LogReader, as_text
+from tradewind.api.log_reading import LogPosition, LogReader, as_text, open_log
 from tradewind.api.models.logs import TaskInstancesLogResponse
 from tradewind.api.models.queries import Integer
-from tradewind.api.state import ApiState
-from tradewind.core.errors import NotFound
-from tradewind.db.api_task_queries import LogKey, TryKey, get_log_target
+from tradewind.db.api_task_queries import TryKey
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
 JSON, NDJSON, TEXT, ANY = "application/json", "application/x-ndjson", "text/plain", "*/*"
 MAX_JSON_BYTES = 32 * 1024 * 1024
 """A longer log comes in several answers, each with a continuation token."""
+
+CONTINUATION_HEADER = "Airflow-Continuation-Token"
+"""With NDJSON and text: a token for what follows, while the try runs."""
 
 Accept = Annotated[str, Header(json_schema_extra={"enum": [JSON, NDJSON, TEXT, ANY]})]
 
@@ -44,21 +45,10 @@ async def get_log(
     runs, what has been logged so far, and a token for what follows."""
     content_type = _content_type(accept)
     key = TryKey(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, map_index=map_index, try_number=try_number)
-    reader = await _reader(state, key, LogPosition.of_token(token))
+    reader = await open_log(state["database"], key, LogPosition.of_token(token))
     if content_type == JSON:
         return await _as_json(reader, None if full_content else MAX_JSON_BYTES)
     return _as_stream(reader, content_type)
-
-
-async def _reader(state: ApiState, key: TryKey, position: LogPosition) -> LogReader:
-    # The state is read first: a try that had ended then has its whole log in the database by now.
-    target = await get_log_target(state["database"], key)
-    if target is None:
-        raise NotFound(f"Try {key.try_number} of the task instance {key.task_id!r} was not found")
-    log_key = LogKey(
-        dag_run_id=target["dag_run_id"], task_id=key.task_id, map_index=key.map_index, try_number=key.try_number
-    )
-    return LogReader(state["database"], log_key, target["state"], position)
 
 
 def _content_type(accept: str) -> str:
@@ -89,4 +79,5 @@ def _as_stream(reader: LogReader, content_type: str) -> Response:
         async for batch in reader.batches():
             yield b"".join((record if content_type == NDJSON else as_text(record)) + b"\n" for record in batch)
 
-    return StreamingResponse(lines(), media_type=content_type)
+    headers = {CONTINUATION_HEADER: reader.end.token()} if reader.is_live else None
+    return StreamingResponse(lines(), media_type=content_type, headers=headers)

@@ -1,10 +1,10 @@
--- The attempts of one try in the order in which they began to log, each with its worker and number of chunks;
+-- The attempts of one try in the order in which they began to log, each with its worker and its last chunk so far;
 -- task_log_pkey, task_instance_pkey, task_instance_history_pkey.
 SELECT
-    log.attempt_id, log.first_logged_at, coalesce(ti.worker_id, past.worker_id) AS worker_id,
+    log.attempt_id, log.first_logged_at, log.last_sequence, coalesce(ti.worker_id, past.worker_id) AS worker_id,
     coalesce(ti.hostname, past.hostname) AS hostname
 FROM (
-    SELECT attempt_id, min(created_at) AS first_logged_at
+    SELECT attempt_id, min(created_at) AS first_logged_at, max(sequence) AS last_sequence
     FROM task_log
     WHERE dag_run_id = $1 AND task_id = $2 AND map_index = $3 AND try_number = $4
     GROUP BY attempt_id
