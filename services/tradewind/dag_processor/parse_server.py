@@ -33,6 +33,7 @@ from tradewind.dag_processor.parse_protocol import (
 from tradewind.sdk.aliases import install
 from tradewind.service.parent_death import die_with_parent
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge, frame
+from tradewind.task_runner.process_groups import signal_group
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 
 KILL_DELAY_SECONDS: Final = 0.2
@@ -92,7 +93,7 @@ class ParseServer:
                 pass
         finally:
             for child in self._children.values():
-                _kill_group(child.pid)
+                signal_group(child.pid, signal.SIGKILL)
 
     def _turn(self) -> bool:
         for key, _events in self._selector.select(self._seconds_to_deadline()):
@@ -109,7 +110,7 @@ class ParseServer:
         for child in list(self._children.values()):
             if not child.timed_out and now >= child.deadline:
                 child.timed_out = True
-                _kill_group(child.pid)
+                signal_group(child.pid, signal.SIGKILL)
         return True
 
     def _seconds_to_deadline(self) -> float | None:
@@ -184,7 +185,7 @@ class ParseServer:
 
     def _finish(self, child: _Child) -> None:
         """The child is a zombie: end what it started, take what it left in its pipes, reap it, answer."""
-        _kill_group(child.pid)
+        signal_group(child.pid, signal.SIGKILL)
         for descriptor in (child.result, child.output):
             while data := _read_available(descriptor):
                 self._keep(child, descriptor, data)
@@ -239,13 +240,6 @@ def _read_available(descriptor: int) -> bytes | None:
         return os.read(descriptor, READ_BYTES)
     except BlockingIOError:
         return None
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 def _redirect(output: int) -> None:

@@ -207,7 +207,8 @@ async def test_a_listing_finds_and_counts_what_no_event_named(tables: DagTables,
 async def test_the_shipped_examples_are_loaded_when_asked_for(tables: DagTables, folder: Path) -> None:
     async with running_processor(tables, folder, load_examples=True) as processor:
         await processor.until_watching()
-        await processor.until_dags(".example_dags/hello.py", "example_hello", timeout=10.0)
+        for name in ("fan_out", "hello", "pass_values", "templates", "when_things_fail"):
+            await processor.until_dags(f".example_dags/{name}.py", f"example_{name}", timeout=10.0)
         assert await tables.import_errors() == {}
     async with running_processor(tables, folder) as processor:
         await processor.until_gone(".example_dags/hello.py")
