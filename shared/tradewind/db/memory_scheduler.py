@@ -145,6 +145,8 @@ class MemorySchedulerStore(MemoryStoreBase):
         deltas, parallelism = self._slot_deltas(changes)
         if not self._have_room(deltas, parallelism):
             return SlotsRefused(self._capacity())
+        if any(change.created is not None and self._row(change.id) is not None for change in changes):
+            return StaleRuns(tuple(sorted(change.dag_run_id for change in batch.runs)))
         for change in changes:
             self._apply(change, batch.now)
         for pool, delta in deltas.items():
@@ -172,10 +174,9 @@ class MemorySchedulerStore(MemoryStoreBase):
         return tuple(sorted(dict.fromkeys(stale)))
 
     def _is_as_expected(self, change: RowChange) -> bool:
-        row = self._row(change.id)
         if change.created is not None:
-            is_blank = change.expected_state in (None, TaskInstanceState.NONE) and change.expected_attempt_id is None
-            return row is None and is_blank and change.acknowledged is None
+            return True  # looked for last: Postgres finds it when it inserts
+        row = self._row(change.id)
         return (
             row is not None
             and row.attempt_id == change.expected_attempt_id
@@ -188,7 +189,7 @@ class MemorySchedulerStore(MemoryStoreBase):
         pools: dict[str, int] = {}
         parallelism = 0
         for change in changes:
-            row = self._row(change.id)
+            row = None if change.created else self._row(change.id)
             before, pool = (0, "") if row is None else (row.held_slots, row.pool)
             after = before if change.holds_after is None else change.holds_after
             after_pool = pool if change.final is None else change.final.pool

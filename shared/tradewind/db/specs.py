@@ -3,8 +3,8 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import MISSING, dataclass, fields
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -37,14 +37,30 @@ def load_spec(text: str | bytes) -> DagSpec:
 
 
 def structure_digest(spec: DagSpec) -> str:
-    """sha256 over all fields that scheduling and execution depend on, as JSON with sorted keys."""
-    fields = cast("dict[str, object]", msgspec.to_builtins(spec))
-    for name in UNVERSIONED_DAG_FIELDS:
-        fields.pop(name, None)
-    for task in cast("list[dict[str, object]]", fields["tasks"]):
-        for name in UNVERSIONED_TASK_FIELDS:
-            task.pop(name, None)
-    return hashlib.sha256(msgspec.json.encode(fields, order="deterministic")).hexdigest()
+    """sha256 over all fields that scheduling and execution depend on, as JSON with sorted keys.
+
+    Fields that have their defaults are left out: a release that adds a field does not make a version of every DAG.
+    """
+    structure = _set_fields(spec, (*UNVERSIONED_DAG_FIELDS, "tasks"))
+    structure["tasks"] = [_set_fields(task, UNVERSIONED_TASK_FIELDS) for task in spec.tasks]
+    return hashlib.sha256(msgspec.json.encode(structure, order="deterministic")).hexdigest()
+
+
+def _set_fields(spec: DagSpec | TaskSpec, left_out: tuple[str, ...]) -> dict[str, object]:
+    defaults = _DAG_DEFAULTS if isinstance(spec, DagSpec) else _TASK_DEFAULTS
+    values = {name: getattr(spec, name) for name in defaults if name not in left_out}
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def _defaults(kind: type[DagSpec] | type[TaskSpec]) -> Mapping[str, object]:
+    return {
+        field.name: field.default_factory() if field.default_factory is not MISSING else field.default
+        for field in fields(kind)
+    }
+
+
+_DAG_DEFAULTS: Final = _defaults(DagSpec)
+_TASK_DEFAULTS: Final = _defaults(TaskSpec)
 
 
 class SpecCache:
