@@ -45,7 +45,7 @@ MAX_DETAIL_CHARACTERS: Final = 1000
 MAX_TEMPLATES_COMPILED: Final = 200
 """Templates that a fork server compiles beforehand, about 0.3 ms each; a task beyond that compiles its own."""
 
-WARM_UP_ROUNDS: Final = 16
+REHEARSALS_BEFORE_FORKS: Final = 16
 """The interpreter specialises code after about eight runs."""
 
 _DATE_KEYS: Final = ("logical_date", "data_interval_start", "data_interval_end", "dag_run")
@@ -92,31 +92,42 @@ def _may_ask_for_dates(task: BaseOperator) -> bool:
     return named or anything or "get_current_context" in names
 
 
-def warm_up() -> None:
-    """Run a task that does nothing a few times, without a trace. The interpreter rewrites code in place while it learns
-    how it is used; learned before the forks, that is shared, instead of being copied page by page in every child."""
-    with DAG("warm_up") as dag:
-        PythonOperator(task_id="nothing", python_callable=_nothing)
-    loaded, request = LoadedDagFile(Path(), {dag.dag_id: dag}), _warm_up_request()
-    environment = dict(os.environ)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for _ in range(WARM_UP_ROUNDS):
-            run_attempt(request, loaded, lambda message: None, log_descriptor=sink)
-    finally:
-        os.close(sink)
-        os.environ.clear()
-        os.environ.update(environment)
+class Rehearsal:
+    """A task that does nothing, run without a trace.
+
+    Before the forks, some rounds of it: the interpreter rewrites code in place while it learns how it is used; learned
+    by then, that is shared, instead of being copied page by page in every child. In a child that has nothing to do
+    yet, one round: the pages that every attempt writes to are copied while nobody waits.
+    """
+
+    def __init__(self) -> None:
+        with DAG("rehearsal") as dag:
+            PythonOperator(task_id="nothing", python_callable=_nothing)
+        now = datetime.now(UTC)
+        grant = Grant("", 1, 0, "", "", "manual", now, now, now, now, now, now, "", b"{}", now)
+        key = TaskInstanceKey("rehearsal", "nothing", "rehearsal", 1)
+        self._loaded = LoadedDagFile(Path(), {dag.dag_id: dag})
+        self._request = AttemptRequest(key, UUID(int=0), grant, "", "", "")
+
+    def run(self, rounds: int = 1) -> None:
+        """So many rounds; the environment is afterwards what it was."""
+        environment = dict(os.environ)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        try:
+            for _ in range(rounds):
+                run_attempt(self._request, self._loaded, _say_nothing, log_descriptor=sink)
+        finally:
+            os.close(sink)
+            for name in [name for name in os.environ if name not in environment]:
+                del os.environ[name]
 
 
 def _nothing() -> str:
     return ""
 
 
-def _warm_up_request() -> AttemptRequest:
-    now = datetime.now(UTC)
-    grant = Grant("", 1, 0, "", "", "manual", now, now, now, now, now, now, "", b"{}", now)
-    return AttemptRequest(TaskInstanceKey("warm_up", "nothing", "warm_up", 1), UUID(int=0), grant, "", "", "")
+def _say_nothing(_message: TaskStarted | AttemptResult) -> None:
+    """Nobody waits for the result of a rehearsal."""
 
 
 def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send, *, log_descriptor: int = 1) -> None:

@@ -26,7 +26,7 @@ from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, load_dag_file
 from tradewind.service.parent_death import die_with_parent
-from tradewind.task_runner.execute import preload, run_attempt, warm_up
+from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload, run_attempt
 from tradewind.task_runner.forkserver_protocol import (
     PACKET_MAX_BYTES,
     Drain,
@@ -71,10 +71,11 @@ def main(argv: Sequence[str]) -> None:
     control.set_inheritable(False)
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a TextIOWrapper: nothing replaced it yet
     aliases.install()
-    warm_up()
+    rehearsal = Rehearsal()
+    rehearsal.run(REHEARSALS_BEFORE_FORKS)
     _prepare_decoders()
     _freeze()
-    _serve_root(control)
+    _serve_root(control, rehearsal)
 
 
 def _prepare_decoders() -> None:
@@ -92,7 +93,7 @@ def _freeze() -> None:
     gc.freeze()
 
 
-def _serve_root(control: socket.socket) -> None:
+def _serve_root(control: socket.socket, rehearsal: Rehearsal) -> None:
     root = os.getpid()
     while True:
         data, descriptors = _receive(control)
@@ -101,15 +102,15 @@ def _serve_root(control: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            _run_server(decode(data, StartServer), socket.socket(fileno=descriptors[0]), root)
+            _run_server(decode(data, StartServer), socket.socket(fileno=descriptors[0]), root, rehearsal)
         os.close(descriptors[0])
 
 
-def _run_server(request: StartServer, control: socket.socket, root: int) -> NoReturn:
+def _run_server(request: StartServer, control: socket.socket, root: int, rehearsal: Rehearsal) -> NoReturn:
     code = 1
     try:
         die_with_parent(root)  # until the import is over, which may never be
-        DagFileServer(request, control).run()
+        DagFileServer(request, control, rehearsal).run()
         code = 0
     except BrokenPipeError:
         code = 0  # the launcher is gone
@@ -137,8 +138,9 @@ class DagFileServer:
     It has no signal handlers, which every child would have to undo: a process descriptor tells of each child's end.
     """
 
-    def __init__(self, request: StartServer, control: socket.socket) -> None:
+    def __init__(self, request: StartServer, control: socket.socket, rehearsal: Rehearsal) -> None:
         self._request = request
+        self._rehearsal = rehearsal
         self._control = control
         self._pid = os.getpid()
         self._loaded: LoadedDagFile | None = None
@@ -217,6 +219,8 @@ class DagFileServer:
             os.close(self._control.fileno())
             self._stand_alone(log)
             os.environ[CHILD_MARK] = self._mark(child_id)
+            if not _has_arrived(connection):
+                _rehearse(self._rehearsal)
             code = _run_child(self._request, self._loaded, connection)
         except SystemExit as exc:
             code = exc.code if isinstance(exc.code, int) else 1
@@ -291,6 +295,22 @@ class DagFileServer:
 
     def _send(self, message: FromServer) -> None:
         self._control.send(encode(message))
+
+
+def _has_arrived(connection: int) -> bool:
+    """Whether there is something to do already."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _rehearse(rehearsal: Rehearsal) -> None:
+    """A SIGTERM that comes meanwhile is for the attempt, not for the rehearsal: it is delivered afterwards."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+    try:
+        rehearsal.run()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
 
 
 def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: int) -> int:

@@ -364,9 +364,9 @@ def test_sigterm_after_the_end_changes_nothing(run: RunSource) -> None:
     assert run(source).result.outcome is Outcome.SUCCESS
 
 
-def test_warm_up_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+def test_rehearsal_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
     environment, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
-    execute.warm_up()
+    execute.Rehearsal().run(2)
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == (environment, handler)
     assert capfd.readouterr() == ("", "")
 
