@@ -15,8 +15,10 @@ from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url, required_database_url
 
 
-async def serve(settings: ApiServiceSettings) -> None:
-    """Run until SIGTERM or Ctrl-C."""
+async def serve() -> None:
+    """Read the settings, connect, run until SIGTERM or Ctrl-C."""
+    settings = load_settings(ApiServiceSettings)
+    configure_logging(settings.logging, service="api")
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         opening = open_pool(required_database_url(settings), settings.database.pool_size)
@@ -36,9 +38,7 @@ async def serve(settings: ApiServiceSettings) -> None:
 
 def main() -> None:
     """Entry point."""
-    settings = load_settings(ApiServiceSettings)
-    configure_logging(settings.logging, service="api")
-    run_service(serve(settings))
+    run_service(serve())
 
 
 if __name__ == "__main__":
