@@ -36,7 +36,7 @@ class PostgresCollectorStore:
 
     def __init__(self, database: Database, specs: SpecCache) -> None:
         self._database = database
-        self._ends = EndWriter(database, specs)
+        self._ends = EndWriter(specs)
 
     async def grant_claims(self, claims: Sequence[Claim], now: datetime) -> Sequence[ClaimAnswer]:
         answers: dict[int, ClaimAnswer] = {}

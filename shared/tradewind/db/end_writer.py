@@ -8,7 +8,7 @@ from uuid import UUID
 from tradewind.core.ends import AttemptEnd, end_of_attempt
 from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, TaskInstanceRow
 from tradewind.core.states import EndCause, Outcome
-from tradewind.db.pool import Database, Row, Session
+from tradewind.db.pool import Row, Session
 from tradewind.db.row_mapping import storable_text, task_instance_row
 from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
@@ -67,8 +67,7 @@ class EndWrite:
 class EndWriter:
     """Decides ends by `core.ends` and the task's spec, and writes them set-based."""
 
-    def __init__(self, database: Database, specs: SpecCache) -> None:
-        self._database = database
+    def __init__(self, specs: SpecCache) -> None:
         self._specs = specs
 
     async def load_specs(self, session: Session, dag_version_ids: Sequence[UUID]) -> None:

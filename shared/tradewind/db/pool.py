@@ -9,7 +9,7 @@ anything else                                           unchanged: a defect of o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
@@ -255,8 +255,3 @@ async def _close(pool: "asyncpg.Pool[Row]") -> None:
             await pool.close()
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         pool.terminate()
-
-
-def affected(rows: Sequence[Row]) -> list[object]:
-    """First column of each row."""
-    return [row[0] for row in rows]

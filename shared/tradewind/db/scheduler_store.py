@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
+from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import Conflict
@@ -36,8 +37,9 @@ from tradewind.db.row_mapping import (
 from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
 
-CHANGE_COLUMNS = 16
-CREATED_COLUMNS = 19
+CHANGE_COLUMNS: Final = 16
+CREATED_COLUMNS: Final = 19
+"""How many parameters of commit_decisions.sql describe a changed and a created row."""
 
 
 class PostgresSchedulerStore:
@@ -45,7 +47,7 @@ class PostgresSchedulerStore:
 
     def __init__(self, database: Database, specs: SpecCache) -> None:
         self._database = database
-        self._ends = EndWriter(database, specs)
+        self._ends = EndWriter(specs)
 
     async def renew_scheduler(self, scheduler_id: UUID, now: datetime) -> bool:
         return await self._database.fetch_value(statement("renew_scheduler"), scheduler_id, now) is not None
