@@ -29,11 +29,44 @@ def rss_bytes(process: ServiceProcess) -> int:
     return psutil.Process(process.pid).memory_info().rss
 
 
+def cpu_seconds(process: ServiceProcess) -> float:
+    """CPU time so far of the process and all that it started, those that have ended included."""
+    total = 0.0
+    for member in process.tree():
+        try:
+            total += sum(member.cpu_times()[:4])  # own and of children waited for, user and system
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def machine_seconds() -> float:
+    """CPU time so far of everything on the machine."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0)
+
+
+class CpuMeter:
+    """Counts CPU time per unit of work, by process, from its making on."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._before = {name: cpu_seconds(process) for name, process in stack.processes.items()}
+        self._machine_before = machine_seconds()
+
+    def milliseconds_per(self, units: int) -> dict[str, float]:
+        """By process, its children included; `rest` is everything else on the machine: Postgres, RabbitMQ, us."""
+        processes = self._stack.processes.items()
+        spent = {name: cpu_seconds(process) - self._before[name] for name, process in processes}
+        spent["rest"] = machine_seconds() - self._machine_before - sum(spent.values())
+        return {name: round(seconds / units * 1000, 2) for name, seconds in spent.items()}
+
+
 async def cpu_percent(processes: Sequence[ServiceProcess], seconds: float) -> float:
     """CPU time of the processes and all that they started, in percent of one core."""
-    before, began = _cpu_seconds(processes), time.monotonic()
+    before, began = sum(map(cpu_seconds, processes)), time.monotonic()
     await asyncio.sleep(seconds)
-    return (_cpu_seconds(processes) - before) / (time.monotonic() - began) * 100
+    return (sum(map(cpu_seconds, processes)) - before) / (time.monotonic() - began) * 100
 
 
 async def idle(stack: Stack, system: str) -> list[Figure]:
@@ -61,18 +94,6 @@ def installed() -> list[Figure]:
         Figure(workload="installed size", system=system, value=size / 1e6, unit="MB", goal=Goal(150.0)),
         Figure(workload="installed distributions", system=system, value=len(found), unit="", goal=Goal(70.0)),
     ]
-
-
-def _cpu_seconds(processes: Sequence[ServiceProcess]) -> float:
-    total = 0.0
-    for process in processes:
-        for member in process.tree():
-            try:
-                times = member.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-    return total
 
 
 def _collect(name: str, found: dict[str, importlib.metadata.Distribution]) -> None:

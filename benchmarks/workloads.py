@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from benchmarks import dag_files
-from benchmarks.resources import cpu_percent, rss_bytes
+from benchmarks.resources import CpuMeter, cpu_percent, rss_bytes
 from benchmarks.results import GROWTH_LIMIT, Figure, Goal, exponent, percentile
 from benchmarks.system import Run, System, TaskTimes
 
@@ -32,7 +32,7 @@ Workload = Callable[[System, int], Awaitable[list[Figure]]]
 
 async def chain(system: System, repeats: int) -> list[Figure]:
     """No-op tasks in sequence: the time from one task's end to its successor's, and where it goes."""
-    hops = await _hops(system, "bench_chain", repeats)
+    hops, cpu = await _hops_with_cpu(system, "bench_chain", repeats)
     gaps = [_ms(before.end_date, after.start_date) for before, after in hops]
     wholes = [_ms(before.end_date, after.end_date) for before, after in hops]
     split = {
@@ -43,7 +43,7 @@ async def chain(system: System, repeats: int) -> list[Figure]:
         "code→end": _median_ms(hops, lambda before, after: (after.code_started_at, after.end_date)),
     }
     return [
-        _figure(system, "chain of 20: hop, median", statistics.median(wholes), "ms", Goal(8.0), hops=len(hops)),
+        _figure(system, "chain of 20: hop, median", statistics.median(wholes), "ms", Goal(8.0), cpu_ms_per_hop=cpu),
         _figure(system, "chain of 20: hop, p95", percentile(wholes, 0.95), "ms", Goal(20.0)),
         _figure(system, "gap: end → successor's start, p50", statistics.median(gaps), "ms", Goal(6.0), **split),
     ]
@@ -51,9 +51,12 @@ async def chain(system: System, repeats: int) -> list[Figure]:
 
 async def fan_out(system: System, repeats: int) -> list[Figure]:
     """A root, 200 no-op tasks side by side, a join."""
-    rates = await _fan_out_rates(system, FAN_OUT_WIDTH, repeats)
+    await _fan_out_rates(system, FAN_OUT_WIDTH, 0)
+    meter = CpuMeter(system.stack)
+    rates = await _fan_out_rates(system, FAN_OUT_WIDTH, repeats, warm_up=False)
+    details = {"all": _rounded(rates), "cpu_ms_per_task": meter.milliseconds_per(repeats * (FAN_OUT_WIDTH + 2))}
     goal = Goal(450.0, at_least=True)
-    return [_figure(system, "fan-out root+200+join", statistics.median(rates), "tasks/s", goal, all=_rounded(rates))]
+    return [_figure(system, "fan-out root+200+join", statistics.median(rates), "tasks/s", goal, **details)]
 
 
 async def growth(system: System, repeats: int) -> list[Figure]:
@@ -177,9 +180,19 @@ LONG: Final = ("fan_out_10000",)
 
 
 async def _hops(system: System, dag_id: str, repeats: int) -> list[tuple[TaskTimes, TaskTimes]]:
+    hops, _cpu = await _hops_with_cpu(system, dag_id, repeats)
+    return hops
+
+
+async def _hops_with_cpu(
+    system: System, dag_id: str, repeats: int
+) -> tuple[list[tuple[TaskTimes, TaskTimes]], dict[str, float]]:
     await system.add_dag(dag_id, dag_files.chain(dag_id, CHAIN_LENGTH))
-    runs = [await system.run(dag_id) for _ in range(repeats + 1)][1:]  # the first one warms up
-    return [hop for run in runs for hop in pairwise(run.tasks)]
+    await system.run(dag_id)  # warms up
+    meter = CpuMeter(system.stack)
+    runs = [await system.run(dag_id) for _ in range(repeats)]
+    cpu = meter.milliseconds_per(repeats * CHAIN_LENGTH)
+    return [hop for run in runs for hop in pairwise(run.tasks)], cpu
 
 
 async def _fan_out_rates(system: System, width: int, repeats: int, *, warm_up: bool = True) -> list[float]:
