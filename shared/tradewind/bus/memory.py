@@ -394,7 +394,9 @@ class MemoryBus:
             if not future.done():
                 future.set_exception(BusUnavailable("the connection was lost while an answer was awaited"))
 
-    async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
+    async def publish(
+        self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
+    ) -> None:
         self.check_connected()
         self.broker.check(queue, messages, mandatory=mandatory)
         for message in messages:

@@ -59,8 +59,11 @@ class Bus(Protocol):
     """One connection to a broker. All methods may raise `BusUnavailable` while there is none; the adapter
     reconnects by itself with backoff, declares its queues again, and consumers continue."""
 
-    async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
-        """Send all in one flush and return when the broker has confirmed every one (awaited together).
+    async def publish(
+        self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
+    ) -> None:
+        """Send all in one flush and return when the broker has confirmed every one (awaited together); without
+        `confirm`, once they are sent: for what may be lost, at half the cost.
         `mandatory`: raise `QueueNotFound` if nothing would ever receive them; otherwise they are dropped then."""
         ...
 

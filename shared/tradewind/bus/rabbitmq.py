@@ -206,8 +206,15 @@ class RabbitMQBus:
         except RuntimeError as exc:  # how the driver says that the connection is closed
             raise BusUnavailable(f"the connection to the broker at {_shown(self._url)} was lost") from exc
 
-    async def publish(self, queue: str, messages: Sequence[Message], *, mandatory: bool = False) -> None:
+    async def publish(
+        self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
+    ) -> None:
         self._check_size(queue, messages)
+        if not (confirm or mandatory):
+            channel = self._live().plain
+            with broker_errors():
+                await write(channel, queue_messages(channel, queue, messages))
+            return
         channel = self._live().confirmed
         ids = [str(next(self._numbers)) for _ in messages] if mandatory else ()
         try:
