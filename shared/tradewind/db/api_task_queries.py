@@ -60,7 +60,8 @@ async def get_log_target(database: Database, key: TryKey) -> Row | None:
 
 
 async def list_log_attempts(database: Database, key: LogKey) -> Sequence[Row]:
-    """The try's attempts that have logged: `attempt_id`, `first_logged_at`, `last_sequence`, `worker_id`, `hostname`."""
+    """Attempts of the try that have logged: `attempt_id`, `first_logged_at`, `last_sequence`,
+    `worker_id`, `hostname`."""
     return await database.fetch(
         statement("api_list_log_attempts"), key.dag_run_id, key.task_id, key.map_index, key.try_number
     )
