@@ -56,6 +56,7 @@ async def _watch(root: DagRoot, identity: tuple[int, int], inbox: Inbox, stop: a
         stop_event=stop,
         rust_timeout=IDENTITY_CHECK_MS,
         yield_on_timeout=True,
+        ignore_permission_denied=True,
     )
     is_first = True
     async with aclosing(events):
