@@ -110,7 +110,7 @@ def _created(changes: RunChanges) -> list[NewTaskInstance]:
             queue=tasks[position].queue,
             executor=tasks[position].executor,
             priority_weight=tasks[position].priority_weight,
-            operator=tasks[position].operator_name or tasks[position].task_type,
+            operator=tasks[position].task_type,
             task_display_name=tasks[position].task_display_name,
         )
         for position in changes.decision.created
