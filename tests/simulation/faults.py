@@ -82,6 +82,11 @@ class SimulatedStore:
         self._faults = faults
         self._after_call = after_call
         self._is_dead = False
+        self._stalled_until = 0.0
+
+    def stall(self, seconds: float) -> None:
+        """What the process asks reaches the store only after so long: it may be taken for dead meanwhile."""
+        self._stalled_until = asyncio.get_running_loop().time() + seconds
 
     def crash(self) -> None:
         """The process is gone."""
@@ -98,6 +103,7 @@ class SimulatedStore:
     async def _apply(
         self, name: str, method: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        await asyncio.sleep(max(0.0, self._stalled_until - asyncio.get_running_loop().time()))
         if self._is_dead:
             raise StoreUnavailable("the process that called is dead")
         answer = await method(*args, **kwargs)

@@ -201,7 +201,7 @@ class World:
         while self.loop.time() < deadline:
             await asyncio.sleep(self.rng.uniform(0.5, 12.0))
             self.fault_count += 1
-            match self.rng.choice(("kill", "kill", "kill", "pair", "database", "broker", "stop")):
+            match self.rng.choice(("kill", "kill", "kill", "pair", "stall", "stall", "database", "broker", "stop")):
                 case "database":
                     self.faults.database_is_up = False
                     await asyncio.sleep(self.rng.choice((0.3, 4.0, 25.0)))
@@ -210,6 +210,10 @@ class World:
                     self.broker.stop()
                     await asyncio.sleep(self.rng.choice((0.3, 4.0, 25.0)))
                     self.broker.start()
+                case "stall":
+                    parts = self.rng.choice(self._processes).parts
+                    if parts is not None:
+                        parts.store.stall(self.rng.choice((3.0, 14.0, 30.0)))
                 case "stop":
                     await self._restart_gracefully(group, self.rng.choice(self._processes))
                 case kind:
