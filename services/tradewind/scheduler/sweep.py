@@ -130,8 +130,15 @@ class SweepLoop:
         self._was_connected = is_connected
         limits = self._limits
         seconds = limits.republish_after_loss_seconds if is_back else limits.republish_after_seconds
-        first_after, limit = timedelta(seconds=seconds), limits.unclaimed_per_sweep
-        unclaimed = await self._store.take_unclaimed(self._scheduler_id, now, first_after, limit)
+        # A long backlog is no loss: what waits behind messages that are being claimed will have its turn.
+        claimed_within = None if is_back else timedelta(seconds=limits.republish_after_seconds)
+        unclaimed = await self._store.take_unclaimed(
+            self._scheduler_id,
+            now,
+            timedelta(seconds=seconds),
+            limits.unclaimed_per_sweep,
+            claimed_within=claimed_within,
+        )
         if unclaimed:
             found.unclaimed = len(unclaimed)
             self._inbox.republish(unclaimed)

@@ -260,8 +260,15 @@ class MemorySchedulerStore(MemoryStoreBase):
         ]
 
     async def take_unclaimed(
-        self, scheduler_id: UUID, now: datetime, first_after: timedelta, limit: int
+        self,
+        scheduler_id: UUID,
+        now: datetime,
+        first_after: timedelta,
+        limit: int,
+        *,
+        claimed_within: timedelta | None = None,
     ) -> Sequence[TaskInstanceId]:
+        draining = self._draining(None if claimed_within is None else now - claimed_within)
         due = [
             row
             for run in self._owned(scheduler_id)
@@ -269,12 +276,22 @@ class MemorySchedulerStore(MemoryStoreBase):
             if row.state is TaskInstanceState.QUEUED
             and row.published_at is not None
             and row.published_at < now - republish_after(first_after, row.publish_count)
+            and not (row.new.queue in draining and draining[row.new.queue] <= row.published_at)
         ]
         due.sort(key=lambda row: (-row.new.priority_weight, row.id))
         for row in due[:limit]:
             row.published_at = now
             row.publish_count += 1
         return [row.id for row in due[:limit]]
+
+    def _draining(self, since: datetime | None) -> Mapping[str, datetime]:
+        """Queues from which a running attempt was claimed since then → when the first of these was published."""
+        found: dict[str, datetime] = {}
+        for row in self._all_rows():
+            is_recent = since is not None and row.start_date is not None and row.start_date >= since
+            if is_recent and row.published_at is not None and row.is_open:
+                found[row.new.queue] = min(row.published_at, found.get(row.new.queue, row.published_at))
+        return found
 
     async def expire_workers(self, now: datetime, lease: timedelta) -> Sequence[EndedTaskInstance]:
         clock = self.tables.lease_clock

@@ -127,9 +127,15 @@ class PostgresSchedulerStore:
         return first_integers(await self._database.fetch(statement("list_pending_dag_runs"), scheduler_id, older_than))
 
     async def take_unclaimed(
-        self, scheduler_id: UUID, now: datetime, first_after: timedelta, limit: int
+        self,
+        scheduler_id: UUID,
+        now: datetime,
+        first_after: timedelta,
+        limit: int,
+        *,
+        claimed_within: timedelta | None = None,
     ) -> Sequence[TaskInstanceId]:
-        values = (scheduler_id, now, first_after, REPUBLISH_AFTER_MAX, limit)
+        values = (scheduler_id, now, first_after, REPUBLISH_AFTER_MAX, limit, claimed_within)
         rows = await self._database.fetch(statement("take_unclaimed"), *values)
         return [task_instance_id(row) for row in sorted(rows, key=_by_priority)]
 

@@ -90,10 +90,18 @@ class SchedulerStore(Protocol):
         ...
 
     async def take_unclaimed(
-        self, scheduler_id: UUID, now: datetime, first_after: timedelta, limit: int
+        self,
+        scheduler_id: UUID,
+        now: datetime,
+        first_after: timedelta,
+        limit: int,
+        *,
+        claimed_within: timedelta | None = None,
     ) -> Sequence[TaskInstanceId]:
         """Sweep: queued task instances of owned runs whose message was published longer ago than `first_after`
-        doubled per publication (at most 30 min); their published_at becomes `now`, publish_count + 1."""
+        doubled per publication (at most 30 min); their published_at becomes `now`, publish_count + 1.
+        Left out are those that only wait their turn: an attempt that runs was claimed from the same queue within
+        `claimed_within`, and was published no later. None = all are taken for lost."""
         ...
 
     async def expire_workers(self, now: datetime, lease: timedelta) -> Sequence[EndedTaskInstance]:

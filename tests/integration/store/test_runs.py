@@ -133,6 +133,24 @@ async def test_what_is_claimed_or_not_ours_is_not_published_again(driver: Driver
     assert await driver.store.take_unclaimed(number(99), driver.now, timedelta(minutes=1), 10) == []
 
 
+async def test_what_waits_its_turn_in_a_queue_that_is_being_drained_is_not_published_again(driver: Driver) -> None:
+    run = await driver.started_run(TASK)
+    await driver.queue(run, "passed_over")
+    driver.now += timedelta(seconds=10)
+    await driver.running(run)
+    await driver.queue(run, "behind")
+    driver.now += timedelta(minutes=2)
+
+    async def take(claimed_within: timedelta | None) -> object:
+        return await driver.store.take_unclaimed(
+            driver.scheduler_id, driver.now, timedelta(minutes=1), 10, claimed_within=claimed_within
+        )
+
+    assert await take(timedelta(minutes=3)) == [TaskInstanceId(run.id, "passed_over")]
+    assert await take(timedelta(minutes=3)) == []
+    assert await take(timedelta(minutes=1)) == [TaskInstanceId(run.id, "behind")]
+
+
 async def test_urgent_tasks_are_published_again_first(driver: Driver) -> None:
     run = await driver.started_run(TASK)
     low, high = TaskInstanceId(run.id, "low"), TaskInstanceId(run.id, "high")

@@ -263,10 +263,15 @@ class Twin:
 
     async def do_sweep(self, step: Step) -> object:
         scheduler, now = self.scheduler(step), self.driver.now
+        within = timedelta(seconds=10 * step.pick(3, 3)) if step.pick(3, 3) else None
         return (
             list(await self.driver.store.owned_dag_runs(scheduler)),
             list(await self.driver.store.pending_dag_runs(scheduler, now - timedelta(seconds=step.pick(1, 3)))),
-            list(await self.driver.store.take_unclaimed(scheduler, now, timedelta(seconds=2), 1 + step.pick(2, 3))),
+            list(
+                await self.driver.store.take_unclaimed(
+                    scheduler, now, timedelta(seconds=2), 1 + step.pick(2, 3), claimed_within=within
+                )
+            ),
             await self.driver.store.recount_slots(),
         )
 

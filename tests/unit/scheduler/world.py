@@ -78,11 +78,13 @@ class FlakyStore(MemoryStore):
         found = object.__getattribute__(self, name)
         return partial(self._flaky, name, found) if name in FLAKY_METHODS else found
 
-    async def _flaky(self, name: str, method: Callable[..., Awaitable[ResultT]], *args: object) -> ResultT:
+    async def _flaky(
+        self, name: str, method: Callable[..., Awaitable[ResultT]], *args: object, **options: object
+    ) -> ResultT:
         await asyncio.sleep(0.001)
         if self.failing(name, "before"):
             raise StoreUnavailable("before the call")
-        result = await method(*args)
+        result = await method(*args, **options)
         if self.failing(name, "after"):
             raise StoreUnavailable("after the commit")
         return result
