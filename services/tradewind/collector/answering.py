@@ -172,16 +172,10 @@ class AnsweringLoop(Generic[RequestT]):
 
     async def _send(self, batch: Batch, deliveries: Sequence[Delivery], answers: Answers) -> None:
         # Owners hear of it first: the next task waits for them, while the worker only waits to forget this one.
-        async with asyncio.TaskGroup() as group:
-            for push in answers.pushes:
-                publish = partial(self._bus.publish, push.queue, [_body(push.message)], confirm=False)
-                group.create_task(self._attempt("push", publish), name=f"{self._name}-push")
-            replies = [(d, _body(reply)) for d, reply in zip(deliveries, answers.replies, strict=True)]
-            group.create_task(self._reply_and_settle(batch, deliveries, replies), name=f"{self._name}-reply")
-
-    async def _reply_and_settle(
-        self, batch: Batch, deliveries: Sequence[Delivery], replies: Sequence[tuple[Delivery, Message]]
-    ) -> None:
+        for push in answers.pushes:
+            publish = partial(self._bus.publish, push.queue, [_body(push.message)], confirm=False)
+            await self._attempt("push", publish)
+        replies = [(d, _body(reply)) for d, reply in zip(deliveries, answers.replies, strict=True)]
         await self._attempt("reply", partial(self._bus.reply, replies))
         await self._attempt("ack", partial(batch.ack, deliveries))
 

@@ -25,6 +25,9 @@ _WRITE_BYTES: Final = 256 * 1024
 
 _WRITE_TIMEOUT_SECONDS: Final = 30.0
 
+_SMALL_BYTES: Final = 16 * 1024
+"""What is not waited for; the driver's queue of things to write holds ten of these."""
+
 _FRAME_OVERHEAD_BYTES: Final = 8
 
 _MAX_UNCONFIRMED: Final = 2_000
@@ -107,15 +110,15 @@ def delivery_of(delivered: DeliveredMessage, queue: str, tag: int) -> Delivery:
 
 
 async def write(channel: Channel, pieces: Iterable[bytes]) -> None:
-    """Send these frames on the channel's connection, in order; returns when the transport has taken them."""
+    """Send these frames on the channel's connection, in order. What is large is waited for until the transport has
+    taken it; what is small is not, so that all that is sent in one turn of the event loop leaves in one piece."""
     for part in _parts(pieces):
         await _write_part(channel, part)
 
 
 async def write_methods(channel: Channel, methods: Iterable[Frame]) -> None:
     """Send these methods, which have no answer, in one piece: all or none."""
-    payload = b"".join(frame.marshal(method, channel.number) for method in methods)
-    await _enqueue(channel, ChannelFrame(payload=payload, should_close=False))
+    await _enqueue(channel, _unawaited(b"".join(frame.marshal(method, channel.number) for method in methods)))
 
 
 async def _enqueue(channel: Channel, payload: ChannelFrame) -> None:
@@ -147,10 +150,26 @@ def _parts(pieces: Iterable[bytes]) -> Generator[list[bytes]]:
 
 
 async def _write_part(channel: Channel, part: Sequence[bytes]) -> None:
+    drained = await _enqueue_part(channel, part)
+    if drained is not None:
+        await drained
+
+
+async def _enqueue_part(channel: Channel, part: Sequence[bytes]) -> "asyncio.Future[None] | None":
+    """What to wait for, if the part is large; raises only if it will not be sent."""
+    payload = b"".join(part)
+    if len(payload) <= _SMALL_BYTES:
+        await _enqueue(channel, _unawaited(payload))
+        return None
     drained: asyncio.Future[None] = channel.create_future()
-    payload = ChannelFrame(payload=b"".join(part), should_close=False, drain_future=drained)
-    await _enqueue(channel, payload)
-    await drained
+    await _enqueue(channel, ChannelFrame(payload=payload, should_close=False, drain_future=drained))
+    return drained
+
+
+def _unawaited(payload: bytes) -> ChannelFrame:
+    """Nobody waits for the future, but the driver's writer does not go on before the transport has room."""
+    drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    return ChannelFrame(payload=payload, should_close=False, drain_future=drained)
 
 
 async def publish_confirmed(
@@ -178,10 +197,8 @@ async def _send_counted(channel: Channel, pieces: Sequence[bytes], message_ids: 
     async with channel.lock:
         for part in _parts(pieces):
             counted = [_count(channel, next(ids, None)) for _ in part]
-            drained: asyncio.Future[None] = channel.create_future()
-            payload = ChannelFrame(payload=b"".join(part), should_close=False, drain_future=drained)
             try:
-                await _enqueue(channel, payload)
+                drained = await _enqueue_part(channel, part)
             except BaseException:
                 # Not sent: the broker's count does not include them, so neither may ours.
                 for confirm in counted:
@@ -189,7 +206,8 @@ async def _send_counted(channel: Channel, pieces: Sequence[bytes], message_ids: 
                     channel.delivery_tag -= 1
                     confirm.cancel()
                 raise
-            await drained
+            if drained is not None:
+                await drained
             confirms += counted
     return confirms
 
