@@ -113,6 +113,17 @@ class Grant(Message, frozen=True):
     triggered_by: str
     conf: bytes
     start_date: datetime
+    next_method: str | None = None
+    """Set when a deferred task goes on: the method, instead of `execute`."""
+    next_kwargs: bytes | None = None
+    """Its arguments as JSON text, the trigger's event among them."""
+    task_reschedule_count: int = 0
+    first_start_date: datetime | None = None
+    """When the first attempt of this try started: sensors count their timeout from there."""
+    triggering_user_name: str | None = None
+    partition_key: str | None = None
+    map_lengths: tuple[tuple[str, int], ...] = ()
+    """Upstream task id → number of its mapped instances, for what this task maps over or collects."""
 
 
 class ClaimVerdict(Message, frozen=True):
@@ -138,6 +149,36 @@ class TaskStarted(Message, frozen=True, tag="task_started.1"):
     hostname: str = ""
 
 
+class Deferral(Message, frozen=True):
+    """What a deferred attempt waits for, and how it goes on; values are JSON text as `tradewind.sdk.serde` has it."""
+
+    classpath: str
+    """Import path of the trigger; empty for one that only a person ends."""
+    kwargs: bytes
+    next_method: str
+    next_kwargs: bytes
+    timeout_at: datetime | None = None
+    queue: str | None = None
+
+
+class EndEffects(Message, frozen=True):
+    """What an attempt's end changes beyond its own state, committed in the same transaction."""
+
+    map_length: int | None = None
+    """How many items the return value has, if something downstream maps over it."""
+    rendered_map_index: str | None = None
+    skipped: tuple[tuple[str, int], ...] = ()
+    """(task_id, map_index) pairs to be skipped: what a branch did not choose; map_index -1 of a mapped task = all."""
+    reschedule_at: datetime | None = None
+    deferral: Deferral | None = None
+    retry_delay_seconds: float | None = None
+    """The retry policy's own delay for the next try."""
+    asset_events: tuple[bytes, ...] = ()
+    """One JSON object each: `{"asset": {name, uri, group}, "alias": …, "extra": {…}, "partition_key": …}`."""
+    human_input: bytes | None = None
+    """The question for a person: a JSON object with the fields of Airflow's HITL detail."""
+
+
 class TaskFinished(Message, frozen=True, tag="task_finished.1"):
     """One attempt's end with everything that is committed along with it."""
 
@@ -154,6 +195,7 @@ class TaskFinished(Message, frozen=True, tag="task_finished.1"):
     rendered_fields: bytes | None = None
     pid: int | None = None
     hostname: str | None = None
+    effects: EndEffects | None = None
 
 
 class EndReport(Message, frozen=True, tag="end_report.1"):

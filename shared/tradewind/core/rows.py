@@ -49,6 +49,12 @@ class TaskInstanceRow:
     published_at: datetime | None = None
     """When the attempt's message was last published (sweep: re-publishing)."""
     publish_count: int = 0
+    map_length: int | None = None
+    """How many items the return value of its last success has; None = nothing to map over."""
+    skip_requested: bool = False
+    """A branch upstream did not choose it: it is skipped whatever its trigger rule says."""
+    is_resuming: bool = False
+    """It was deferred or rescheduled: entering `queued` goes on with the same try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,11 @@ class DagRunRow:
     dag_is_paused: bool
     run_after: datetime
     start_date: datetime | None = None
+    run_type: str = "manual"
+    logical_date: datetime | None = None
+    timeout_at: datetime | None = None
+    """start_date + the DAG's `dagrun_timeout`."""
+    backfill_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +250,13 @@ class GrantedRun:
     """The run's conf as JSON."""
     start_date: datetime
     """When the claim was granted: the try's start_date."""
+    next_method: str | None = None
+    next_kwargs: bytes | None = None
+    task_reschedule_count: int = 0
+    first_start_date: datetime | None = None
+    triggering_user_name: str | None = None
+    partition_key: str | None = None
+    map_lengths: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +266,33 @@ class ClaimAnswer:
     attempt_id: UUID
     verdict: Verdict
     run: GrantedRun | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferralRecord:
+    """What a deferred attempt waits for, and how it goes on; values are JSON text."""
+
+    classpath: str
+    kwargs: bytes
+    next_method: str
+    next_kwargs: bytes
+    timeout_at: datetime | None = None
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndEffectsRecord:
+    """What an attempt's end changes beyond its own state, committed in the same transaction."""
+
+    map_length: int | None = None
+    rendered_map_index: str | None = None
+    skipped: tuple[tuple[str, int], ...] = ()
+    """(task_id, map_index) pairs that a branch did not choose; map_index -1 of a mapped task = all of it."""
+    reschedule_at: datetime | None = None
+    deferral: DeferralRecord | None = None
+    retry_delay_seconds: float | None = None
+    asset_events: tuple[bytes, ...] = ()
+    human_input: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +322,7 @@ class AttemptEndRecord:
     """Template fields after rendering, as a JSON object."""
     pid: int | None = None
     hostname: str | None = None
+    effects: EndEffectsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,85 @@ class TriggerRule(StrEnum):
     ALL_SKIPPED = "all_skipped"
 
 
+class LengthKind(StrEnum):
+    """How the length of something to map over is found."""
+
+    LITERAL = "literal"
+    """`length` items, known from the file."""
+    XCOM = "xcom"
+    """What task `task_id` pushed: the recorded length of its return value, or how many instances it has if it is
+    mapped itself."""
+    PRODUCT = "product"
+    """All combinations of the parts: `expand` with several arguments."""
+    SHORTEST = "shortest"
+    """`zip` of the parts."""
+    LONGEST = "longest"
+    """`zip` of the parts with a fill value."""
+    SUM = "sum"
+    """`concat` of the parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLength:
+    """How many instances a mapped task or task group gets, as an expression over upstream tasks."""
+
+    kind: LengthKind
+    length: int = 0
+    task_id: str | None = None
+    parts: tuple["MapLength", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskGroupSpec:
+    """A task group, for the API's graph and for mapping. Groups come parent first."""
+
+    group_id: str
+    """With the prefixes of its parents, as task ids have it."""
+    parent_group_id: str | None = None
+    """None = directly in the DAG."""
+    display_name: str | None = None
+    tooltip: str = ""
+    ui_color: str = "CornflowerBlue"
+    ui_fgcolor: str = "#000"
+    map_length: MapLength | None = None
+    """Set on a mapped group: all its tasks get this many instances, joined index by index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimetableSpec:
+    """When runs are created by time. `core.timetables` gives each kind its meaning."""
+
+    kind: str
+    """`cron_data_interval`, `delta_data_interval`, `cron_trigger`, `delta_trigger`, `multiple_cron_trigger`, `events`,
+    `once`, `continuous`, `assets`, `asset_or_time`, or `custom`: the author's own class, asked in a child process of
+    the dag processor."""
+    data: dict[str, object] = field(default_factory=dict[str, object])
+    """Arguments of the kind, as JSON values: expression, timezone, seconds, offsets …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineSpec:
+    """A deadline alert of a DAG: when it is due; what is called then is in the DAG file, by its place in the list."""
+
+    reference: str
+    """`dagrun_queued_at`, `dagrun_logical_date`, `fixed_datetime`, `average_runtime`, or the author's own."""
+    interval_seconds: float
+    data: dict[str, object] = field(default_factory=dict[str, object])
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRef:
+    """An asset, an alias, or a reference to one by name or URI, as an inlet or outlet of a task."""
+
+    kind: str = "asset"
+    """`asset`, `alias`, `name_ref` or `uri_ref`."""
+    name: str = ""
+    uri: str = ""
+    group: str = "asset"
+    extra: dict[str, object] = field(default_factory=dict[str, object])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
     """One task of a DAG, as far as scheduling and the API need it."""
@@ -69,6 +148,31 @@ class TaskSpec:
     wait_for_downstream: bool = False
     task_display_name: str | None = None
     multiple_outputs: bool = False
+    task_group_id: str | None = None
+    """The innermost group that the task is in."""
+    map_length: MapLength | None = None
+    """Set on a task that is mapped by itself (`expand`), not through its group."""
+    map_index_template: str | None = None
+    is_setup: bool = False
+    is_teardown: bool = False
+    on_failure_fail_dagrun: bool = False
+    """Of a teardown: whether its failure fails the run."""
+    ignore_first_depends_on_past: bool = False
+    wait_for_past_depends_before_skipping: bool = False
+    max_active_tis_per_dag: int | None = None
+    max_active_tis_per_dagrun: int | None = None
+    weight_strategy: str | None = None
+    """Import path of the author's own priority strategy; asked in a child process when the task becomes ready."""
+    is_sensor: bool = False
+    start_trigger: dict[str, object] | None = None
+    """`start_from_trigger`: the trigger's class, arguments, next method and timeout; the task is deferred at once."""
+    inlets: tuple[AssetRef, ...] = ()
+    outlets: tuple[AssetRef, ...] = ()
+    extra_links: tuple[str, ...] = ()
+    downstream_labels: dict[str, str] = field(default_factory=dict[str, str])
+    """Downstream task id → the label of the edge."""
+    params: dict[str, object] = field(default_factory=dict[str, object])
+    has_retry_policy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +205,17 @@ class DagSpec:
     params: dict[str, object] = field(default_factory=dict[str, object])
     """name → the param's dumped form `{"value": …, "schema": {…}, "description": …}`."""
     dag_display_name: str | None = None
+    timetable: TimetableSpec | None = None
+    """None = runs are made only by hand or by assets."""
+    asset_condition: dict[str, object] | None = None
+    """What the DAG waits for, as Airflow's JSON: `{"any": […]}`, `{"all": […]}`, `{"asset": {…}}`, `{"alias": {…}}`."""
+    task_groups: tuple[TaskGroupSpec, ...] = ()
+    deadlines: tuple[DeadlineSpec, ...] = ()
+    has_on_success_callback: bool = False
+    has_on_failure_callback: bool = False
+    sla_miss_callback: bool = False
+    allowed_run_types: tuple[str, ...] | None = None
+    """None = all."""
+    access_control: dict[str, object] | None = None
+    owner_links: dict[str, str] = field(default_factory=dict[str, str])
+    rerun_with_latest_version: bool | None = None

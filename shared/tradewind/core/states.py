@@ -47,6 +47,12 @@ class Outcome(StrEnum):
     FAILED = "failed"
     FAILED_WITHOUT_RETRY = "failed_without_retry"
     SKIPPED = "skipped"
+    DEFERRED = "deferred"
+    """It waits for a trigger, without a slot; `effects.deferral` says for which."""
+    RESCHEDULED = "rescheduled"
+    """A sensor looks again at `effects.reschedule_at`, without a slot until then."""
+    AWAITING_INPUT = "awaiting_input"
+    """A person is asked; `effects.deferral` holds how it goes on."""
 
 
 class EndCause(StrEnum):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tradewind.wire.messages import Grant, Message, TaskInstanceKey
+from tradewind.wire.messages import EndEffects, Grant, Message, TaskInstanceKey
 
 RECORD_SEPARATOR: Final = b"\x1e"
 
@@ -35,3 +35,4 @@ class AttemptResult(Message, frozen=True, tag="attempt_result.1"):
     ended_at: datetime
     xcoms: tuple[tuple[str, bytes], ...] = ()
     rendered_fields: bytes | None = None
+    effects: EndEffects | None = None

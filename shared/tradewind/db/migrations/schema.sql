@@ -79,6 +79,8 @@ CREATE TABLE dag_run (
     owner                           uuid,
     owner_epoch                     integer NOT NULL DEFAULT 0,
     revision                        integer NOT NULL DEFAULT 0,
+    timeout_at                      timestamp with time zone,
+    backfill_id                     bigint,
     CONSTRAINT dag_run_dag_id_logical_date_key UNIQUE (dag_id, logical_date),
     CONSTRAINT dag_run_dag_id_run_id_key UNIQUE (dag_id, run_id),
     CONSTRAINT dag_run_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
@@ -202,6 +204,15 @@ CREATE TABLE task_instance (
     task_display_name               text,
     rendered_fields                 bytea,
     note                            text,
+    map_length                      integer,
+    rendered_map_index              text,
+    skip_requested                  boolean NOT NULL DEFAULT false,
+    is_resuming                     boolean NOT NULL DEFAULT false,
+    first_start_date                timestamp with time zone,
+    task_reschedule_count           integer NOT NULL DEFAULT 0,
+    next_method                     text,
+    next_kwargs                     bytea,
+    trigger_id                      bigint,
     CONSTRAINT task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
     CONSTRAINT task_instance_held_slots_check CHECK ((held_slots >= 0)),
     CONSTRAINT task_instance_pkey PRIMARY KEY (dag_run_id, task_id, map_index),
@@ -350,6 +361,8 @@ COMMENT ON COLUMN connection.extra IS 'Fernet token';
 
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
+COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
+
 COMMENT ON COLUMN lease_clock.tick IS 'seconds during which collectors were receiving';
 
 COMMENT ON COLUMN parallelism.slots IS '0 = no cap';
@@ -363,6 +376,14 @@ COMMENT ON COLUMN task_instance.attempt_id IS 'fencing token of the latest attem
 COMMENT ON COLUMN task_instance.held_slots IS 'part of slot_pool.used; 1 of parallelism is held whenever this is not 0';
 
 COMMENT ON COLUMN task_instance.rendered_fields IS 'template fields after rendering, a JSON object';
+
+COMMENT ON COLUMN task_instance.map_length IS 'items of the return value, if something downstream maps over it';
+
+COMMENT ON COLUMN task_instance.skip_requested IS 'a branch upstream did not choose it';
+
+COMMENT ON COLUMN task_instance.is_resuming IS 'entering queued goes on with the same try';
+
+COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt of this try';
 
 COMMENT ON COLUMN task_log.lines IS 'whole NDJSON lines';
 

@@ -1,0 +1,8 @@
+-- Runs that are created by time, and backfills.
+
+ALTER TABLE dag_run
+    ADD COLUMN timeout_at timestamptz,
+    ADD COLUMN backfill_id bigint;
+COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
+
+UPDATE schema_range SET newest = 2;

@@ -1,0 +1,3 @@
+-- Assets.
+
+UPDATE schema_range SET newest = 5;

@@ -1,0 +1,11 @@
+"""Task data."""
+
+from tradewind.db.migrations.numbered import run_numbered_sql
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one."""
+    run_numbered_sql(__file__)
