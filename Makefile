@@ -1,5 +1,5 @@
 # `make run` and `make test` need only Python 3.11+, git and make; everything else they install into .venv.
-.PHONY: run test test-full check format bench bench-peers venv venv-dev clean
+.PHONY: run test test-full check format bench bench-peers oracle venv venv-dev clean
 
 RUN_HOME ?= $(CURDIR)/.tradewind
 BIN := .venv/bin
@@ -32,6 +32,9 @@ bench: venv-dev
 
 bench-peers: venv-dev
 	$(BIN)/python -m benchmarks peers $(ARGS)
+
+oracle: venv-dev
+	$(BIN)/python -m tests.oracle $(ARGS)
 
 venv:
 	@scripts/venv.sh

@@ -1,12 +1,9 @@
 """Airflow as it comes: LocalExecutor and its own defaults, on the same Postgres program, measured over its REST API
 with the very same DAG files."""
 
-import secrets
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -15,21 +12,18 @@ from typing import Any, Final
 import httpx
 
 from benchmarks import dag_files
-from benchmarks.peers.environments import AIRFLOW, environment
 from benchmarks.results import Figure, percentile
+from tests.servers.airflow import READY_SECONDS, airflow_stack
 from tests.servers.postgres import postgres_server
-from tests.servers.process import ServerProcess, free_ports, wait_until
+from tests.servers.process import wait_until
 
 NAME: Final = "Airflow 3.3.2, LocalExecutor"
-READY_SECONDS: Final = 180.0
 RUN_SECONDS: Final = 900.0
 POLL_SECONDS: Final = 0.1
-SERVICES: Final = ("api-server", "scheduler", "dag-processor")
 
 
 def measure(folder: Path, repeats: int) -> list[Figure]:
     """Start Airflow, run the workloads, stop it. Takes many minutes."""
-    programs = environment("airflow", AIRFLOW)
     dags_folder = folder / "dags"
     dags_folder.mkdir(parents=True)
     dag_files.write(dags_folder, "bench_chain", dag_files.chain("bench_chain", 20))
@@ -39,53 +33,16 @@ def measure(folder: Path, repeats: int) -> list[Figure]:
     with (
         postgres_server() as postgres,
         postgres.new_database("template0") as database_url,
-        _running(programs, folder, dags_folder, database_url) as api_url,
+        airflow_stack(folder, dags_folder=dags_folder, database_url=database_url) as (api_url, token),
     ):
-        return _figures(_Airflow(api_url), repeats)
-
-
-@contextmanager
-def _running(programs: Path, folder: Path, dags_folder: Path, database_url: str) -> Generator[str]:
-    (port,) = free_ports(1)
-    api_url = f"http://127.0.0.1:{port}"
-    variables = {
-        "PATH": f"{programs}:/usr/bin:/bin",
-        "AIRFLOW_HOME": str(folder / "home"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api_url}/execution/",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url.replace("postgresql://", "postgresql+psycopg2://"),
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-    }
-    airflow = str(programs / "airflow")
-    subprocess.run([airflow, "db", "migrate"], env=variables, check=True, capture_output=True)
-    with ExitStack() as stack:
-        for service in SERVICES:
-            process = ServerProcess([airflow, service], log=folder / f"{service}.log", environment=variables)
-            process.start()
-            stack.callback(process.kill)
-        wait_until(lambda: _answers(api_url), READY_SECONDS, f"Airflow, see {folder}")
-        yield api_url
-
-
-def _answers(api_url: str) -> bool:
-    try:
-        health = httpx.get(f"{api_url}/api/v2/monitor/health", timeout=5.0, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return False
-    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+        return _figures(_Airflow(api_url, token), repeats)
 
 
 class _Airflow:
     """A logged-in client."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, token: str) -> None:
         self._http = httpx.Client(base_url=f"{api_url}/api/v2", timeout=60.0, trust_env=False)
-        token = httpx.get(f"{api_url}/auth/token", timeout=60.0, trust_env=False).json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def unpause(self, dag_id: str) -> None:

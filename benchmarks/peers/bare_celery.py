@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.peers.environments import CELERY, environment
 from benchmarks.results import Figure, percentile
+from tests.servers.environments import CELERY, environment
 from tests.servers.process import ServerProcess, wait_until
 from tests.servers.redis import redis_server
 

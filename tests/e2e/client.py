@@ -13,11 +13,14 @@ FINISHED = ("success", "failed")
 class ApiClient:
     """A logged-in client of `/api/v2`; answers are the JSON documents as they come."""
 
-    def __init__(self, api_url: str, username: str, password: str) -> None:
-        self._http = httpx.Client(base_url=api_url, timeout=30.0, trust_env=False)
-        answer = self._http.post("/auth/token", json={"username": username, "password": password})
-        assert answer.status_code == 201, answer.text
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    def __init__(self, api_url: str, username: str = "", password: str = "", *, token: str | None = None) -> None:
+        """Logs in by name and password, unless there is a token already."""
+        self._http = httpx.Client(base_url=api_url, timeout=60.0, trust_env=False)
+        if token is None:
+            answer = self._http.post("/auth/token", json={"username": username, "password": password})
+            assert answer.status_code == 201, answer.text
+            token = answer.json()["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:
         return self
@@ -32,6 +35,12 @@ class ApiClient:
 
     def post(self, path: str, body: Any) -> httpx.Response:
         return self._http.post(f"/api/v2{path}", json=body)
+
+    def patch(self, path: str, body: Any, **params: Any) -> httpx.Response:
+        return self._http.patch(f"/api/v2{path}", json=body, params=params)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self._http.delete(f"/api/v2{path}")
 
     def wait_for_dag(self, dag_id: str, timeout_seconds: float = 30.0) -> dict[str, Any]:
         """The DAG as soon as the API knows it; fails with the import errors otherwise."""

@@ -1,4 +1,4 @@
-"""Virtual environments of the peers, made once and kept; ours stays as it is."""
+"""Virtual environments of other systems, to compare with: made once and kept; ours stays as it is."""
 
 import subprocess
 import sys
