@@ -5,6 +5,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from tests.servers.process import wait_until
 FACTS: Final = Path(__file__).with_name("facts.json")
 VERSIONS: Final = {"apache-airflow-core": "3.3.2", "apache-airflow-providers-standard": "1.21.0"}
 PARSE_SECONDS: Final = 600.0
+SETTLED_SECONDS: Final = 30.0
 SETTINGS: Final = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "True",
     # Runs are made by hand only, so that each DAG's one run has the machine for itself.
@@ -61,23 +63,27 @@ def _tell(text: str) -> None:
 
 def _settled_files(api: ApiClient) -> dict[str, str]:
     """DAG id → name of its file, once no further DAG appears."""
-    seen: list[dict[str, str]] = []
+    seen: list[tuple[float, dict[str, str]]] = []
 
     def is_settled() -> bool:
-        seen.append(_files(api))
-        return len(seen) > 100 and bool(seen[-1]) and seen[-1] == seen[-100]
+        time.sleep(1.0)
+        files = _files(api)
+        if not seen or seen[-1][1] != files:
+            seen.append((time.monotonic(), files))
+        return bool(files) and time.monotonic() - seen[-1][0] > SETTLED_SECONDS
 
     wait_until(is_settled, PARSE_SECONDS, "all examples parsed")
-    return seen[-1]
+    return seen[-1][1]
 
 
 def _files(api: ApiClient) -> dict[str, str]:
     found: dict[str, str] = {}
-    while True:
-        page = api.get("/dags", limit=100, offset=len(found), order_by="dag_id").json()
+    for offset in range(0, 1000, 100):  # DAGs may come in between: a page is not where the last one ended
+        page = api.get("/dags", limit=100, offset=offset, order_by="dag_id").json()
         found |= {dag["dag_id"]: dag["relative_fileloc"] for dag in page["dags"]}
-        if len(found) >= page["total_entries"]:
-            return found
+        if offset + 100 >= page["total_entries"]:
+            break
+    return found
 
 
 def _write(files: dict[str, str], ended: dict[str, Ended], *, keep: bool) -> None:

@@ -17,7 +17,7 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
     done = folder / "installed.txt"
     wanted = "\n".join(requirements)
     if not done.exists() or done.read_text() != wanted:
-        print(f"installing {', '.join(requirements)} …", file=sys.stderr, flush=True)
+        sys.stderr.write(f"installing {', '.join(requirements)} …\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements]
         subprocess.run(pip, check=True, stdout=sys.stderr)
