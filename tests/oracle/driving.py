@@ -13,6 +13,9 @@ LOGICAL_DATE: Final = "2026-01-05T00:00:00Z"
 ANSWER: Final = "an answer"
 """What is typed where a person is asked for text."""
 
+CONFS: Final[Mapping[str, Mapping[str, object]]] = {"example_params_ui_tutorial": {"required_field": "a value"}}
+"""What DAGs need to be told that have params without a default."""
+
 POLL_SECONDS: Final = 0.25
 
 
@@ -50,7 +53,10 @@ def drive(
     while waiting or running:
         while waiting and len(running) < at_once:
             dag_id = waiting.pop(0)
-            running.append(_Open(dag_id, trigger(api, dag_id), time.monotonic() + seconds))
+            try:
+                running.append(_Open(dag_id, trigger(api, dag_id), time.monotonic() + seconds))
+            except Refused as exc:
+                ended[dag_id] = Ended(f"refused: {exc}", {})
         time.sleep(POLL_SECONDS)
         for run in tuple(running):
             answer_people(api, run.dag_id, run.run_id, run.answered)
@@ -62,10 +68,16 @@ def drive(
     return {dag_id: ended[dag_id] for dag_id in dag_ids}
 
 
+class Refused(Exception):
+    """A run was not accepted: status and text of the answer."""
+
+
 def trigger(api: ApiClient, dag_id: str) -> str:
-    """A run for the common logical date; its run id."""
-    answer = api.post(f"/dags/{dag_id}/dagRuns", {"logical_date": LOGICAL_DATE, "dag_run_id": "compared"})
-    assert answer.status_code == 200, f"{dag_id}: {answer.text}"
+    """A run for the common logical date; its run id. Raises `Refused`."""
+    body = {"logical_date": LOGICAL_DATE, "dag_run_id": "compared", "conf": dict(CONFS.get(dag_id, {}))}
+    answer = api.post(f"/dags/{dag_id}/dagRuns", body)
+    if answer.status_code != 200:
+        raise Refused(f"{answer.status_code} {answer.text}")
     return answer.json()["dag_run_id"]
 
 
