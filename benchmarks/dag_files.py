@@ -45,6 +45,29 @@ with DAG({dag_id!r}, schedule=None, max_active_tasks={width + 2}):
 """
 
 
+def mapped(dag_id: str, width: int) -> str:
+    """`items` gives a list, one task is mapped over it, `join` follows."""
+    return f"""\
+from airflow.sdk import DAG, task
+
+with DAG({dag_id!r}, schedule=None, max_active_tasks={width + 2}):
+
+    @task
+    def items():
+        return list(range({width}))
+
+    @task
+    def nothing(item):
+        pass
+
+    @task
+    def join():
+        pass
+
+    nothing.expand(item=items()) >> join()
+"""
+
+
 def fib_chain(dag_id: str, length: int, number: int) -> str:
     """Tasks in sequence, each of which computes a Fibonacci number the slow way."""
     return f"""{_HEAD}{_FIB}

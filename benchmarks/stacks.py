@@ -17,7 +17,11 @@ from tests.servers.rabbitmq import rabbitmq_server
 from tests.servers.stack import Stack, service_stack, standalone_stack
 
 COLD_STARTS: Final = 3
-LIFTED: Final = {"TRADEWIND__CORE__PARALLELISM": "0", "TRADEWIND__LOGGING__LEVEL": "WARNING"}
+LIFTED: Final = {
+    "TRADEWIND__CORE__PARALLELISM": "0",
+    "TRADEWIND__CORE__MAX_MAP_LENGTH": "100000",
+    "TRADEWIND__LOGGING__LEVEL": "WARNING",
+}
 ISOLATION: Final = "fresh fork per task"
 
 

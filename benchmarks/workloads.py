@@ -92,6 +92,41 @@ async def fan_out_10000(system: System, repeats: int) -> list[Figure]:
     ]
 
 
+async def chain_2000(system: System, repeats: int) -> list[Figure]:
+    """A chain of 2,000, and how its time grows."""
+    lengths = (500, 1000, 2000)
+    times: list[float] = []
+    for length in lengths:
+        dag_id = f"bench_chain_{length}"
+        await system.add_dag(dag_id, dag_files.chain(dag_id, length))
+        times.append(_seconds(await system.run(dag_id)))
+    return [
+        _figure(system, "chain of 2,000: per hop", times[-1] / lengths[-1] * 1000, "ms", None),
+        _figure(system, "growth of a chain, 500-1,000-2,000", exponent(lengths, times), "exponent", Goal(GROWTH_LIMIT)),
+    ]
+
+
+async def map_10000(system: System, repeats: int) -> list[Figure]:
+    """One task mapped over 10,000 items: rate, growth, and what an instance costs the scheduler in memory."""
+    scheduler = next(iter(p for p in system.stack.processes.values() if p.command in ("scheduler", "standalone")))
+    widths = (2500, 5000, 10_000)
+    await _map_seconds(system, 100)
+    before = rss_bytes(scheduler)
+    times = [await _map_seconds(system, width) for width in widths]
+    grown = max(0, rss_bytes(scheduler) - before) / sum(widths)
+    return [
+        _figure(system, "map over 10,000", widths[-1] / times[-1], "tasks/s", None),
+        _figure(system, "growth of a map, 2,500-5,000-10,000", exponent(widths, times), "exponent", Goal(GROWTH_LIMIT)),
+        _figure(system, "scheduler's memory per mapped instance", grown, "bytes", Goal(2000.0)),
+    ]
+
+
+async def _map_seconds(system: System, width: int) -> float:
+    dag_id = f"bench_map_{width}"
+    await system.add_dag(dag_id, dag_files.mapped(dag_id, width))
+    return _seconds(await system.run(dag_id))
+
+
 async def trigger(system: System, repeats: int) -> list[Figure]:
     """From the POST of a run to the start of its first task."""
     await system.add_dag("bench_trigger", dag_files.chain("bench_trigger", 1))
@@ -173,9 +208,11 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "parse_1000": parse_1000,
     "wide_state": wide_state,
     "fan_out_10000": fan_out_10000,
+    "chain_2000": chain_2000,
+    "map_10000": map_10000,
 }
 
-LONG: Final = ("fan_out_10000",)
+LONG: Final = ("fan_out_10000", "chain_2000", "map_10000")
 """Only when asked for: minutes."""
 
 

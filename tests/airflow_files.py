@@ -31,6 +31,13 @@ def airflow_file(path: str) -> Path:
     return target
 
 
+def airflow_tree(prefix: str, into: Path) -> list[Path]:
+    """Every file below this folder of its wheel, e.g. `airflow/example_dags/`, copied to the same path below `into`."""
+    name, version = next(wheel for beginning, wheel in _DISTRIBUTIONS.items() if prefix.startswith(beginning))
+    with zipfile.ZipFile(_wheel(name, version)) as wheel:
+        return [Path(wheel.extract(path, into)) for path in wheel.namelist() if path.startswith(prefix)]
+
+
 def _wheel(name: str, version: str) -> Path:
     folder = CACHE / "wheels"
     pattern = f"{name.replace('-', '_')}-{version}-*.whl"
