@@ -29,6 +29,7 @@ def values_of(annotation: Any) -> Strategy:
         str: TEXT,
         int: st.integers(-(2**63), 2**64 - 1),
         bool: st.booleans(),
+        float: st.floats(allow_nan=False),
         bytes: st.binary(max_size=20),
         type(None): st.none(),
         UUID: st.uuids(),

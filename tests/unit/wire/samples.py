@@ -16,7 +16,9 @@ from tradewind.wire.messages import (
     DagRunsCreated,
     DagRunsRevised,
     DagsChanged,
+    Deferral,
     DispatchBatch,
+    EndEffects,
     EndReply,
     EndReport,
     EndVerdict,
@@ -80,6 +82,31 @@ GRANT: Final = Grant(
     triggered_by="rest_api",
     conf=b'{"n": 1}',
     start_date=at(7),
+    next_method="execute_complete",
+    next_kwargs=b'{"event": "done"}',
+    task_reschedule_count=3,
+    first_start_date=at(11),
+    triggering_user_name="zoë",
+    partition_key="2026-01",
+    map_lengths=(("extract", 5), ("other", 0)),
+)
+
+EFFECTS: Final = EndEffects(
+    map_length=3,
+    rendered_map_index="höhe 7",
+    skipped=(("left", -1), ("right", 2)),
+    reschedule_at=at(12),
+    deferral=Deferral(
+        classpath="team.triggers.Ready",
+        kwargs=b'{"path": "/x"}',
+        next_method="execute_complete",
+        next_kwargs=b"{}",
+        timeout_at=at(13),
+        queue="höher",
+    ),
+    retry_delay_seconds=1.5,
+    asset_events=(b'{"asset": {"name": "a", "uri": "s3://a"}}',),
+    human_input=b'{"subject": "Go?"}',
 )
 
 FINISHED: Final = TaskFinished(
@@ -96,6 +123,7 @@ FINISHED: Final = TaskFinished(
     rendered_fields=b'{"bash_command": "true"}',
     pid=4321,
     hostname="worker-0.example",
+    effects=EFFECTS,
 )
 
 SAMPLES: Final[Sequence[Message]] = (
