@@ -4,10 +4,21 @@ AirflowException
 ├── AirflowSkipException           end the attempt as skipped
 ├── AirflowFailException           fail it without retry
 ├── AirflowNotFoundException       no such variable or connection
+├── AirflowRescheduleException     give the slot back and run again later
+├── DownstreamTasksSkipped         succeed, and have other tasks skipped
+├── DagRunTriggerException         have a run of another DAG made, and perhaps wait for it
+├── TaskDeferralError
+│   └── TaskDeferralTimeout        what a deferred task waited for failed, or took too long
 ├── XComNotFound, TaskNotFound, ParamValidationError, …
 └── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
+XComForMappingNotPushed, UnmappableXComTypePushed    TypeErrors of a task that others map over
 AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `except Exception`
+TaskDeferred, TaskAwaitingInput              likewise: wait for a trigger, or for a person, without a slot
 """
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 
 class AirflowException(Exception):
@@ -36,6 +47,89 @@ class AirflowFailException(AirflowException):
 
 class AirflowSensorTimeout(AirflowException):
     """A sensor waited longer than it may."""
+
+
+class AirflowRescheduleException(AirflowException):
+    """Raised by a task that wants to give its slot back and to run again at `reschedule_date`, in the same try."""
+
+    def __init__(self, reschedule_date: datetime) -> None:
+        super().__init__(f"to run again at {reschedule_date}")
+        self.reschedule_date = reschedule_date
+
+
+class DownstreamTasksSkipped(AirflowException):
+    """Raised by a task that ends as success and has others skipped: task ids, or (task id, map index) pairs. A mapped
+    task named by its id alone is skipped with all of its instances."""
+
+    def __init__(self, *, tasks: Sequence[str | tuple[str, int]]) -> None:
+        super().__init__("downstream tasks are skipped")
+        self.tasks = tasks
+
+
+class DagRunTriggerException(AirflowException):
+    """Raised by a task that wants a run of another DAG to be made, and perhaps to wait for its end."""
+
+    def __init__(
+        self,
+        *,
+        trigger_dag_id: str,
+        dag_run_id: str,
+        conf: Mapping[str, Any] | None,
+        logical_date: datetime | None = None,
+        run_after: datetime | None = None,
+        reset_dag_run: bool,
+        skip_when_already_exists: bool,
+        wait_for_completion: bool,
+        allowed_states: Sequence[str],
+        failed_states: Sequence[str],
+        poke_interval: float,
+        deferrable: bool,
+        note: str | None = None,
+    ) -> None:
+        super().__init__(f"a run {dag_run_id!r} of DAG {trigger_dag_id!r} is to be made")
+        self.trigger_dag_id, self.dag_run_id, self.conf = trigger_dag_id, dag_run_id, conf
+        self.logical_date, self.run_after, self.note = logical_date, run_after, note
+        self.reset_dag_run, self.skip_when_already_exists = reset_dag_run, skip_when_already_exists
+        self.wait_for_completion, self.deferrable = wait_for_completion, deferrable
+        self.allowed_states, self.failed_states = allowed_states, failed_states
+        self.poke_interval = poke_interval
+
+
+class TaskDeferralError(AirflowException):
+    """What a deferred task waited for has failed."""
+
+
+class TaskDeferralTimeout(TaskDeferralError):
+    """What a deferred task waited for took longer than it may."""
+
+
+class TaskDeferred(BaseException):
+    """Raised by a task that wants to wait, without a slot, until `trigger` fires, and then to go on with the method
+    `method_name`, called with the context, `kwargs` and the trigger's `event`."""
+
+    def __init__(
+        self, *, trigger: Any, method_name: str, kwargs: Mapping[str, Any] | None = None, timeout: Any = None
+    ) -> None:
+        super().__init__(f"wait for {trigger!r}, then {method_name}")
+        self.trigger, self.method_name, self.kwargs = trigger, method_name, kwargs
+        self.timeout: timedelta | float | None = timeout
+
+
+class TaskAwaitingInput(BaseException):
+    """Raised by a task that wants to wait, without a slot, until a person has answered. `human_input` holds the
+    question: the fields of Airflow's HITL detail, as JSON values."""
+
+    def __init__(
+        self,
+        *,
+        method_name: str,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Any = None,
+        human_input: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"wait for a person, then {method_name}")
+        self.method_name, self.kwargs, self.human_input = method_name, kwargs, human_input
+        self.timeout: timedelta | float | None = timeout
 
 
 class AirflowTaskTimeout(BaseException):
@@ -93,6 +187,28 @@ class XComNotFound(AirflowException):
         self.dag_id = dag_id
         self.task_id = task_id
         self.key = key
+
+
+class XComForMappingNotPushed(TypeError):
+    """A task that others map over returned nothing."""
+
+    def __str__(self) -> str:
+        return "did not push XCom for task mapping"
+
+
+class UnmappableXComTypePushed(TypeError):
+    """A task that others map over returned something that cannot be mapped over."""
+
+    def __init__(self, value: Any, *values: Any) -> None:
+        super().__init__(value, *values)
+
+    def __str__(self) -> str:
+        name = type(self.args[0]).__qualname__ + "".join(f"[{type(arg).__qualname__}]" for arg in self.args[1:])
+        return f"unmappable return type {name!r}"
+
+
+class AirflowSecretsBackendAccessDenied(PermissionError):
+    """A secrets backend refuses: no other one is asked."""
 
 
 class RemovedInAirflow4Warning(DeprecationWarning):
