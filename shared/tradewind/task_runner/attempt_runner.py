@@ -127,6 +127,7 @@ class AttemptRunner:
             rendered_fields=result.rendered_fields,
             pid=pid,
             hostname=(started.hostname if started else "") or self._hostname,
+            effects=result.effects,
         )
         self._keep(attempt, finished)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tradewind.core.states import EndCause
 from tradewind.task_runner.launcher import RunningAttempt
-from tradewind.wire.messages import Grant, TaskFinished, TaskInstanceKey
+from tradewind.wire.messages import EndEffects, Grant, TaskFinished, TaskInstanceKey
 
 _UNLIMITED: Final = 1_000_000
 _ENDS_MARGIN: Final = 16
@@ -85,7 +85,14 @@ class KeptEnd:
     def size_bytes(self) -> int:
         """Roughly what it takes in memory and in a message."""
         xcoms = sum(len(key) + len(value) for key, value in self.finished.xcoms)
-        return 512 + len(self.finished.log) + xcoms + len(self.finished.rendered_fields or b"")
+        effects = 0 if self.finished.effects is None else _effects_bytes(self.finished.effects)
+        return 512 + len(self.finished.log) + xcoms + len(self.finished.rendered_fields or b"") + effects
+
+
+def _effects_bytes(effects: EndEffects) -> int:
+    deferral = effects.deferral
+    waiting = 0 if deferral is None else len(deferral.kwargs) + len(deferral.next_kwargs)
+    return waiting + sum(map(len, effects.asset_events)) + len(effects.human_input or b"") + 64 * len(effects.skipped)
 
 
 @dataclass(slots=True, kw_only=True)

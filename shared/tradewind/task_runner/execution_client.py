@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
-from urllib.parse import quote, urlsplit
+from datetime import datetime
+from typing import Any, Final, Protocol, cast
+from urllib.parse import quote, urlencode, urlsplit
 
 from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
@@ -16,6 +17,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 TIMEOUT_SECONDS: Final = 30.0
 
 _NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _BAD_REQUEST: Final = 400
 
 _RETRIED: Final = (429, 500, 502, 503, 504)
@@ -76,6 +78,105 @@ class ExecutionClient:
         """The connection's fields; None if there is none."""
         return self._get(f"/connections/{_part(conn_id)}")
 
+    def get_xcom_item(self, dag_id: str, run_id: str, task_id: str, key: str, offset: int) -> tuple[bool, Any]:
+        """Of the values of a task's instances, in the order of their map indexes, the one at a place."""
+        found = self._get(f"{_names('/xcom-items', dag_id, run_id, task_id, key)}?offset={offset}")
+        return found is not None, None if found is None else found["value"]
+
+    def get_xcom_slice(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        key: str,
+        bounds: slice,
+        *,
+        include_prior_dates: bool = False,
+    ) -> list[Any]:
+        """Of these values a slice, in JSON form."""
+        wanted = {"start": bounds.start, "stop": bounds.stop, "step": bounds.step}
+        query = _query({**wanted, "include_prior_dates": "true" if include_prior_dates else None})
+        return self._ask(_names("/xcom-slices", dag_id, run_id, task_id, key) + query)["values"]
+
+    def count_xcoms(self, dag_id: str, run_id: str, task_id: str, key: str) -> int:
+        """How many of these values there are."""
+        return self._ask(_names("/xcom-counts", dag_id, run_id, task_id, key))["count"]
+
+    def count_task_instances(self, dag_id: str, **filters: Any) -> int:
+        """How many task instances there are."""
+        return self._ask(_names("/task-instance-counts", dag_id) + _query(filters))["count"]
+
+    def get_task_states(self, dag_id: str, **filters: Any) -> dict[str, dict[str, str | None]]:
+        """run_id → task id (`<task id>_<map index>` of a mapped one) → state."""
+        return self._ask(_names("/task-instance-states", dag_id) + _query(filters))["task_states"]
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Of a run's ended task instances `task_id`, `map_index`, `state`, `operator`, `duration`."""
+        return self._ask(_names("/task-instance-breadcrumbs", dag_id, run_id))["breadcrumbs"]
+
+    def get_previous_task_instance(
+        self, dag_id: str, task_id: str, *, logical_date: datetime | None, map_index: int, state: str | None
+    ) -> dict[str, Any] | None:
+        """The latest instance of a task in a run before a logical date (None: of any date), with this state."""
+        query = _query({"logical_date": logical_date, "map_index": map_index, "state": state})
+        return self._get(_names("/previous-task-instances", dag_id, task_id) + query)
+
+    def count_dag_runs(self, dag_id: str, **filters: Any) -> int:
+        """How many runs there are."""
+        return self._ask(_names("/dag-run-counts", dag_id) + _query(filters))["count"]
+
+    def get_dag_run(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
+        """A run's fields, dates as ISO texts; None if there is none."""
+        return self._get(_names("/dag-runs", dag_id, run_id))
+
+    def get_previous_dag_run(self, dag_id: str, logical_date: datetime, state: str | None) -> dict[str, Any] | None:
+        """The latest run of an earlier logical date, with this state if one is given."""
+        query = _query({"logical_date": logical_date, "state": state})
+        return self._get(_names("/previous-dag-runs", dag_id) + query)
+
+    def get_dag(self, dag_id: str) -> dict[str, Any] | None:
+        """What is known of a DAG; None if it is unknown."""
+        return self._get(_names("/dags", dag_id))
+
+    def trigger_dag_run(self, dag_id: str, run_id: str, request: dict[str, Any]) -> bool:
+        """Make a run; False if there is one of this id or logical date."""
+        path = _names("/dag-runs", dag_id, run_id)
+        status, answer = self._exchange("POST", path, json.dumps(request).encode())
+        if status == _CONFLICT and b"already_exists" in answer:
+            return False
+        self._check("POST", path, status, answer)
+        return True
+
+    def clear_dag_run(self, dag_id: str, run_id: str) -> None:
+        """Have all of a run's tasks run again."""
+        self._send("POST", _names("/dag-runs", dag_id, run_id) + "/clear", b"")
+
+    def get_task_state(self, key: str) -> tuple[bool, Any]:
+        """Of what this task instance keeps over its tries: whether there is a value, and the value."""
+        return _value_of(self._get(_names("/task-states", key)))
+
+    def set_task_state(self, key: str, value: Any, expires_at: datetime | None) -> None:
+        """Keep a JSON value."""
+        expires = None if expires_at is None else expires_at.isoformat()
+        self._send("PUT", _names("/task-states", key), json.dumps({"value": value, "expires_at": expires}).encode())
+
+    def delete_task_state(self, key: str | None) -> None:
+        """Forget one value; None: all of this task instance."""
+        self._send("DELETE", "/task-states" if key is None else _names("/task-states", key), b"")
+
+    def get_asset_state(self, *, name: str | None, uri: str | None, key: str) -> tuple[bool, Any]:
+        """Of what is kept for an asset: whether there is a value, and the value."""
+        return _value_of(self._get("/asset-states" + _query({"name": name, "uri": uri, "key": key})))
+
+    def set_asset_state(self, *, name: str | None, uri: str | None, key: str, value: Any) -> None:
+        """Keep a JSON value for an asset."""
+        path = "/asset-states" + _query({"name": name, "uri": uri, "key": key})
+        self._send("PUT", path, json.dumps({"value": value}).encode())
+
+    def delete_asset_state(self, *, name: str | None, uri: str | None, key: str | None) -> None:
+        """Forget one value of an asset; None: all of them."""
+        self._send("DELETE", "/asset-states" + _query({"name": name, "uri": uri, "key": key}), b"")
+
     def close(self) -> None:
         """Close the connection, if one was opened."""
         if self._connection is not None:
@@ -88,6 +189,13 @@ class ExecutionClient:
             return None
         self._check("GET", path, status, body)
         return _as_object(body, self._url + path)
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        """The answer to a question that always has one."""
+        found = self._get(path)
+        if found is None:
+            raise AirflowRuntimeError(f"the execution API knows nothing of {path.partition('?')[0]}")
+        return found
 
     def _send(self, method: str, path: str, body: bytes) -> None:
         status, answer = self._exchange(method, path, body)
@@ -150,6 +258,32 @@ class ExecutionClient:
 
 def _part(text: str) -> str:
     return quote(text, safe="")
+
+
+def _names(prefix: str, *names: str) -> str:
+    return "/".join((prefix, *map(_part, names)))
+
+
+def _query(values: Mapping[str, Any]) -> str:
+    """`?…` of what is not None: dates as ISO texts, lists as repeated names, a None in a list as "null"."""
+    pairs = [(name, _shown(one)) for name, value in values.items() for one in _each(value)]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _each(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _value_of(found: dict[str, Any] | None) -> tuple[bool, Any]:
+    return found is not None, None if found is None else found["value"]
 
 
 def _xcom_path(dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> str:

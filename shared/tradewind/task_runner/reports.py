@@ -100,8 +100,9 @@ def _without_payload(finished: TaskFinished) -> TaskFinished:
         finished,
         outcome=Outcome.FAILED,
         cause=EndCause.USER_ERROR,
-        detail="the result (XComs, rendered fields) is larger than the message bus takes",
+        detail="the result (XComs, rendered fields, effects) is larger than the message bus takes",
         xcoms=(),
         log=b"",
         rendered_fields=None,
+        effects=None,
     )
