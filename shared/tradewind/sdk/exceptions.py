@@ -7,8 +7,7 @@ AirflowException
 ├── AirflowRescheduleException     give the slot back and run again later
 ├── DownstreamTasksSkipped         succeed, and have other tasks skipped
 ├── DagRunTriggerException         have a run of another DAG made, and perhaps wait for it
-├── TaskDeferralError
-│   └── TaskDeferralTimeout        what a deferred task waited for failed, or took too long
+├── TaskDeferralError, TaskDeferralTimeout    what a deferred task waited for failed, or took too long
 ├── XComNotFound, TaskNotFound, ParamValidationError, …
 └── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
 XComForMappingNotPushed, UnmappableXComTypePushed    TypeErrors of a task that others map over
@@ -99,7 +98,7 @@ class TaskDeferralError(AirflowException):
     """What a deferred task waited for has failed."""
 
 
-class TaskDeferralTimeout(TaskDeferralError):
+class TaskDeferralTimeout(AirflowException):
     """What a deferred task waited for took longer than it may."""
 
 

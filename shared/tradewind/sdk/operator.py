@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import current_dag, current_task_group
 from tradewind.sdk.default_args import fills_from_default_args
+from tradewind.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout, TaskDeferred
 from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
 from tradewind.sdk.param import ParamsDict
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from tradewind.sdk.task_groups import TaskGroup
 
 MAX_WEIGHT: Final = 2**31 - 1
+
+TRIGGER_FAILED: Final = "__fail__"
+"""The next method of a deferred task whose trigger failed."""
+TRIGGER_TIMEOUT: Final = "Trigger timeout"
+"""The `error` among its arguments if the trigger took too long."""
 
 _EXPECTED_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "email_on_retry": bool,
@@ -293,6 +299,29 @@ class BaseOperator(DAGNode):
     def execute(self, context: "Context") -> Any:
         """Override with what the task does; the value returned is pushed as XCom `return_value`."""
         raise NotImplementedError(f"{type(self).__name__} does not define execute()")
+
+    def defer(
+        self,
+        *,
+        trigger: Any,
+        method_name: str,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> NoReturn:
+        """Give the slot back until `trigger` fires, then go on with the method of this name, called with the context,
+        `kwargs` and the trigger's `event`. After `timeout` the task fails with TaskDeferralTimeout."""
+        raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+    def resume_execution(self, next_method: str, next_kwargs: Mapping[str, Any] | None, context: "Context") -> Any:
+        """Go on after a deferral with the method of this name; what it returns is the task's return value. The name
+        `__fail__` says that the trigger failed or took too long: TaskDeferralError or TaskDeferralTimeout."""
+        values = dict(next_kwargs or {})
+        if next_method == TRIGGER_FAILED:
+            error = str(values.get("error", "Unknown"))
+            if traceback := values.get("traceback"):
+                self.log.error("Trigger failed:\n%s", "\n".join(traceback))
+            raise TaskDeferralTimeout(error) if error == TRIGGER_TIMEOUT else TaskDeferralError(error)
+        return getattr(self, next_method)(context, **values)
 
     def post_execute(self, context: Any, result: Any = None) -> None:
         """Override to run code right after `execute`."""
