@@ -18,6 +18,9 @@ class ExecutionApi:
         self.xcoms: dict[tuple[str, ...], object] = {}
         self.variables: dict[str, str] = {}
         self.connections: dict[str, dict[str, object]] = {}
+        self.dag_runs: dict[tuple[str, str], dict[str, object]] = {}
+        self.next_run_states: list[str] = []
+        """States that runs have when they are asked for, one after another."""
         self.requests: list[str] = []
         self.connection_count = 0
         self.next_statuses: list[int] = []
@@ -47,10 +50,20 @@ class ExecutionApi:
             case "DELETE", "variables":
                 self.variables.pop(names[0], None)
                 return 204, None
+            case _, "dag-runs":
+                return self._answer_run(method, (names[0], names[1]), body)
             case "GET", "connections" if names[0] in self.connections:
                 return 200, self.connections[names[0]]
             case _:
                 return 404, {"detail": {"reason": "not_found", "message": f"{kind} {names} not found"}}
+
+    def _answer_run(self, method: str, run: tuple[str, str], body: bytes) -> tuple[int, object]:
+        if method == "GET":
+            return 200, {"state": self.next_run_states.pop(0)}
+        if run in self.dag_runs:
+            return 409, {"detail": {"reason": "already_exists", "message": "there is one"}}
+        self.dag_runs[run] = json.loads(body)
+        return 204, None
 
 
 def _handler(api: ExecutionApi) -> type[BaseHTTPRequestHandler]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.hook import BaseHook
     from tradewind.sdk.operator import BaseOperator
     from tradewind.sdk.param import Param, ParamsDict
+    from tradewind.sdk.retry_policy import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryPolicy, RetryRule
     from tradewind.sdk.state import DagRunState, TaskInstanceState
     from tradewind.sdk.task_decorator import task
     from tradewind.sdk.task_groups import TaskGroup
@@ -40,9 +41,14 @@ __all__ = [
     "Context",
     "DagRunState",
     "EdgeModifier",
+    "ExceptionRetryPolicy",
     "Label",
     "Param",
     "ParamsDict",
+    "RetryAction",
+    "RetryDecision",
+    "RetryPolicy",
+    "RetryRule",
     "TaskGroup",
     "TaskInstanceState",
     "TriggerRule",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tradewind.sdk.context import Context
     from tradewind.sdk.dags import DAG
+    from tradewind.sdk.retry_policy import RetryPolicy
     from tradewind.sdk.task_groups import TaskGroup
 
 MAX_WEIGHT: Final = 2**31 - 1
@@ -94,7 +95,7 @@ class BaseOperator(DAGNode):
         retry_delay: timedelta | float = timedelta(seconds=300),
         retry_exponential_backoff: float = 0,
         max_retry_delay: timedelta | float | None = None,
-        retry_policy: object = None,
+        retry_policy: "RetryPolicy | None" = None,
         start_date: datetime | None = None,
         end_date: datetime | None = None,
         depends_on_past: bool = False,

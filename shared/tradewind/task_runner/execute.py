@@ -2,46 +2,47 @@
 
 import logging
 import os
-import signal
 import socket
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import msgspec
+
 from tradewind.core.states import EndCause, Outcome
+from tradewind.sdk import serde
 from tradewind.sdk.active import executing
 from tradewind.sdk.context import Context
 from tradewind.sdk.dag_file import LoadedDagFile
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.environment import context_to_airflow_vars
-from tradewind.sdk.exceptions import (
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    AirflowTaskTerminated,
-    AirflowTaskTimeout,
-)
+from tradewind.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout, DagRunTriggerException
+from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import PythonOperator, signature_of
 from tradewind.sdk.runtime import install_runtime, remove_runtime
+from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
 from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context, outputs_of
 from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.notices import call_back, give_notice
+from tradewind.task_runner.outcomes import WAITING, Judgement, detail, judge
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.task_runner.rendered_fields import rendered_fields, storable
-from tradewind.wire.messages import Grant, TaskInstanceKey, TaskStarted
+from tradewind.task_runner.rendered_fields import rendered_fields
+from tradewind.task_runner.signals import alarm, sigterm_restored, sigterm_stops
+from tradewind.wire.messages import EndEffects, Grant, TaskInstanceKey, TaskStarted
+
+if TYPE_CHECKING:
+    from tradewind.sdk.retry_policy import RetryPolicy
 
 Send = Callable[[TaskStarted | AttemptResult], None]
 
-MAX_DETAIL_CHARACTERS: Final = 1000
 MAX_TEMPLATES_COMPILED: Final = 200
 """Templates that a fork server compiles beforehand, about 0.3 ms each; a task beyond that compiles its own."""
 
@@ -137,7 +138,7 @@ def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send, *, l
     SIGALRM is its `execution_timeout`.
     """
     MASKER.add(request.grant.token)
-    with _sigterm_restored():
+    with sigterm_restored():
         with task_log(log_descriptor):
             result = _find_and_run(request, loaded, send)
         send(result)
@@ -180,28 +181,35 @@ class _Attempt:
         self._started_at = started_at
         self._context: Context = {}
         self._rendered: bytes | None = None
+        self._rendered_map_index: str | None = None
         self._xcoms: tuple[tuple[str, bytes], ...] = ()
 
     def run(self) -> AttemptResult:
         """The outcome, whatever happens."""
         try:
-            with _sigterm_stops(self._task):
+            with sigterm_stops(self._on_kill):
                 error = self._try_to_execute()
         except AirflowTaskTerminated as exc:
             # The signal came just as the task had ended.
             error = exc
-        outcome, cause = _judge(error)
-        self._report(error, outcome)
-        self._run_callbacks(error, outcome)
+        judgement = judge(error, self._task)
+        if judgement.outcome is Outcome.FAILED and (policy := self._task.retry_policy) is not None:
+            judgement = self._judge_by_policy(judgement, policy)
+        self._report(judgement)
+        self._finish(judgement)
         return AttemptResult(
-            outcome,
-            cause,
-            None if error is None else _detail(error),
+            judgement.outcome,
+            judgement.cause,
+            None if judgement.error is None else detail(judgement.error),
             self._started_at,
             datetime.now(UTC),
-            self._xcoms if outcome is Outcome.SUCCESS else (),
+            self._xcoms if judgement.outcome is Outcome.SUCCESS else (),
             self._rendered,
+            self._effects(judgement),
         )
+
+    def _on_kill(self) -> None:
+        self._task.on_kill()
 
     def _try_to_execute(self) -> BaseException | None:
         try:
@@ -218,12 +226,23 @@ class _Attempt:
         task.render_template_fields(context)
         self._rendered = rendered_fields(task)
         os.environ.update(context_to_airflow_vars(context, in_env_var_format=True))
+        if LISTENERS:
+            LISTENERS.notify(
+                "on_task_instance_running", previous_state=TaskInstanceState.QUEUED, task_instance=context.get("ti")
+            )
         if task.pre_execute_hook is not None:
             task.pre_execute_hook(context)
         task.pre_execute(context)
-        for callback in task.on_execute_callback:
-            _call_back(callback, context, "on_execute_callback")
-        result = self._execute_in_time(context)
+        if task.on_execute_callback:
+            call_back(task.on_execute_callback, context, "on_execute_callback")
+        try:
+            result = self._execute_in_time(context)
+        except DagRunTriggerException as exc:
+            # Imported here: few tasks ask for this.
+            from tradewind.task_runner.dag_run_triggers import trigger_dag_run
+
+            trigger_dag_run(exc, context.get("ti"), self._client)
+            return
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
         task.post_execute(context, result)
@@ -232,122 +251,52 @@ class _Attempt:
     def _execute_in_time(self, context: Context) -> Any:
         timeout = self._task.execution_timeout
         if timeout is None:
-            return self._task.execute(context)
+            return self._call(context)
         try:
-            with _alarm(timeout.total_seconds()):
-                return self._task.execute(context)
+            with alarm(timeout.total_seconds()):
+                return self._call(context)
         except AirflowTaskTimeout:
             self._task.on_kill()
             raise
 
-    def _report(self, error: BaseException | None, outcome: Outcome) -> None:
-        if outcome is Outcome.SKIPPED:
-            log.info("Task skipped: %s", error)
-        elif error is not None:
-            log.error("Task failed with exception", exc_info=error)
+    def _call(self, context: Context) -> Any:
+        """The task's work; after a deferral, the method that it named."""
+        next_method = self._request.grant.next_method
+        if next_method is None:
+            return self._task.execute(context)
+        values = serde.deserialize(msgspec.json.decode(self._request.grant.next_kwargs or b"{}"))
+        return self._task.resume_execution(next_method, values, context)
 
-    def _run_callbacks(self, error: BaseException | None, outcome: Outcome) -> None:
-        """The author's callbacks for this outcome. What they raise is logged and changes nothing."""
-        name = self._callback_name(outcome)
-        callbacks: list[Any] = getattr(self._task, name)
-        if not callbacks:
-            return
-        if error is not None:
-            self._context["exception"] = error
-        with executing(self._context):
-            for callback in callbacks:
-                _call_back(callback, self._context, name)
+    def _judge_by_policy(self, judgement: Judgement, policy: "RetryPolicy") -> Judgement:
+        """The same failure, as the task's retry policy has it."""
+        from tradewind.task_runner.retry_policies import judge_by_policy
 
-    def _callback_name(self, outcome: Outcome) -> str:
-        match outcome:
-            case Outcome.SUCCESS:
-                return "on_success_callback"
-            case Outcome.SKIPPED:
-                return "on_skipped_callback"
-            case Outcome.FAILED if self._request.grant.try_number <= self._request.grant.max_tries:
-                return "on_retry_callback"
-            case _:
-                return "on_failure_callback"
+        if judgement.error is None or judgement.cause is EndCause.KILLED:
+            return judgement
+        grant = self._request.grant
+        return judge_by_policy(judgement, policy, grant.try_number, grant.max_tries, self._context)
 
+    def _report(self, judgement: Judgement) -> None:
+        if judgement.outcome is Outcome.SKIPPED:
+            log.info("Task skipped: %s", judgement.error)
+        elif judgement.error is not None:
+            log.error("Task failed with exception", exc_info=judgement.error)
+        elif judgement.outcome in WAITING:
+            log.info("Pausing task as %s", judgement.outcome.upper())
 
-def _judge(error: BaseException | None) -> tuple[Outcome, EndCause]:
-    match error:
-        case None:
-            return Outcome.SUCCESS, EndCause.NONE
-        case AirflowSkipException():
-            return Outcome.SKIPPED, EndCause.NONE
-        case AirflowFailException() | AirflowSensorTimeout():
-            return Outcome.FAILED_WITHOUT_RETRY, EndCause.USER_ERROR
-        case AirflowTaskTimeout():
-            return Outcome.FAILED, EndCause.TIMEOUT
-        case AirflowTaskTerminated():
-            return Outcome.FAILED, EndCause.KILLED
-        case _:
-            return Outcome.FAILED, EndCause.USER_ERROR
+    def _finish(self, judgement: Judgement) -> None:
+        """What is due once the outcome is known. Nothing here changes it."""
+        if getattr(self._task, "overwrite_rtif_after_execution", False):
+            self._rendered = rendered_fields(self._task)
+        give_notice(judgement, self._task, self._context, will_retry=self._will_retry(judgement))
 
+    def _will_retry(self, judgement: Judgement) -> bool:
+        grant = self._request.grant
+        return judgement.outcome is Outcome.FAILED and grant.try_number <= grant.max_tries
 
-def _detail(error: BaseException) -> str:
-    """One line, without secrets."""
-    text = " ".join(str(error).split())
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return storable(MASKER.redact(line))[:MAX_DETAIL_CHARACTERS]
-
-
-def _call_back(callback: Any, context: Context, name: str) -> None:
-    try:
-        callback(context)
-    except Exception:
-        log.exception("Error when executing %s callback", name)
-
-
-@contextmanager
-def _sigterm_stops(task: BaseOperator) -> Generator[None]:
-    """SIGTERM lets the operator clean up, then interrupts it. Once it has ended, by itself or by that, the signal does
-    nothing: the outcome stands and is about to be reported."""
-    pid = os.getpid()
-
-    def on_sigterm(_signum: int, _frame: FrameType | None) -> None:
-        if os.getpid() != pid:
-            # A process that user code forked: it dies as it would have without us.
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
-        signal.signal(signal.SIGTERM, _do_nothing)
-        log.warning("Task was told to stop (SIGTERM)")
-        task.on_kill()
-        raise AirflowTaskTerminated("the task was told to stop (SIGTERM)")
-
-    signal.signal(signal.SIGTERM, on_sigterm)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, _do_nothing)
-
-
-def _do_nothing(_signum: int, _frame: FrameType | None) -> None:
-    """Not SIG_IGN, which processes started from here would inherit."""
-
-
-@contextmanager
-def _sigterm_restored() -> Generator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _alarm(seconds: float) -> Generator[None]:
-    def on_alarm(_signum: int, _frame: FrameType | None) -> None:
-        raise AirflowTaskTimeout(f"execution_timeout of {seconds:g} s is over")
-
-    if seconds <= 0:
-        raise AirflowTaskTimeout(f"execution_timeout of {seconds:g} s is over")
-    before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    def _effects(self, judgement: Judgement) -> EndEffects | None:
+        """All that the end changes; None for most ends."""
+        effects = judgement.effects
+        if self._rendered_map_index is not None:
+            effects = msgspec.structs.replace(effects or EndEffects(), rendered_map_index=self._rendered_map_index)
+        return effects

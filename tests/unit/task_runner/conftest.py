@@ -77,6 +77,8 @@ def attempt_request(
     logical_date: datetime | None = LOGICAL_DATE,
     try_number: int = 1,
     max_tries: int = 0,
+    map_index: int = -1,
+    **granted: Any,
 ) -> AttemptRequest:
     """A request with every field that tests care about overridable."""
     now = datetime(2021, 1, 2, 4, tzinfo=UTC)
@@ -96,8 +98,9 @@ def attempt_request(
         triggered_by="rest_api",
         conf=json.dumps(conf or {}).encode(),
         start_date=now,
+        **granted,
     )
-    key = TaskInstanceKey(dag_id, task_id, "manual__1", try_number)
+    key = TaskInstanceKey(dag_id, task_id, "manual__1", try_number, map_index)
     return AttemptRequest(key, UUID(int=7), grant, "/dags", url, "worker-1")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.execution_api import ExecutionApi
 from tests.unit.task_runner.conftest import RunSource, attempt_request, run_loaded
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner import execute
+from tradewind.task_runner import execute, outcomes
 from tradewind.wire.messages import TaskStarted
 
 HEAD = """
@@ -75,7 +75,7 @@ def test_traceback_in_the_log_shows_the_authors_frames(run: RunSource, tmp_path:
 
 
 def test_long_detail_is_cut(run: RunSource) -> None:
-    assert len(run(_task("raise ValueError('x' * 5000)")).result.detail or "") == execute.MAX_DETAIL_CHARACTERS
+    assert len(run(_task("raise ValueError('x' * 5000)")).result.detail or "") == outcomes.MAX_DETAIL_CHARACTERS
 
 
 @pytest.mark.parametrize(

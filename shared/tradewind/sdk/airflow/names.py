@@ -38,6 +38,11 @@ _AUTHORING: Final = {
     "conf": "configuration",
     "BaseXCom": "xcom",
     "timezone": "",
+    "ExceptionRetryPolicy": "retry_policy",
+    "RetryAction": "retry_policy",
+    "RetryDecision": "retry_policy",
+    "RetryPolicy": "retry_policy",
+    "RetryRule": "retry_policy",
 }
 """What `tradewind.sdk` and `airflow.sdk` export; an empty module means that the name is a module itself."""
 
@@ -121,6 +126,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "should_hide_value_for_key": "masking",
     },
     "airflow.utils.operator_helpers": {"context_to_airflow_vars": "environment"},
+    "airflow.listeners": {"hookimpl": "listeners"},
 }
 """Alias module → name → the module of `tradewind.sdk` that defines it (`module:name` where the name differs)."""
 
@@ -137,6 +143,8 @@ WHOLE: Final[Mapping[str, str]] = {
     "airflow.utils.trigger_rule": "trigger_rule",
     "airflow.utils.dates": "dates",
     "airflow.version": "version",
+    "airflow.utils.email": "email",
+    "airflow.sdk.definitions.retry_policy": "retry_policy",
 }
 """Alias module → the module of `tradewind.sdk` that it stands for, with every name."""
 

@@ -1,0 +1,70 @@
+"""Listeners: objects or modules of plugins that are told what happens to task instances.
+
+A listener defines, marked by `hookimpl`, functions of these names, each with as many of the arguments as it wants:
+
+    on_task_instance_running(previous_state, task_instance)
+    on_task_instance_success(previous_state, task_instance)
+    on_task_instance_skipped(previous_state, task_instance)
+    on_task_instance_failed(previous_state, task_instance, error)
+    on_starting(component), before_stopping(component)
+    on_dag_run_running, on_dag_run_success, on_dag_run_failed (dag_run, msg)
+"""
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+_MARK: Final = "airflow_impl"
+"""As pluggy's marker for Airflow sets it, so that listeners marked by that are heard too."""
+
+log = logging.getLogger("tradewind.task")
+
+
+def hookimpl(function: Callable[..., Any] | None = None, **_options: Any) -> Any:
+    """Mark a listener's function. Options (order of calls and the like) are accepted and have no effect."""
+    if function is None:
+        return hookimpl
+    setattr(function, _MARK, True)
+    return function
+
+
+class Listeners:
+    """The listeners of this process, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Any] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._listeners)
+
+    def add(self, listener: Any) -> None:
+        """Add one; again is without effect."""
+        if all(known is not listener for known in self._listeners):
+            self._listeners.append(listener)
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._listeners.clear()
+
+    def notify(self, event: str, **arguments: Any) -> None:
+        """Tell every listener that has a function for it. What one raises is logged and changes nothing."""
+        for listener in list(self._listeners):
+            function = getattr(listener, event, None)
+            if not callable(function) or not hasattr(function, _MARK):
+                continue
+            try:
+                function(**_accepted(function, arguments))
+            except Exception:
+                log.exception("error calling listener")
+
+
+def _accepted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return arguments
+    return {name: value for name, value in arguments.items() if name in parameters}
+
+
+LISTENERS: Final = Listeners()
+"""The process's own: one process serves one folder of plugins."""
