@@ -16,6 +16,8 @@ from tradewind.api.routes import (
     dag_runs,
     dags,
     execution,
+    execution_questions,
+    execution_xcoms,
     import_errors,
     logs,
     monitor,
@@ -64,7 +66,8 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
     for router in GUARDED:
         guards = [Depends(require_user)]
         app.include_router(router, dependencies=guards, responses=documented(401, 403))
-    app.include_router(execution.router)
+    for execution_router in (execution.router, execution_xcoms.router, execution_questions.router):
+        app.include_router(execution_router)
     app.include_router(service.router)
     install_error_handlers(app)
     app.add_middleware(

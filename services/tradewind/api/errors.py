@@ -7,7 +7,7 @@ DomainError
 │   ├── Forbidden 403
 │   ├── NoSuchThing 404 (with a reason)
 │   ├── NotAcceptable 406
-│   ├── AlreadyExists 409
+│   ├── AlreadyExists, Conflicting 409
 │   ├── RequestTooLarge 413
 │   ├── UnsupportedMediaType 415
 │   ├── Unprocessable 422
@@ -95,6 +95,12 @@ class AlreadyExists(ApiError):
                 "message": message,
             }
         )
+
+
+class Conflicting(ApiError):
+    """It cannot be done as things are; the detail says why."""
+
+    status = 409
 
 
 class RequestTooLarge(ApiError):

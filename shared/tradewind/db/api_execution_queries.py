@@ -22,12 +22,12 @@ class AttemptNotRunning(DomainError):
 
 async def set_xcom(database: Database, attempt_id: UUID, key: str, value: bytes, now: datetime) -> None:
     """Write an XCom of the attempt's own task instance."""
-    _running(attempt_id, await database.fetch_row(statement("api_set_attempt_xcom"), attempt_id, key, value, now))
+    running(attempt_id, await database.fetch_row(statement("api_set_attempt_xcom"), attempt_id, key, value, now))
 
 
 async def delete_xcom(database: Database, attempt_id: UUID, key: str) -> None:
     """Remove an XCom of the attempt's own task instance, if there is one."""
-    _running(attempt_id, await database.fetch_row(statement("api_delete_attempt_xcom"), attempt_id, key))
+    running(attempt_id, await database.fetch_row(statement("api_delete_attempt_xcom"), attempt_id, key))
 
 
 async def get_xcom(
@@ -45,12 +45,12 @@ async def get_xcom(
     row = await database.fetch_row(
         statement("api_get_attempt_xcom"), attempt_id, dag_id, run_id, task_id, map_index, key, include_prior_dates
     )
-    return _running(attempt_id, row)["value"]
+    return running(attempt_id, row)["value"]
 
 
 async def get_variable(database: Database, attempt_id: UUID, key: str) -> bytes | None:
     """A variable's encrypted value; None if there is none."""
-    return _running(attempt_id, await database.fetch_row(statement("api_get_attempt_variable"), attempt_id, key))[
+    return running(attempt_id, await database.fetch_row(statement("api_get_attempt_variable"), attempt_id, key))[
         "value"
     ]
 
@@ -58,17 +58,17 @@ async def get_variable(database: Database, attempt_id: UUID, key: str) -> bytes 
 async def set_variable(database: Database, attempt_id: UUID, key: str, value: bytes, description: str | None) -> None:
     """Create or change a variable; without a description an existing one stays."""
     row = await database.fetch_row(statement("api_set_attempt_variable"), attempt_id, key, value, description)
-    _running(attempt_id, row)
+    running(attempt_id, row)
 
 
 async def delete_variable(database: Database, attempt_id: UUID, key: str) -> None:
     """Remove a variable, if there is one."""
-    _running(attempt_id, await database.fetch_row(statement("api_delete_attempt_variable"), attempt_id, key))
+    running(attempt_id, await database.fetch_row(statement("api_delete_attempt_variable"), attempt_id, key))
 
 
 async def get_connection(database: Database, attempt_id: UUID, conn_id: str) -> Row | None:
     """A connection with its secrets encrypted; None if there is none."""
-    row = _running(attempt_id, await database.fetch_row(statement("api_get_attempt_connection"), attempt_id, conn_id))
+    row = running(attempt_id, await database.fetch_row(statement("api_get_attempt_connection"), attempt_id, conn_id))
     return None if row["conn_id"] is None else row
 
 
@@ -76,10 +76,11 @@ async def append_log(database: Database, attempt_id: UUID, sequence: int, lines:
     """Store a chunk of the attempt's log once; a replay changes nothing and succeeds, even after the attempt's end."""
     row = await database.fetch_row(statement("api_append_attempt_log"), attempt_id, sequence, lines, now)
     if row is None or not row["is_replay"]:
-        _running(attempt_id, row)
+        running(attempt_id, row)
 
 
-def _running(attempt_id: UUID, row: Row | None) -> Row:
+def running(attempt_id: UUID, row: Row | None) -> Row:
+    """The row, whose `state` is the attempt's; raises for an attempt that is not current or does not run."""
     if row is None:
         raise StaleAttempt(f"attempt {attempt_id} is not the current one of its task instance: stop, nothing is kept")
     if row["state"] != "running":

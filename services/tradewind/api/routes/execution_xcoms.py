@@ -1,0 +1,72 @@
+"""`/execution/xcom-…`: what the instances of a task pushed, as one sequence in the order of their map indexes."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from tradewind.api.dependencies import AttemptDep, StateDep
+from tradewind.api.errors import NoSuchThing, Unprocessable, documented
+from tradewind.api.models.execution_questions import CountResponse, XComSliceQuery
+from tradewind.db import api_attempt_questions as questions
+from tradewind.db.api_attempt_questions import XComPlace
+
+router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+
+PLACE = "/{dag_id}/{run_id}/{task_id}/{key:path}"
+Name = Annotated[str, Path(min_length=1)]
+Offset = Annotated[int, Query(gt=-(2**31), lt=2**31)]
+
+
+@router.get("/xcom-items" + PLACE, responses=documented(404))
+async def get_xcom_item(
+    dag_id: str, run_id: str, task_id: str, key: Name, state: StateDep, attempt: AttemptDep, offset: Offset
+) -> Response:
+    """One value by its place, from the end if negative: `{"value"}`."""
+    place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
+    first = offset
+    if first < 0:
+        first += await questions.count_xcoms(state["database"], attempt.attempt_id, place)
+    found: Sequence[bytes] = ()
+    if first >= 0:
+        found = await questions.list_xcoms(state["database"], attempt.attempt_id, place, first=first, limit=1)
+    if not found:
+        raise NoSuchThing(f"The task {task_id!r} has no XCom {key!r} at the place {offset} in the run {run_id!r}")
+    # The value is JSON text already.
+    return Response(b'{"value":' + found[0] + b"}", media_type="application/json")
+
+
+@router.get("/xcom-slices" + PLACE)
+async def get_xcom_slice(
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    key: Name,
+    state: StateDep,
+    attempt: AttemptDep,
+    query: Annotated[XComSliceQuery, Query()],
+) -> Response:
+    """A slice of the values: `{"values"}`."""
+    if query.step == 0:
+        raise Unprocessable({"reason": "invalid_value", "message": "The step of a slice cannot be 0"})
+    place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
+    database, prior = state["database"], query.include_prior_dates
+    if query.bounds == slice(None) or prior:
+        found = await questions.list_xcoms(database, attempt.attempt_id, place, include_prior_dates=prior)
+        found = found[query.bounds]
+    else:
+        total = await questions.count_xcoms(database, attempt.attempt_id, place)
+        places = range(*query.bounds.indices(total))
+        first, limit = (min(places[0], places[-1]), abs(places[-1] - places[0]) + 1) if places else (0, 0)
+        found = await questions.list_xcoms(database, attempt.attempt_id, place, first=first, limit=limit)
+        found = [found[index - first] for index in places if index - first < len(found)]
+    return Response(b'{"values":[' + b",".join(found) + b"]}", media_type="application/json")
+
+
+@router.get("/xcom-counts" + PLACE)
+async def get_xcom_count(
+    dag_id: str, run_id: str, task_id: str, key: Name, state: StateDep, attempt: AttemptDep
+) -> CountResponse:
+    """How many values there are."""
+    place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
+    return CountResponse(count=await questions.count_xcoms(state["database"], attempt.attempt_id, place))

@@ -1,0 +1,16 @@
+-- How many task instances of a DAG there are, for an attempt: no row if another attempt is current. Filters that are
+-- null admit everything; task_instance_attempt, dag_run_dag_id_run_id_key, task_instance_pkey.
+SELECT attempt.state, found.total
+FROM task_instance AS attempt
+LEFT JOIN LATERAL (
+    SELECT count(*) AS total
+    FROM dag_run
+    JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id
+    WHERE dag_run.dag_id = $2
+        AND ($3::integer IS NULL OR ti.map_index = $3)
+        AND ($4::text[] IS NULL OR ti.task_id = ANY ($4))
+        AND ($5::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($5))
+        AND ($6::text[] IS NULL OR dag_run.run_id = ANY ($6))
+        AND ($7::text[] IS NULL OR ti.state = ANY ($7))
+) AS found ON attempt.state = 'running'
+WHERE attempt.attempt_id = $1

@@ -1,0 +1,17 @@
+-- The states of a DAG's task instances, for an attempt: no row if another attempt is current, one row of nulls if
+-- nothing matches. Filters that are null admit everything; task_instance_attempt, dag_run_dag_id_run_id_key,
+-- task_instance_pkey.
+SELECT attempt.state, found.run_id, found.task_id, found.map_index, nullif(found.ti_state, 'none') AS ti_state
+FROM task_instance AS attempt
+LEFT JOIN LATERAL (
+    SELECT dag_run.run_id, ti.task_id, ti.map_index, ti.state AS ti_state
+    FROM dag_run
+    JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id
+    WHERE dag_run.dag_id = $2
+        AND ($3::integer IS NULL OR ti.map_index = $3)
+        AND ($4::text[] IS NULL OR ti.task_id = ANY ($4))
+        AND ($5::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($5))
+        AND ($6::text[] IS NULL OR dag_run.run_id = ANY ($6))
+) AS found ON attempt.state = 'running'
+WHERE attempt.attempt_id = $1
+ORDER BY found.run_id, found.task_id, found.map_index
