@@ -5,7 +5,8 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "token-of-the-attempt"
 
@@ -17,11 +18,14 @@ class ExecutionApi:
         self.url = ""
         self.xcoms: dict[tuple[str, ...], object] = {}
         self.variables: dict[str, str] = {}
+        self.task_states: dict[str, object] = {}
         self.connections: dict[str, dict[str, object]] = {}
         self.dag_runs: dict[tuple[str, str], dict[str, object]] = {}
         self.next_run_states: list[str] = []
         """States that runs have when they are asked for, one after another."""
+        self.previous_run: dict[str, object] | None = None
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         self.connection_count = 0
         self.next_statuses: list[int] = []
         """Statuses to answer with before requests are served again; 0 closes the connection without an answer."""
@@ -42,20 +46,43 @@ class ExecutionApi:
             case "DELETE", "xcoms":
                 self.xcoms.pop(key, None)
                 return 200, None
-            case "GET", "variables" if names[0] in self.variables:
-                return 200, {"key": names[0], "value": self.variables[names[0]]}
-            case "PUT", "variables":
-                self.variables[names[0]] = json.loads(body)["value"]
-                return 201, None
-            case "DELETE", "variables":
-                self.variables.pop(names[0], None)
-                return 204, None
+            case _, "variables" | "task-states":
+                return self._answer_kept(method, kind, names, body)
+            case "GET", "xcom-slices" | "xcom-items" | "xcom-counts":
+                return self._answer_sequence(kind, names, urlsplit(path).query)
+            case "GET", "previous-dag-runs" if self.previous_run is not None:
+                return 200, self.previous_run
             case _, "dag-runs":
                 return self._answer_run(method, (names[0], names[1]), body)
             case "GET", "connections" if names[0] in self.connections:
                 return 200, self.connections[names[0]]
             case _:
                 return 404, {"detail": {"reason": "not_found", "message": f"{kind} {names} not found"}}
+
+    def _answer_kept(self, method: str, kind: str, names: list[str], body: bytes) -> tuple[int, object]:
+        kept: dict[str, Any] = self.variables if kind == "variables" else self.task_states
+        if method == "GET":
+            return (200, {"key": names[0], "value": kept[names[0]]}) if names[0] in kept else (404, {"detail": "none"})
+        if method == "PUT":
+            kept[names[0]] = json.loads(body)["value"]
+            return 201, None
+        for name in names or list(kept):
+            kept.pop(name, None)
+        return 204, None
+
+    def _answer_sequence(self, kind: str, names: list[str], query: str) -> tuple[int, object]:
+        """What all instances of a task pushed under a key, in the order of their map indexes."""
+        places = {int(key[-1].rpartition("=")[2]): key for key in self.xcoms if list(key[:-1]) == names}
+        values = [self.xcoms[places[index]] for index in sorted(places)]
+        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        if kind == "xcom-counts":
+            return 200, {"count": len(values)}
+        if kind == "xcom-slices":
+            bounds = (int(asked[name]) if name in asked else None for name in ("start", "stop", "step"))
+            return 200, {"values": values[slice(*bounds)]}
+        offset = int(asked["offset"])
+        found = -len(values) <= offset < len(values)
+        return (200, {"value": values[offset]}) if found else (404, {"detail": {"reason": "not_found"}})
 
     def _answer_run(self, method: str, run: tuple[str, str], body: bytes) -> tuple[int, object]:
         if method == "GET":
@@ -80,6 +107,7 @@ def _handler(api: ExecutionApi) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             api.requests.append(f"{self.command} {self.path}")
+            api.bodies.append(body)
             status, value = api.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
             if api.next_statuses:
                 status, value = api.next_statuses.pop(0), {"detail": "as told"}

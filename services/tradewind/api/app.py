@@ -17,6 +17,7 @@ from tradewind.api.routes import (
     dags,
     execution,
     execution_questions,
+    execution_state_stores,
     execution_xcoms,
     import_errors,
     logs,
@@ -66,7 +67,12 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
     for router in GUARDED:
         guards = [Depends(require_user)]
         app.include_router(router, dependencies=guards, responses=documented(401, 403))
-    for execution_router in (execution.router, execution_xcoms.router, execution_questions.router):
+    for execution_router in (
+        execution.router,
+        execution_xcoms.router,
+        execution_questions.router,
+        execution_state_stores.router,
+    ):
         app.include_router(execution_router)
     app.include_router(service.router)
     install_error_handlers(app)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Context(TypedDict, total=False):
     """Keys are Airflow's. Those that depend on a logical date are absent in runs that have none."""
 
+    asset_state_store: Any
     conf: Any
     conn: Any
     dag: "DAG"
@@ -32,6 +33,8 @@ class Context(TypedDict, total=False):
     outlet_events: Any
     outlets: list[Any]
     params: dict[str, Any]
+    partition_date: "DateTime | None"
+    partition_key: str | None
     prev_data_interval_end_success: "DateTime | None"
     prev_data_interval_start_success: "DateTime | None"
     prev_end_date_success: "DateTime | None"
@@ -42,6 +45,7 @@ class Context(TypedDict, total=False):
     task_instance: Any
     task_instance_key_str: str
     task_reschedule_count: int
+    task_state_store: Any
     templates_dict: dict[str, Any] | None
     test_mode: bool
     ti: Any

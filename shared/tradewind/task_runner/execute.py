@@ -29,10 +29,11 @@ from tradewind.sdk.runtime import install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
 from tradewind.task_runner.child_log import task_log
-from tradewind.task_runner.context import build_context, outputs_of
+from tradewind.task_runner.context import build_context
 from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.notices import call_back, give_notice
 from tradewind.task_runner.outcomes import WAITING, Judgement, detail, judge
+from tradewind.task_runner.outputs import outputs_of
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.rendered_fields import rendered_fields
 from tradewind.task_runner.signals import alarm, sigterm_restored, sigterm_stops
@@ -246,7 +247,7 @@ class _Attempt:
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
         task.post_execute(context, result)
-        self._xcoms = outputs_of(task, result)
+        self._xcoms = outputs_of(task, result, context.get("ti"))
 
     def _execute_in_time(self, context: Context) -> Any:
         timeout = self._task.execution_timeout

@@ -143,3 +143,21 @@ async def test_dags_and_earlier_instances(execution: ExecutionClient, dag_id: st
     assert found is not None
     assert (found["run_id"], found["state"]) == (RUN_ID, "running")
     assert await asyncio.to_thread(earlier, "success") is None
+
+
+async def test_values_are_kept_for_the_task_instance(execution: ExecutionClient) -> None:
+    get, put, delete = execution.get_task_state, execution.set_task_state, execution.delete_task_state
+    assert await asyncio.to_thread(get, "a/ä") == (False, None)
+    await asyncio.to_thread(put, "a/ä", {"id": [1, 2.5, "x", True, None]}, None)
+    await asyncio.to_thread(put, "b", 1, None)
+    await asyncio.to_thread(put, "gone", 1, datetime(2020, 1, 1, tzinfo=UTC))
+    assert await asyncio.to_thread(get, "a/ä") == (True, {"id": [1, 2.5, "x", True, None]})
+    assert await asyncio.to_thread(get, "gone") == (False, None)
+    await asyncio.to_thread(put, "b", False, None)
+    assert await asyncio.to_thread(get, "b") == (True, False)
+    await asyncio.to_thread(delete, "a/ä")
+    assert await asyncio.to_thread(get, "a/ä") == (False, None)
+    await asyncio.to_thread(delete, None)
+    assert await asyncio.to_thread(get, "b") == (False, None)
+    with pytest.raises(AirflowRuntimeError, match="HTTP 422"):
+        await asyncio.to_thread(put, "b", None, None)

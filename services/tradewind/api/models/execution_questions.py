@@ -111,3 +111,10 @@ class TaskTriggerBody(StrictBody):
     run_after: AwareDatetime | None = None
     note: str | None = None
     partition_key: str | None = None
+
+
+class KeptValueBody(StrictBody):
+    """A JSON value to keep; not null."""
+
+    value: bool | int | float | str | list[object] | dict[str, object]
+    expires_at: AwareDatetime | None = None

@@ -298,6 +298,18 @@ CREATE TABLE task_log (
     CONSTRAINT task_log_pkey PRIMARY KEY (dag_run_id, task_id, map_index, try_number, attempt_id, sequence)
 );
 
+CREATE TABLE task_state_store (
+    dag_run_id                      bigint NOT NULL,
+    task_id                         text NOT NULL,
+    map_index                       integer NOT NULL DEFAULT '-1'::integer,
+    key                             text NOT NULL,
+    value                           bytea NOT NULL,
+    expires_at                      timestamp with time zone,
+    updated_at                      timestamp with time zone NOT NULL,
+    CONSTRAINT task_state_store_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT task_state_store_pkey PRIMARY KEY (dag_run_id, task_id, map_index, key)
+);
+
 CREATE TABLE variable (
     key                             text NOT NULL,
     value                           bytea NOT NULL,
@@ -386,6 +398,10 @@ COMMENT ON COLUMN task_instance.is_resuming IS 'entering queued goes on with the
 COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt of this try';
 
 COMMENT ON COLUMN task_log.lines IS 'whole NDJSON lines';
+
+COMMENT ON COLUMN task_state_store.value IS 'JSON text as the task gave it; kept over the tries';
+
+COMMENT ON COLUMN task_state_store.expires_at IS 'null = as long as the run exists';
 
 COMMENT ON COLUMN variable.value IS 'Fernet token';
 

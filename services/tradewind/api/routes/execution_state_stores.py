@@ -1,0 +1,47 @@
+"""`/execution/task-states`: what an attempt's task instance keeps over its tries."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Response
+
+from tradewind.api.dependencies import AttemptDep, StateDep
+from tradewind.api.errors import NoSuchThing, documented
+from tradewind.api.models.execution_questions import KeptValueBody
+from tradewind.db import api_state_stores as stores
+
+router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+
+Name = Annotated[str, Path(min_length=1)]
+
+
+@router.get("/task-states/{key:path}", responses=documented(404))
+async def get_task_state(key: Name, state: StateDep, attempt: AttemptDep) -> Response:
+    """One value: `{"value"}`."""
+    value = await stores.get_task_state(state["database"], attempt.attempt_id, key, state["clock"]())
+    if value is None:
+        raise NoSuchThing(f"The task keeps no value under {key!r}")
+    # The value is JSON text already.
+    return Response(b'{"value":' + value + b"}", media_type="application/json")
+
+
+@router.put("/task-states/{key:path}", status_code=204)
+async def put_task_state(key: Name, body: KeptValueBody, state: StateDep, attempt: AttemptDep) -> Response:
+    """Keep a value."""
+    value = msgspec.json.encode(body.value)
+    await stores.set_task_state(state["database"], attempt.attempt_id, key, value, body.expires_at, state["clock"]())
+    return Response(status_code=204)
+
+
+@router.delete("/task-states", status_code=204)
+async def clear_task_states(state: StateDep, attempt: AttemptDep) -> Response:
+    """Forget all values of the attempt's task instance."""
+    await stores.delete_task_state(state["database"], attempt.attempt_id, None)
+    return Response(status_code=204)
+
+
+@router.delete("/task-states/{key:path}", status_code=204)
+async def delete_task_state(key: Name, state: StateDep, attempt: AttemptDep) -> Response:
+    """Forget one value."""
+    await stores.delete_task_state(state["database"], attempt.attempt_id, key)
+    return Response(status_code=204)

@@ -1,0 +1,28 @@
+"""What attempts keep: each function is one statement that checks the attempt and acts; see `api_execution_queries` for
+what it raises."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tradewind.db.api_execution_queries import running
+from tradewind.db.pool import Database
+from tradewind.db.statements import statement
+
+
+async def get_task_state(database: Database, attempt_id: UUID, key: str, now: datetime) -> bytes | None:
+    """A value of the attempt's own task instance, as JSON text; None if there is none, or not any more."""
+    row = await database.fetch_row(statement("api_get_attempt_task_state"), attempt_id, key, now)
+    return running(attempt_id, row)["value"]
+
+
+async def set_task_state(
+    database: Database, attempt_id: UUID, key: str, value: bytes, expires_at: datetime | None, now: datetime
+) -> None:
+    """Keep a value for the attempt's own task instance."""
+    row = await database.fetch_row(statement("api_set_attempt_task_state"), attempt_id, key, value, expires_at, now)
+    running(attempt_id, row)
+
+
+async def delete_task_state(database: Database, attempt_id: UUID, key: str | None) -> None:
+    """Forget one value of the attempt's own task instance; None: all of them."""
+    running(attempt_id, await database.fetch_row(statement("api_delete_attempt_task_state"), attempt_id, key))
