@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from tradewind.core.batches import lane_of
+from tradewind.core.batches import lane_of, make_room
 from tradewind.core.decide import RunDecision
 from tradewind.core.rows import Capacity, EndAcknowledged
 from tradewind.core.slots import Pick, Ready, ReadyTasks, Room
 from tradewind.core.snapshot import RunSnapshot
+from tradewind.core.states import TaskInstanceState
 from tradewind.db.store import SchedulerStore
 
 
@@ -40,10 +41,14 @@ class Allocator:
 
     def enter(self, snapshot: RunSnapshot, decision: RunDecision) -> None:
         """Let the ready tasks of a decision wait, and give back what its ends held of the run's own limit."""
+        make_room(snapshot, decision)
         released = sum(ack.released_slots > 0 for ack in decision.acknowledged)
         self.sync(snapshot, active=snapshot.active - released)
+        for settled in decision.settled:
+            if settled.before is TaskInstanceState.SCHEDULED:
+                self._ready.remove(Ready(snapshot.run.id, settled.position))
         for position in decision.ready:
-            lane, priority = lane_of(snapshot, position), snapshot.plan.tasks[position].priority_weight
+            lane, priority = lane_of(snapshot, position), snapshot.task(position).priority_weight
             self._ready.add(Ready(snapshot.run.id, position), lane, priority)
 
     def sync(self, snapshot: RunSnapshot, *, active: int | None = None) -> None:

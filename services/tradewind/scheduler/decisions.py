@@ -16,7 +16,7 @@ from tradewind.core.batches import RunChanges, apply, decision_batch, run_change
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.core.decide import NOTHING, RunDecision, decide, decide_loaded
 from tradewind.core.errors import AdapterError
-from tradewind.core.rows import Committed, EndAcknowledged, SlotsRefused, StaleRuns
+from tradewind.core.rows import Committed, EndAcknowledged, SlotsRefused, StaleRuns, TaskInstanceId
 from tradewind.core.slots import Pick
 from tradewind.db.store import SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
@@ -127,7 +127,7 @@ class DecisionLoop:
         for dag_run_id in work.unpublished:
             self._republish(dag_run_id)
         for ti_id in work.unclaimed:
-            self._republish(ti_id.dag_run_id, ti_id.task_id)
+            self._republish(ti_id.dag_run_id, ti_id)
         if decisions or len(self._allocator):
             await self._commit(decisions, now, work, turned)
         self._evict()
@@ -276,13 +276,13 @@ class DecisionLoop:
         for dag_run_id in self._cache.shrink():
             self._forget(dag_run_id, is_waiting=self._allocator.has_waiting(dag_run_id))
 
-    def _republish(self, dag_run_id: int, task_id: str | None = None) -> None:
+    def _republish(self, dag_run_id: int, id_: TaskInstanceId | None = None) -> None:
         snapshot = self._cache.get(dag_run_id)
         if snapshot is None:
             return
-        positions = snapshot.plan.positions
-        wanted = range(len(positions)) if task_id is None else [positions[task_id]] if task_id in positions else []
-        found = (queued_task_instance(snapshot, position) for position in wanted)
+        position = None if id_ is None else snapshot.find(id_)
+        wanted = range(len(snapshot.states)) if id_ is None else [] if position is None else [position]
+        found = (queued_task_instance(snapshot, each) for each in wanted)
         self._outbox.add([item for item in found if item is not None])
 
     async def _settle(self, work: Work) -> None:

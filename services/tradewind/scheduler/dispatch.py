@@ -25,10 +25,10 @@ def queued_task_instance(snapshot: RunSnapshot, position: int) -> QueuedTaskInst
     attempt_id = snapshot.attempt_ids[position]
     if attempt_id is None or snapshot.states[position] is not TaskInstanceState.QUEUED:
         return None
-    run, task = snapshot.run, snapshot.plan.tasks[position]
+    run, task, map_index = snapshot.run, snapshot.task(position), snapshot.instances.map_index(position)
     command = ("tradewind", "tasks", "run", run.dag_id, task.task_id, run.run_id)
-    options = ("--map-index", "-1", "--attempt-id", str(attempt_id))
-    key = TaskInstanceKey(run.dag_id, task.task_id, run.run_id, snapshot.try_numbers[position])
+    options = ("--map-index", str(map_index), "--attempt-id", str(attempt_id))
+    key = TaskInstanceKey(run.dag_id, task.task_id, run.run_id, snapshot.try_numbers[position], map_index)
     return QueuedTaskInstance(
         ti=TaskInstanceInCelery(key, (*command, *options), task.queue, CELERY_TASK_NAME),
         attempt_id=attempt_id,

@@ -41,7 +41,7 @@ def freed_pools(changes: Sequence[RunChanges], capacity: Capacity) -> tuple[str,
     net = dict(released_slots([ack for change in changes for ack in change.decision.acknowledged]))
     for change in changes:
         for position in change.queued:
-            task = change.snapshot.plan.tasks[position]
+            task = change.snapshot.task(position)
             net[task.pool] = net.get(task.pool, 0) - task.pool_slots
     return tuple(
         pool.pool

@@ -32,6 +32,7 @@ class RunChanges:
 
 def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[int, UUID]) -> RunChanges:
     """A decision with the slots that were allocated: what is ready and got none becomes `scheduled`."""
+    make_room(snapshot, decision)
     before = {ended.position: ended.state for ended in decision.ended}
     refused = tuple(
         position
@@ -41,9 +42,15 @@ def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[in
     return RunChanges(snapshot=snapshot, decision=decision, queued=queued, refused=refused)
 
 
+def make_room(snapshot: RunSnapshot, decision: RunDecision) -> None:
+    """Give the instances that a decision adds their places in the snapshot's columns; again changes nothing."""
+    if decision.instances is not None and len(decision.instances) > len(snapshot.states):
+        snapshot.make_room(decision.instances)
+
+
 def lane_of(snapshot: RunSnapshot, position: int) -> Lane:
     """Which slots the task wants."""
-    task = snapshot.plan.tasks[position]
+    task = snapshot.task(position)
     return Lane(task.pool, task.pool_slots)
 
 
@@ -53,6 +60,7 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
         scheduler_id=scheduler_id,
         now=now,
         runs=tuple(_run_change(changes, now) for changes in runs),
+        replaced=tuple(changes.snapshot.unmapped_id(place) for changes in runs for place in changes.decision.replaced),
         created=tuple(row for changes in runs for row in _created(changes)),
         changes=tuple(row for changes in runs for row in _changes(changes)),
         acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
@@ -62,15 +70,21 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
 def apply(changes: RunChanges) -> None:
     """Bring the snapshot to where the store is after the commit."""
     snapshot, decision = changes.snapshot, changes.decision
+    for grown in decision.grown:
+        snapshot.count_grown(grown.place, grown.before)
     for position in decision.created:
         snapshot.missing[position] = 0
     for acknowledged in decision.acknowledged:
-        position = snapshot.plan.positions[acknowledged.id.task_id]
+        position = snapshot.find(acknowledged.id)
+        assert position is not None, f"{acknowledged.id} was acknowledged and is not there"
         snapshot.set_held(position, 0)
         snapshot.pending.pop(position, None)
     for ended in decision.ended:
         snapshot.set_state(ended.position, ended.state)
         snapshot.set_next_action(ended.position, ended.next_action_at)
+        if ended.map_length is not None:
+            snapshot.map_lengths[ended.position] = ended.map_length
+    snapshot.skip_requested.update(dict.fromkeys(decision.skip_requested))
     for settled in decision.settled:
         _enter(snapshot, settled.position, settled.state)
     for position in changes.refused:
@@ -78,7 +92,7 @@ def apply(changes: RunChanges) -> None:
     for position, attempt_id in changes.queued.items():
         _enter(snapshot, position, TaskInstanceState.QUEUED)
         snapshot.attempt_ids[position] = attempt_id
-        snapshot.set_held(position, snapshot.plan.tasks[position].pool_slots)
+        snapshot.set_held(position, snapshot.task(position).pool_slots)
 
 
 def _enter(snapshot: RunSnapshot, position: int, state: TaskInstanceState) -> None:
@@ -99,22 +113,22 @@ def _run_change(changes: RunChanges, now: datetime) -> DagRunChange:
 
 
 def _created(changes: RunChanges) -> list[NewTaskInstance]:
-    snapshot = changes.snapshot
-    tasks = snapshot.plan.tasks
-    return [
-        NewTaskInstance(
-            id=snapshot.id(position),
-            max_tries=tasks[position].retries,
-            pool=tasks[position].pool,
-            pool_slots=tasks[position].pool_slots,
-            queue=tasks[position].queue,
-            executor=tasks[position].executor,
-            priority_weight=tasks[position].priority_weight,
-            operator=tasks[position].task_type,
-            task_display_name=tasks[position].task_display_name,
-        )
-        for position in changes.decision.created
-    ]
+    return [_new_row(changes.snapshot, position) for position in changes.decision.created]
+
+
+def _new_row(snapshot: RunSnapshot, position: int) -> NewTaskInstance:
+    task = snapshot.task(position)
+    return NewTaskInstance(
+        id=snapshot.id(position),
+        max_tries=task.retries,
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        queue=task.queue,
+        executor=task.executor,
+        priority_weight=task.priority_weight,
+        operator=task.task_type,
+        task_display_name=task.task_display_name,
+    )
 
 
 def _changes(changes: RunChanges) -> list[TaskInstanceChange]:
@@ -126,7 +140,8 @@ def _changes(changes: RunChanges) -> list[TaskInstanceChange]:
     ]
     for position in changes.refused:
         state = before.get(position, states[position])
-        after = next_state(state, Event.BECAME_READY, Actor.SCHEDULER)
+        is_resuming = state is TaskInstanceState.UP_FOR_RESCHEDULE
+        after = next_state(state, Event.RESUMED if is_resuming else Event.BECAME_READY, Actor.SCHEDULER)
         rows.append(_settled(changes.snapshot, position, state, after))
     for position, attempt_id in changes.queued.items():
         rows.append(_queued(changes.snapshot, position, before.get(position, states[position]), attempt_id))
@@ -145,13 +160,13 @@ def _settled(
         state=state,
         attempt_id=attempt_id,
         try_number=snapshot.try_numbers[position] + is_new_try,
-        pool=snapshot.plan.tasks[position].pool,
+        pool=snapshot.task(position).pool,
         resets_losses=is_new_try,
     )
 
 
 def _queued(snapshot: RunSnapshot, position: int, before: TaskInstanceState, attempt_id: UUID) -> TaskInstanceChange:
-    task = snapshot.plan.tasks[position]
+    task = snapshot.task(position)
     is_new_try = begins_try(before)
     return TaskInstanceChange(
         id=snapshot.id(position),

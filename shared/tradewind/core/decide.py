@@ -8,25 +8,40 @@ came. `core.batches` turns decisions into rows and, once they are committed, app
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import heappop, heappush
 from typing import Final
 
+from tradewind.core.instances import UNMAPPED, Instances
 from tradewind.core.rows import EndAcknowledged, EndedTaskInstance
-from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, COUNTERS, RunSnapshot
+from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, RunSnapshot
 from tradewind.core.states import OPEN_STATES, DagRunState, TaskInstanceState
 from tradewind.core.transitions import Actor, DagRunEvent, Event, next_dag_run_state, next_state
-from tradewind.core.trigger_rules import Answer, UpstreamCounts, answer
+from tradewind.core.trigger_rules import Answer
+from tradewind.core.turn import Overlay
 
 _ENDED_STATES: Final = (
     *COUNTED_STATES,
     TaskInstanceState.UP_FOR_RETRY,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
     TaskInstanceState.SCHEDULED,
+    TaskInstanceState.DEFERRED,
+    TaskInstanceState.AWAITING_INPUT,
     TaskInstanceState.NONE,
 )
-"""What `core.ends` makes of an open state."""
+"""What `core.ends` makes of an open state, and what a trigger makes of a deferred one."""
+
+_ENDING_STATES: Final = (*OPEN_STATES, TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
+"""States that others than the scheduler end."""
 
 _NEW_TRY_STATES: Final = (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
 """Leaving these for `scheduled`, `queued` or an end by the scheduler begins a new try."""
+
+_TIMED_STATES: Final = (
+    TaskInstanceState.UP_FOR_RETRY,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
+    TaskInstanceState.SCHEDULED,
+)
+
+_UNSTARTED_STATES: Final = (TaskInstanceState.NONE, *_TIMED_STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ class Ended:
     position: int
     state: TaskInstanceState
     next_action_at: datetime | None
+    map_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,14 @@ class Settled:
     position: int
     before: TaskInstanceState
     state: TaskInstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A mapped task that has more instances than the `before` (0 = it had none of its own)."""
+
+    place: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +83,19 @@ class Timer:
 class RunDecision:
     """Everything that follows for one run, slots not yet considered."""
 
+    instances: Instances | None = None
+    """All positions, if mapped tasks have grown; None = as in the snapshot."""
+    grown: tuple[Grown, ...] = ()
+    replaced: tuple[int, ...] = ()
+    """Positions of unmapped instances whose rows are to go: mapped ones have taken their place."""
     created: tuple[int, ...] = ()
-    """Tasks whose rows are to be inserted."""
+    """Instances whose rows are to be inserted."""
     acknowledged: tuple[EndAcknowledged, ...] = ()
     ended: tuple[Ended, ...] = ()
+    skip_requested: tuple[int, ...] = ()
     settled: tuple[Settled, ...] = ()
     ready: tuple[int, ...] = ()
-    """Tasks that may start as soon as limits have room."""
+    """Instances that may start as soon as limits have room."""
     timers: tuple[Timer, ...] = ()
     state: DagRunState | None = None
     """The run's end, if it ends."""
@@ -100,7 +130,7 @@ def decide_loaded(snapshot: RunSnapshot, now: datetime) -> RunDecision:
     for position in range(len(snapshot.states)):
         turn.wake(position)
     turn.settle()
-    return turn.decision(created=tuple(position for position, missing in enumerate(snapshot.missing) if missing))
+    return turn.decision(created=[position for position, missing in enumerate(snapshot.missing) if missing])
 
 
 def begins_try(state: TaskInstanceState) -> bool:
@@ -109,92 +139,105 @@ def begins_try(state: TaskInstanceState) -> bool:
 
 
 class _Turn:
-    """One decision in the making: an overlay over the snapshot, which itself stays as it is."""
+    """One decision in the making; the snapshot itself stays as it is."""
 
     __slots__ = (
         "_acknowledged",
-        "_counters",
         "_due",
         "_ended",
+        "_grown",
         "_now",
+        "_overlay",
         "_ready",
         "_settled",
+        "_skip_requested",
         "_snapshot",
-        "_states",
         "_timers",
-        "_touched",
-        "_touched_heap",
-        "_undecided",
-        "_unfinished",
     )
 
     def __init__(self, snapshot: RunSnapshot, now: datetime) -> None:
         self._snapshot = snapshot
         self._now = now
-        self._states: dict[int, TaskInstanceState] = {}
-        self._counters: dict[int, list[int]] = {}
+        self._overlay = Overlay(snapshot)
         self._due: dict[int, datetime | None] = {}
-        self._touched: dict[int, None] = {}
-        self._touched_heap: list[int] = []
-        self._undecided = snapshot.undecided
-        self._unfinished = snapshot.unfinished
         self._acknowledged: list[EndAcknowledged] = []
         self._ended: list[Ended] = []
+        self._skip_requested: dict[int, None] = {}
         self._settled: list[Settled] = []
+        self._grown: dict[int, int] = {}
         self._ready: dict[int, None] = {}
         self._timers: list[Timer] = []
 
     def record(self, end: EndedTaskInstance) -> None:
-        """Take note of an end, if it is the open attempt's and new."""
-        snapshot = self._snapshot
-        position = snapshot.plan.positions.get(end.id.task_id)
+        """Take note of an end, if it is the current attempt's and new."""
+        snapshot, overlay = self._snapshot, self._overlay
+        position = snapshot.find(end.id)
         if (
             position is None
-            or end.id.map_index != -1
             or end.attempt_id is None
             or end.attempt_id != snapshot.attempt_ids[position]
-            or self._state(position) not in OPEN_STATES
+            or overlay.state(position) not in _ENDING_STATES
             or end.state not in _ENDED_STATES
+            or end.state is overlay.state(position)
         ):
             return
         self._acknowledge(position)
-        self._ended.append(Ended(position, end.state, end.next_action_at))
+        self._ended.append(Ended(position, end.state, end.next_action_at, end.map_length))
         self._due[position] = end.next_action_at
-        self._enter(position, end.state)
+        if end.map_length is not None:
+            overlay.map_lengths[position] = end.map_length
+        overlay.enter(position, end.state)
+        for skipped in end.skipped:
+            self._request_skip(*skipped)
+        if end.state is TaskInstanceState.FAILED and snapshot.plan.spec.fail_fast:
+            self._skip_the_rest()
         self.wake(position)
 
     def acknowledge_pending(self) -> None:
         """Ends found in the rows: their states count already, their slots do not come back by themselves."""
-        for position in self._snapshot.pending:
+        snapshot = self._snapshot
+        for position in snapshot.pending:
             self._acknowledge(position)
+            if snapshot.states[position] is TaskInstanceState.FAILED and snapshot.plan.spec.fail_fast:
+                self._skip_the_rest()
 
     def wake(self, position: int) -> None:
         """Look at a task that waits for a time, for room or for its upstream."""
-        state = self._state(position)
+        state = self._overlay.state(position)
         if state is TaskInstanceState.NONE:
-            self._touch(position)
-        elif state in (TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.SCHEDULED):
+            self._overlay.touch(position)
+        elif state in _TIMED_STATES:
             at = self._next_action_at(position)
             if at is not None and at > self._now:
                 self._timers.append(Timer(at, position))
-            elif state is TaskInstanceState.SCHEDULED:
-                self._ready[position] = None
+            elif state is TaskInstanceState.UP_FOR_RETRY or position in self._snapshot.skip_requested:
+                self._overlay.touch(position)
             else:
-                self._touch(position)
+                self._ready[position] = None
 
     def settle(self) -> None:
         """Ask the trigger rule of every task that was touched, upstream first."""
-        while self._touched_heap:
-            position = heappop(self._touched_heap)
-            state = self._state(position)
+        overlay = self._overlay
+        while (position := overlay.next_touched()) is not None:
+            state = overlay.state(position)
             if state is TaskInstanceState.NONE or (state is TaskInstanceState.UP_FOR_RETRY and self._is_due(position)):
                 self._ask(position, state)
+            elif state in _TIMED_STATES and self._is_skip_requested(position):
+                self._end(position, state, Event.SKIPPED_BY_RULE)
 
-    def decision(self, created: tuple[int, ...]) -> RunDecision:
+    def decision(self, created: Sequence[int]) -> RunDecision:
+        overlay = self._overlay
+        before = len(self._snapshot.states)
+        fresh = range(before, len(overlay.instances))
+        gone = [place for place, count in self._grown.items() if not count]
         return RunDecision(
-            created=created,
+            instances=overlay.instances if self._grown else None,
+            grown=tuple(Grown(place, count) for place, count in self._grown.items()),
+            replaced=tuple(place for place in gone if not self._snapshot.missing[place]),
+            created=(*(position for position in created if position not in gone), *fresh),
             acknowledged=tuple(self._acknowledged),
             ended=tuple(self._ended),
+            skip_requested=tuple(self._skip_requested),
             settled=tuple(self._settled),
             ready=tuple(self._ready),
             timers=tuple(self._timers),
@@ -202,54 +245,92 @@ class _Turn:
         )
 
     def _ask(self, position: int, state: TaskInstanceState) -> None:
-        task = self._snapshot.plan.tasks[position]
-        match answer(task.trigger_rule, self._counts(position)):
+        if self._is_skip_requested(position):
+            self._end(position, state, Event.SKIPPED_BY_RULE)
+            return
+        match self._overlay.answer(position):
             case Answer.WAIT:
                 return
-            case Answer.RUN:
-                if not task.is_empty:
-                    self._ready[position] = None
-                    return
-                event = Event.COMPLETED_EMPTY
             case Answer.SKIP:
-                event = Event.SKIPPED_BY_RULE
+                self._end(position, state, Event.SKIPPED_BY_RULE)
             case Answer.UPSTREAM_FAILED:
-                event = Event.FAILED_BY_RULE
-        after = next_state(state, event, Actor.SCHEDULER)
-        self._settled.append(Settled(position, state, after))
-        self._enter(position, after)
+                self._end(position, state, Event.FAILED_BY_RULE)
+            case Answer.RUN:
+                self._start(position, state)
 
-    def _enter(self, position: int, state: TaskInstanceState) -> None:
-        self._undecided += (state is TaskInstanceState.NONE) - (self._state(position) is TaskInstanceState.NONE)
-        self._states[position] = state
-        column = COUNTED_STATES.get(state)
-        if column is None:
+    def _start(self, position: int, state: TaskInstanceState) -> None:
+        overlay, place = self._overlay, self._overlay.instances.task(position)
+        if self._snapshot.plan.map_lengths[place] is not None:
+            if overlay.instances.map_index(position) == UNMAPPED:
+                self._expand(position, state)
+                return
+            self._revise(place)
+            if overlay.state(position) is TaskInstanceState.REMOVED:
+                return
+        if self._snapshot.plan.tasks[place].is_empty:
+            self._end(position, state, Event.COMPLETED_EMPTY)
+        else:
+            self._ready[position] = None
+
+    def _expand(self, place: int, state: TaskInstanceState) -> None:
+        """Its upstream is done: as many instances as there is to map over."""
+        wanted = self._overlay.wanted(place)
+        if wanted is None:
+            self._end(place, state, Event.FAILED_BY_RULE)
+        elif wanted == 0:
+            self._end(place, state, Event.SKIPPED_BY_RULE)
+        else:
+            self._grow(place, wanted)
+
+    def _revise(self, place: int) -> None:
+        """What is mapped over was made anew, longer or shorter than before."""
+        overlay = self._overlay
+        wanted, positions = overlay.wanted(place), overlay.instances.of(place)
+        if wanted is None:
             return
-        self._unfinished -= 1
-        for downstream in self._snapshot.plan.downstream[position]:
-            self._counters_of(downstream)[column] += 1
-            self._touch(downstream)
+        for position in positions[:wanted]:
+            if overlay.state(position) is TaskInstanceState.REMOVED:
+                self._end(position, TaskInstanceState.REMOVED, Event.RETURNED_TO_DAG)
+                overlay.touch(position)
+        if wanted > len(positions):
+            self._grow(place, wanted)
+        for position in positions[wanted:]:
+            before = overlay.state(position)
+            if before in _UNSTARTED_STATES:
+                self._ready.pop(position, None)
+                self._end(position, before, Event.LEFT_DAG)
 
-    def _touch(self, position: int) -> None:
-        if position not in self._touched:
-            self._touched[position] = None
-            heappush(self._touched_heap, position)
+    def _grow(self, place: int, wanted: int) -> None:
+        instances = self._overlay.instances
+        before = len(instances.of(place)) if instances.is_expanded(place) else 0
+        self._grown.setdefault(place, before)
+        self._overlay.grow(place, wanted)
 
-    def _counters_of(self, position: int) -> list[int]:
-        counters = self._counters.get(position)
-        if counters is None:
-            first = position * COUNTERS
-            counters = self._counters[position] = self._snapshot.counters[first : first + COUNTERS].tolist()
-        return counters
+    def _end(self, position: int, before: TaskInstanceState, event: Event) -> None:
+        after = next_state(before, event, Actor.SCHEDULER)
+        self._settled.append(Settled(position, before, after))
+        self._overlay.enter(position, after)
 
-    def _counts(self, position: int) -> UpstreamCounts:
-        counters = self._counters.get(position)
-        if counters is None:
-            return self._snapshot.counts(position)
-        return UpstreamCounts(self._snapshot.plan.upstream_totals[position], *counters)
+    def _request_skip(self, task_id: str, map_index: int) -> None:
+        instances, place = self._overlay.instances, self._snapshot.plan.positions.get(task_id)
+        if place is None:
+            return
+        found = instances.of(place) if map_index == UNMAPPED else (instances.find(place, map_index),)
+        for position in found:
+            if position is not None:
+                self._skip_requested[position] = None
+                self._overlay.touch(position)
 
-    def _state(self, position: int) -> TaskInstanceState:
-        return self._states.get(position) or self._snapshot.states[position]
+    def _is_skip_requested(self, position: int) -> bool:
+        return position in self._skip_requested or position in self._snapshot.skip_requested
+
+    def _skip_the_rest(self) -> None:
+        """A task of a DAG with `fail_fast` failed: what has not begun does not begin; teardowns do."""
+        for position in range(len(self._overlay.instances)):
+            state = self._overlay.state(position)
+            if state in _UNSTARTED_STATES and not self._overlay.task(position).is_teardown:
+                self._ready.pop(position, None)
+                self._end(position, state, Event.SKIPPED_BY_RULE)
 
     def _next_action_at(self, position: int) -> datetime | None:
         return self._due[position] if position in self._due else self._snapshot.next_action_at.get(position)
@@ -265,14 +346,17 @@ class _Turn:
                 id=snapshot.id(position),
                 attempt_id=snapshot.attempt_ids[position],
                 released_slots=snapshot.held_slots[position],
-                pool=snapshot.plan.tasks[position].pool,
+                pool=snapshot.task(position).pool,
             )
         )
 
     def _run_end(self) -> DagRunState | None:
-        if self._unfinished:
-            is_stuck = self._undecided == self._unfinished and not self._ready
+        overlay, plan = self._overlay, self._snapshot.plan
+        if overlay.unfinished:
+            is_stuck = overlay.undecided == overlay.unfinished and not self._ready and not plan.may_wait_for_others
             return next_dag_run_state(DagRunState.RUNNING, DagRunEvent.FAILED, Actor.SCHEDULER) if is_stuck else None
-        has_failed = any(self._state(leaf) in BROKEN_STATES for leaf in self._snapshot.plan.leaves)
+        has_failed = any(
+            overlay.state(position) in BROKEN_STATES for leaf in plan.leaves for position in overlay.instances.of(leaf)
+        )
         event = DagRunEvent.FAILED if has_failed else DagRunEvent.SUCCEEDED
         return next_dag_run_state(self._snapshot.run.state, event, Actor.SCHEDULER)

@@ -156,6 +156,8 @@ class DecisionBatch:
     scheduler_id: UUID
     now: datetime
     runs: tuple[DagRunChange, ...]
+    replaced: tuple[TaskInstanceId, ...] = ()
+    """Unmapped rows, in state `none`, that give way to the `created` ones of their mapped task."""
     created: tuple[NewTaskInstance, ...] = ()
     changes: tuple[TaskInstanceChange, ...] = ()
     acknowledged: tuple[EndAcknowledged, ...] = ()
@@ -335,6 +337,8 @@ class EndAnswer:
     owner: UUID | None = None
     state: TaskInstanceState | None = None
     next_action_at: datetime | None = None
+    map_length: int | None = None
+    skipped: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +370,9 @@ class EndedTaskInstance:
     state: TaskInstanceState
     next_action_at: datetime | None = None
     """As `AttemptEnd.next_action_at`: when a retry or a re-dispatch is due."""
+    map_length: int | None = None
+    skipped: tuple[tuple[str, int], ...] = ()
+    """As `EndEffectsRecord`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

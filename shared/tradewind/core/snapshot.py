@@ -1,21 +1,28 @@
-"""What a scheduler keeps in memory of a run: the DAG's plan, and per task its state and counts of its upstream's ends.
+"""What a scheduler keeps in memory of a run: per task instance its state, and counts of its upstream's ends.
 
-A task is a *position*: its place in the DAG's topological order, so that whatever a task changes lies behind it. The
-plan is made once per DAG version and shared by its runs; the snapshot holds flat columns, well below 2 kB a task.
-A snapshot changes only by `core.batches.apply`, after what was decided has been committed.
+An instance is a *position* (`core.instances`), a task a *place* in the plan. The plan is made once per DAG version and
+shared by its runs; the snapshot holds flat columns, well below 2 kB an instance. It changes only by
+`core.batches.apply`, after what was decided has been committed; `make_room` merely lengthens its columns.
+
+An end is counted once for each task downstream, however many instances that has; instances of one mapped group, which
+are joined index by index, have counters of their own besides.
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import DomainError
+from tradewind.core.instances import UNMAPPED, Instances
+from tradewind.core.plan import DagPlan
 from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId, TaskInstanceRow
-from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.spec import TaskSpec, TriggerRule
 from tradewind.core.states import OPEN_STATES, TaskInstanceState
 from tradewind.core.trigger_rules import UpstreamCounts
+
+__all__ = ["BROKEN_STATES", "COUNTED_STATES", "COUNTERS", "DagPlan", "RunSnapshot", "counting_positions"]
 
 BROKEN_STATES: Final = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
 
@@ -30,86 +37,83 @@ COUNTED_STATES: Final[Mapping[TaskInstanceState, int]] = {
 
 COUNTERS: Final = len(COUNTED_STATES)
 
+HASTY_RULES: Final = (
+    TriggerRule.ONE_SUCCESS,
+    TriggerRule.ONE_FAILED,
+    TriggerRule.ONE_DONE,
+    TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+)
+"""Rules that may answer before all of the upstream is done: under them a task of a mapped group that has not been
+expanded waits for every instance above it, lest it be decided as a whole."""
+
 _BYTES_PER_TASK: Final = 280
 """State, numbers and counters (about 80), an attempt id (100), and what a timer or a waiting entry adds."""
 _BYTES_PER_RUN: Final = 2_000
-_BYTES_PER_TASK_SPEC: Final = 900
 
 
-class DagPlan:
-    """A DAG version made ready for deciding: its tasks in topological order, with edges as positions."""
-
-    __slots__ = ("downstream", "leaves", "positions", "size_bytes", "spec", "tasks", "upstream_totals")
-
-    def __init__(self, spec: DagSpec) -> None:
-        """Raises `DomainError` when the tasks do not form a DAG."""
-        self.spec: Final = spec
-        self.tasks: Final[tuple[TaskSpec, ...]] = _topological(spec)
-        self.positions: Final = {task.task_id: position for position, task in enumerate(self.tasks)}
-        self.downstream: Final = _downstream(self.tasks, self.positions)
-        self.upstream_totals: Final = array("l", [len(task.upstream_task_ids) for task in self.tasks])
-        self.leaves: Final = tuple(position for position, below in enumerate(self.downstream) if not below)
-        edges = sum(self.upstream_totals)
-        self.size_bytes: Final = _BYTES_PER_RUN + _BYTES_PER_TASK_SPEC * len(self.tasks) + 24 * edges
+def counting_positions(plan: DagPlan, instances: Instances, position: int) -> Iterator[int]:
+    """The positions whose own counters count this instance's end: those joined to it inside their mapped group."""
+    map_index = instances.map_index(position)
+    for place in plan.grouped_downstream[instances.task(position)]:
+        if not instances.is_expanded(place):
+            if map_index == UNMAPPED or plan.tasks[place].trigger_rule in HASTY_RULES:
+                yield place
+        elif map_index == UNMAPPED:
+            yield from instances.of(place)
+        elif (found := instances.find(place, map_index)) is not None:
+            yield found
 
 
-def _downstream(tasks: Sequence[TaskSpec], positions: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
-    below: list[list[int]] = [[] for _ in tasks]
-    for position, task in enumerate(tasks):
-        for upstream_id in task.upstream_task_ids:
-            below[positions[upstream_id]].append(position)
-    return tuple(tuple(entries) for entries in below)
+def own_total(plan: DagPlan, instances: Instances, position: int) -> int:
+    """How many upstream instances of its mapped group an instance waits for."""
+    place = instances.task(position)
+    above = plan.grouped_upstream[place]
+    if instances.map_index(position) != UNMAPPED:
+        return len(above)
+    if plan.tasks[place].trigger_rule in HASTY_RULES:
+        return sum(len(instances.of(task)) for task in above)
+    return sum(not instances.is_expanded(task) for task in above)
 
 
-def _topological(spec: DagSpec) -> tuple[TaskSpec, ...]:
-    """The tasks with every upstream before its downstream; the spec's own order where that is one already."""
-    by_id = {task.task_id: task for task in spec.tasks}
-    missing = {task.task_id: len(task.upstream_task_ids) for task in spec.tasks}
-    below: dict[str, list[str]] = {task.task_id: [] for task in spec.tasks}
-    for task in spec.tasks:
-        for upstream_id in task.upstream_task_ids:
-            if upstream_id not in below:
-                raise DomainError(
-                    f"task {task.task_id!r} of DAG {spec.dag_id!r} names no upstream task {upstream_id!r}"
-                )
-            below[upstream_id].append(task.task_id)
-    if _is_topological(spec.tasks):
-        return spec.tasks
-    ordered = [task.task_id for task in spec.tasks if not missing[task.task_id]]
-    for task_id in ordered:
-        for downstream_id in below[task_id]:
-            missing[downstream_id] -= 1
-            if not missing[downstream_id]:
-                ordered.append(downstream_id)
-    if len(ordered) != len(by_id):
-        raise DomainError(f"the tasks of DAG {spec.dag_id!r} form a cycle")
-    return tuple(by_id[task_id] for task_id in ordered)
-
-
-def _is_topological(tasks: Sequence[TaskSpec]) -> bool:
-    seen: dict[str, None] = {}
-    for task in tasks:
-        if any(upstream_id not in seen for upstream_id in task.upstream_task_ids):
-            return False
-        seen[task.task_id] = None
-    return True
+def with_setups(
+    counts: UpstreamCounts,
+    plan: DagPlan,
+    instances: Instances,
+    place: int,
+    state_of: Callable[[int], TaskInstanceState],
+) -> UpstreamCounts:
+    """The counts, for a teardown with how its setups ended."""
+    if plan.tasks[place].trigger_rule is not TriggerRule.ALL_DONE_SETUP_SUCCESS:
+        return counts
+    setups = [above for above in plan.upstream[place] if plan.tasks[above].is_setup]
+    ended = [state_of(position) for above in setups for position in instances.of(above)]
+    return counts._replace(
+        setups=len(ended),
+        successful_setups=ended.count(TaskInstanceState.SUCCESS),
+        skipped_setups=ended.count(TaskInstanceState.SKIPPED),
+    )
 
 
 class RunSnapshot:
-    """One running run. Columns are indexed by position; `counters` holds `COUNTERS` numbers per position."""
+    """One running run. Columns are indexed by position; counters hold `COUNTERS` numbers each."""
 
     __slots__ = (
         "active",
         "attempt_ids",
         "counters",
         "held_slots",
+        "instances",
+        "map_lengths",
         "max_tries",
         "missing",
         "next_action_at",
+        "own_counters",
         "pending",
         "plan",
         "run",
+        "skip_requested",
         "states",
+        "totals",
         "try_numbers",
         "undecided",
         "unfinished",
@@ -120,30 +124,54 @@ class RunSnapshot:
         count = len(plan.tasks)
         self.run: DagRunRow = loaded.run
         self.plan: DagPlan = plan
+        self.instances = Instances(count)
         self.states: list[TaskInstanceState] = [TaskInstanceState.NONE] * count
         self.try_numbers = array("l", bytes(array("l").itemsize * count))
         self.max_tries = array("l", [task.retries for task in plan.tasks])
         self.held_slots = array("l", bytes(array("l").itemsize * count))
         self.attempt_ids: list[UUID | None] = [None] * count
         self.next_action_at: dict[int, datetime] = {}
+        self.map_lengths: dict[int, int] = {}
+        """Position → length of what it pushed."""
+        self.skip_requested: dict[int, None] = {}
+        """Positions that a branch upstream did not choose."""
         self.missing = bytearray(b"\x01" * count)
-        """1 where the task has no row yet."""
+        """1 where the instance has no row yet."""
         self.pending: dict[int, None] = {}
         """Positions whose recorded end has not been decided upon (only in a freshly loaded snapshot)."""
         self.counters = array("l", bytes(array("l").itemsize * count * COUNTERS))
+        """By place: ends of the upstream instances that all instances of the task share."""
+        self.totals = array("l", plan.upstream_totals)
+        """By place: how many of those there are."""
+        self.own_counters: dict[int, array[int]] = {}
+        """By position, in mapped groups only: ends of the upstream instances that only it waits for."""
         self.undecided = count
-        """Tasks in state `none`."""
+        """Instances in state `none`."""
         self.unfinished = count
         self.active = 0
-        """Tasks that hold slots."""
+        """Instances that hold slots."""
         self._load(loaded.task_instances)
 
     def _load(self, rows: Sequence[TaskInstanceRow]) -> None:
+        self._load_mapped(rows)
         for row in rows:
-            position = self.plan.positions.get(row.id.task_id)
-            if position is None or row.id.map_index != -1:
+            position = self.find(row.id)
+            if position is None:
                 raise DomainError(f"{row.id} is not a task of its run's DAG version {self.run.dag_version_id}")
             self._load_row(position, row)
+
+    def _load_mapped(self, rows: Sequence[TaskInstanceRow]) -> None:
+        counts: dict[int, int] = {}
+        for row in rows:
+            place = self.plan.positions.get(row.id.task_id)
+            if place is not None and row.id.map_index != UNMAPPED:
+                counts[place] = max(counts.get(place, 0), row.id.map_index + 1)
+        for place in sorted(counts):
+            if self.plan.map_lengths[place] is None:
+                at = TaskInstanceId(self.run.id, self.plan.tasks[place].task_id, counts[place] - 1)
+                raise DomainError(f"{at} is not of a mapped task in DAG version {self.run.dag_version_id}")
+            self.make_room(self.instances.grown(place, counts[place]))
+            self.count_grown(place, 0)
 
     def _load_row(self, position: int, row: TaskInstanceRow) -> None:
         self.missing[position] = 0
@@ -154,9 +182,56 @@ class RunSnapshot:
             self.set_held(position, row.held_slots)
         if row.next_action_at is not None:
             self.next_action_at[position] = row.next_action_at
+        if row.map_length is not None:
+            self.map_lengths[position] = row.map_length
+        if row.skip_requested:
+            self.skip_requested[position] = None
         if row.end_pending:
             self.pending[position] = None
         self.set_state(position, row.state)
+
+    def find(self, id_: TaskInstanceId) -> int | None:
+        """The position of this task instance, if the run has it."""
+        place = self.plan.positions.get(id_.task_id)
+        return None if place is None else self.instances.find(place, id_.map_index)
+
+    def make_room(self, instances: Instances) -> None:
+        """Lengthen the columns for instances that a decision adds; they count only from `count_grown` on."""
+        for position in range(len(self.states), len(instances)):
+            self.states.append(TaskInstanceState.NONE)
+            self.try_numbers.append(0)
+            self.max_tries.append(self.plan.tasks[instances.task(position)].retries)
+            self.held_slots.append(0)
+            self.attempt_ids.append(None)
+            self.missing.append(1)
+        self.instances = instances
+
+    def count_grown(self, place: int, before: int) -> None:
+        """A task has more instances than the `before` (0 = it had none of its own): bring all counts up to date."""
+        positions = self.instances.of(place)[before:]
+        added = len(positions)
+        if not before:
+            # The unmapped instance has given way.
+            self.states[place] = TaskInstanceState.REMOVED
+            self.missing[place] = 0
+            added -= 1
+        self.undecided += added
+        self.unfinished += added
+        for downstream in self.plan.shared_downstream[place]:
+            self.totals[downstream] += added
+        if self.plan.grouped_upstream[place]:
+            for position in positions:
+                self.own_counters[position] = self._own_counts(position)
+
+    def _own_counts(self, position: int) -> "array[int]":
+        place, map_index = self.instances.task(position), self.instances.map_index(position)
+        counts = array("l", [0] * COUNTERS)
+        for above in self.plan.grouped_upstream[place]:
+            found = self.instances.find(above, map_index) if self.instances.is_expanded(above) else above
+            column = None if found is None else COUNTED_STATES.get(self.states[found])
+            if column is not None:
+                counts[column] += 1
+        return counts
 
     def set_state(self, position: int, state: TaskInstanceState) -> None:
         """Change one state and everything counted from it."""
@@ -167,32 +242,62 @@ class RunSnapshot:
         self.undecided += (state is TaskInstanceState.NONE) - (before is TaskInstanceState.NONE)
         left, entered = COUNTED_STATES.get(before), COUNTED_STATES.get(state)
         self.unfinished += (left is not None) - (entered is not None)
-        for downstream in self.plan.downstream[position]:
+        if left is entered is None:
+            return
+        counters = self.counters
+        for downstream in self.plan.shared_downstream[self.instances.task(position)]:
             if left is not None:
-                self.counters[downstream * COUNTERS + left] -= 1
+                counters[downstream * COUNTERS + left] -= 1
             if entered is not None:
-                self.counters[downstream * COUNTERS + entered] += 1
+                counters[downstream * COUNTERS + entered] += 1
+        if self.plan.grouped_downstream[self.instances.task(position)]:
+            self._count_own(position, left, entered)
+
+    def _count_own(self, position: int, left: int | None, entered: int | None) -> None:
+        for counting in counting_positions(self.plan, self.instances, position):
+            own = self.own_counters.get(counting)
+            if own is None:
+                own = self.own_counters[counting] = array("l", [0] * COUNTERS)
+            if left is not None:
+                own[left] -= 1
+            if entered is not None:
+                own[entered] += 1
 
     def set_held(self, position: int, slots: int) -> None:
-        """Change how many pool slots a task holds, and whether it counts as active."""
+        """Change how many pool slots an instance holds, and whether it counts as active."""
         self.active += (slots > 0) - (self.held_slots[position] > 0)
         self.held_slots[position] = slots
 
     def set_next_action(self, position: int, at: datetime | None) -> None:
-        """Change when the task is to be looked at again; None = at no set time."""
+        """Change when the instance is to be looked at again; None = at no set time."""
         if at is None:
             self.next_action_at.pop(position, None)
         else:
             self.next_action_at[position] = at
 
     def counts(self, position: int) -> UpstreamCounts:
-        """How the direct upstream tasks of this one ended."""
-        return UpstreamCounts(
-            self.plan.upstream_totals[position], *self.counters[position * COUNTERS : (position + 1) * COUNTERS]
-        )
+        """How the upstream instances of this one ended."""
+        place = self.instances.task(position)
+        counters = self.counters[place * COUNTERS : (place + 1) * COUNTERS]
+        total = self.totals[place]
+        own = self.own_counters.get(position)
+        if self.plan.grouped_upstream[place]:
+            total += own_total(self.plan, self.instances, position)
+        if own is not None:
+            counters = [shared + single for shared, single in zip(counters, own, strict=True)]
+        return with_setups(UpstreamCounts(total, *counters), self.plan, self.instances, place, self.states.__getitem__)
+
+    def task(self, position: int) -> TaskSpec:
+        """The task of which this is an instance."""
+        return self.plan.tasks[self.instances.task(position)]
 
     def id(self, position: int) -> TaskInstanceId:
-        return TaskInstanceId(self.run.id, self.plan.tasks[position].task_id)
+        """The key of the instance's row."""
+        return TaskInstanceId(self.run.id, self.task(position).task_id, self.instances.map_index(position))
+
+    def unmapped_id(self, place: int) -> TaskInstanceId:
+        """The key of the task's row while it has no mapped ones."""
+        return TaskInstanceId(self.run.id, self.plan.tasks[place].task_id, UNMAPPED)
 
     @property
     def size_bytes(self) -> int:

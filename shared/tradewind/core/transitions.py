@@ -114,6 +114,7 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     _S.NONE: {**_BY_RULE, **_BY_PERSON, _E.LEFT_DAG: _S.REMOVED},
     _S.SCHEDULED: {
         _E.DISPATCHED: _S.QUEUED,
+        _E.SKIPPED_BY_RULE: _S.SKIPPED,
         _E.LEFT_DAG: _S.REMOVED,
         **_BY_PERSON,
     },
@@ -143,6 +144,7 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     _S.UP_FOR_RESCHEDULE: {
         _E.RESUMED: _S.SCHEDULED,
         _E.DISPATCHED: _S.QUEUED,
+        _E.SKIPPED_BY_RULE: _S.SKIPPED,
         _E.LEFT_DAG: _S.REMOVED,
         **_BY_PERSON,
     },
