@@ -10,13 +10,19 @@ from tests.e2e.client import FINISHED, ApiClient
 LOGICAL_DATE: Final = "2026-01-05T00:00:00Z"
 """A Monday in the past, the same for every DAG, so that those which wait for each other's runs find them."""
 
+LOGICAL_DATES: Final = {"child_dag": "2026-01-06T00:00:00Z"}
+"""What another DAG triggers for the common date must not have run for it yet."""
+
 ANSWER: Final = "an answer"
 """What is typed where a person is asked for text."""
 
-CONFS: Final[Mapping[str, Mapping[str, object]]] = {"example_params_ui_tutorial": {"required_field": "a value"}}
+CONFS: Final[Mapping[str, Mapping[str, object]]] = {
+    "example_params_ui_tutorial": {"required_field": "a value of some length"}
+}
 """What DAGs need to be told that have params without a default."""
 
 POLL_SECONDS: Final = 0.25
+WAITING: Final = ("deferred", "awaiting_input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Refused(Exception):
 
 def trigger(api: ApiClient, dag_id: str) -> str:
     """A run for the common logical date; its run id. Raises `Refused`."""
-    body = {"logical_date": LOGICAL_DATE, "dag_run_id": "compared", "conf": dict(CONFS.get(dag_id, {}))}
+    logical_date = LOGICAL_DATES.get(dag_id, LOGICAL_DATE)
+    body = {"logical_date": logical_date, "dag_run_id": "compared", "conf": dict(CONFS.get(dag_id, {}))}
     answer = api.post(f"/dags/{dag_id}/dagRuns", body)
     if answer.status_code != 200:
         raise Refused(f"{answer.status_code} {answer.text}")
@@ -88,7 +95,7 @@ def answer_people(api: ApiClient, dag_id: str, run_id: str, answered: dict[str, 
         return
     for detail in page.json()["hitl_details"]:
         ti = detail["task_instance"]
-        if ti["id"] in answered or not detail["options"]:
+        if ti["id"] in answered or ti["state"] not in WAITING:
             continue
         body = {"chosen_options": detail["options"][:1], "params_input": _inputs(detail["params"])}
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{ti['task_id']}/{ti['map_index']}/hitlDetails"
