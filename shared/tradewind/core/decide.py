@@ -149,6 +149,7 @@ class _Turn:
         "_now",
         "_overlay",
         "_ready",
+        "_revised",
         "_settled",
         "_skip_requested",
         "_snapshot",
@@ -165,6 +166,7 @@ class _Turn:
         self._skip_requested: dict[int, None] = {}
         self._settled: list[Settled] = []
         self._grown: dict[int, int] = {}
+        self._revised: dict[int, None] = {}
         self._ready: dict[int, None] = {}
         self._timers: list[Timer] = []
 
@@ -223,6 +225,7 @@ class _Turn:
             if state is TaskInstanceState.NONE or (state is TaskInstanceState.UP_FOR_RETRY and self._is_due(position)):
                 self._ask(position, state)
             elif state in _TIMED_STATES and self._is_skip_requested(position):
+                self._ready.pop(position, None)
                 self._end(position, state, Event.SKIPPED_BY_RULE)
 
     def decision(self, created: Sequence[int]) -> RunDecision:
@@ -264,7 +267,9 @@ class _Turn:
             if overlay.instances.map_index(position) == UNMAPPED:
                 self._expand(position, state)
                 return
-            self._revise(place)
+            if place not in self._revised:
+                self._revised[place] = None
+                self._revise(place)
             if overlay.state(position) is TaskInstanceState.REMOVED:
                 return
         if self._snapshot.plan.tasks[place].is_empty:

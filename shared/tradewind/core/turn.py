@@ -15,7 +15,7 @@ from tradewind.core.snapshot import (
     own_total,
     with_setups,
 )
-from tradewind.core.spec import TaskSpec
+from tradewind.core.spec import TaskSpec, TriggerRule
 from tradewind.core.states import TaskInstanceState
 from tradewind.core.trigger_rules import Answer, UpstreamCounts, answer
 
@@ -124,7 +124,7 @@ class Overlay:
     def answer(self, position: int) -> Answer:
         """What setups, mapped dependencies and the trigger rule say of the instance."""
         plan, place = self._snapshot.plan, self.instances.task(position)
-        if plan.setups is not None:
+        if plan.setups is not None and plan.tasks[place].trigger_rule is not TriggerRule.ALWAYS:
             said = self._ask_setups(position, place)
             if said is not None:
                 return said
