@@ -1,16 +1,15 @@
 """Connections: addresses and credentials of other systems, by id."""
 
 import json
-import os
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tradewind.sdk.exceptions import AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.secrets.search import find_connection
 from tradewind.sdk.types import is_mapping
 
-ENVIRONMENT_PREFIXES: Final = ("TRADEWIND_CONN_", "AIRFLOW_CONN_")
 _FIELDS: Final = ("conn_type", "host", "schema", "login", "password", "port", "extra", "description")
 
 
@@ -92,13 +91,28 @@ class Connection:
         return cls(conn_id, **{name: fields[name] for name in _FIELDS if fields.get(name) is not None})
 
     @classmethod
+    def from_text(cls, conn_id: str, text: str) -> Self:
+        """From a URI or a JSON object."""
+        text = text.strip()
+        return cls.from_json(text, conn_id) if text.startswith("{") else cls(conn_id, uri=text)
+
+    @classmethod
+    def from_uri(cls, uri: str, conn_id: str = "default") -> Self:
+        """From a URI."""
+        return cls(conn_id, uri=uri)
+
+    @classmethod
+    def from_json(cls, value: str, conn_id: str = "default") -> Self:
+        """From a JSON object of fields. Raises ValueError if it is none."""
+        return cls.from_fields(conn_id, json.loads(value))
+
+    @classmethod
     def get(cls, conn_id: str) -> "Connection":
-        """From the environment (`AIRFLOW_CONN_<ID>`, a URI or a JSON object), else from the execution API.
-        Raises AirflowNotFoundException."""
-        for prefix in ENVIRONMENT_PREFIXES:
-            text = os.environ.get(prefix + conn_id.upper())
-            if text:
-                return cls.from_fields(conn_id, json.loads(text)) if text.startswith("{") else cls(conn_id, uri=text)
+        """From a secrets backend, else from the environment (`AIRFLOW_CONN_<ID>`, a URI or a JSON object), else from
+        the execution API. Raises AirflowNotFoundException."""
+        found = find_connection(conn_id)
+        if found is not None:
+            return found
         runtime = current_runtime()
         fields = runtime.get_connection(conn_id) if runtime is not None else None
         if fields is None:

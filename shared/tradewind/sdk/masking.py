@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.types import is_collection, is_list, is_mapping, is_tuple
 
 MASK: Final = "***"
@@ -11,15 +12,27 @@ MIN_LENGTH: Final = 5
 """Shorter secrets are not masked: they would tear holes into ordinary text."""
 
 _SENSITIVE = re.compile(
-    r"access_token|api_?key|authorization|passphrase|passwd|password|private_?key|proxy_password|secret|token"
-    r"|keyfile_dict|service_account",
+    r"access_key|access_token|api_?key|auth_header|authorization|bearer|connection_string|dsn|keyfile_dict|passphrase"
+    r"|passwd|password|private_?key|prox(y|ies)|secret|service_account|service_key|token|webhook_url",
     re.IGNORECASE,
 )
 
+_NO_WORD = re.compile(r"\W+")
+
+NEVER_MASKED: Final = ("airflow",)
+"""A password that stands in every other line."""
+
 
 def should_hide_value_for_key(name: object) -> bool:
-    """Whether a value of this name is to be kept secret."""
-    return isinstance(name, str) and _SENSITIVE.search(name) is not None
+    """Whether a value of this name is to be kept secret; `[core] sensitive_var_conn_names` adds names, and
+    `hide_sensitive_var_conn_fields` turns it off."""
+    if not isinstance(name, str) or not conf.getboolean("core", "hide_sensitive_var_conn_fields", fallback=True):
+        return False
+    name = _NO_WORD.sub("_", name)
+    if _SENSITIVE.search(name) is not None:
+        return True
+    more = conf.get("core", "sensitive_var_conn_names", fallback=None)
+    return bool(more) and any(part.strip().lower() in name.lower() for part in more.split(",") if part.strip())
 
 
 class SecretsMasker:
@@ -41,7 +54,8 @@ class SecretsMasker:
             self._remember(secret)
 
     def _remember(self, secret: str) -> None:
-        if len(secret) >= MIN_LENGTH and secret not in self._values:
+        shortest = conf.getint("logging", "min_length_masked_secret", fallback=MIN_LENGTH)
+        if len(secret) >= shortest and secret.lower() not in NEVER_MASKED and secret not in self._values:
             self._values[secret] = None
             self._pattern = None
 

@@ -1,19 +1,18 @@
 """Variables: named texts shared by all DAGs."""
 
 import json
-import os
-from typing import Any, Final
+from typing import Any
 
 from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
 from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.secrets.search import find_variable
 from tradewind.sdk.types import NOTSET, is_mapping
-
-ENVIRONMENT_PREFIXES: Final = ("TRADEWIND_VAR_", "AIRFLOW_VAR_")
 
 
 class Variable:
-    """Airflow's Variable. The environment (`AIRFLOW_VAR_<KEY>`) is asked first, then the execution API."""
+    """Airflow's Variable. Secrets backends are asked first, then the environment (`AIRFLOW_VAR_<KEY>`), then the
+    execution API."""
 
     def __init__(self, key: str, value: str | None = None, description: str | None = None) -> None:
         self.key, self.value, self.description = key, value, description
@@ -22,7 +21,7 @@ class Variable:
     def get(cls, key: str, default: Any = NOTSET, deserialize_json: bool = False, *, default_var: Any = NOTSET) -> Any:
         """The value, parsed if `deserialize_json`. Without a default, a missing one raises AirflowNotFoundException
         (an AirflowRuntimeError if it cannot be looked up at all)."""
-        text = _from_environment(key)
+        text = find_variable(key)
         if text is None:
             text = _from_runtime(key)
         if text is None:
@@ -59,14 +58,6 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"Variable({self.key!r})"
-
-
-def _from_environment(key: str) -> str | None:
-    for prefix in ENVIRONMENT_PREFIXES:
-        value = os.environ.get(prefix + key.upper())
-        if value is not None:
-            return value
-    return None
 
 
 def _from_runtime(key: str) -> str | None:

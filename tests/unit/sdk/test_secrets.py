@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tradewind.sdk import BaseHook, Connection, Variable, conf
 from tradewind.sdk.exceptions import AirflowConfigException, AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.masking import MASKER, SecretsMasker, redact
-from tradewind.sdk.runtime import install_runtime, remove_runtime
+from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 
 
 class _Runtime:
@@ -38,7 +38,7 @@ class _Runtime:
 @pytest.fixture
 def runtime() -> Generator[_Runtime]:
     runtime = _Runtime()
-    token = install_runtime(runtime)
+    token = install_runtime(cast("Runtime", runtime))
     yield runtime
     remove_runtime(token)
 

@@ -127,6 +127,11 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "airflow.utils.operator_helpers": {"context_to_airflow_vars": "environment"},
     "airflow.listeners": {"hookimpl": "listeners"},
+    "airflow.secrets": {"BaseSecretsBackend": "secrets.base"},
+    "airflow.secrets.base_secrets": {"BaseSecretsBackend": "secrets.base"},
+    "airflow.secrets.environment_variables": {"EnvironmentVariablesBackend": "secrets.environment"},
+    "airflow.secrets.local_filesystem": {"LocalFilesystemBackend": "secrets.local_filesystem"},
+    "airflow.sdk.bases.secrets_backend": {"BaseSecretsBackend": "secrets.base"},
 }
 """Alias module → name → the module of `tradewind.sdk` that defines it (`module:name` where the name differs)."""
 
