@@ -44,7 +44,7 @@ BY_WHOLE_KEY: Final = {
     "commit_decisions": {"task_instance_pkey": 3, "dag_run_pkey": 1},
     "grant_claims": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2, "xcom_pkey": 3, "worker_pkey": 2},
     "load_reported_attempts": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2},
-    "record_ends": {"task_instance_pkey": 3},
+    "record_ends": {"task_instance_pkey": 2},  # of what a branch skips, all instances
     "record_beats": {"task_instance_running": 1},
     "take_unclaimed": {"task_instance_unclaimed": 1, "task_instance_pkey": 3},
     "list_pending_dag_runs": {"task_instance_undecided": 1, "dag_run_running": 1},

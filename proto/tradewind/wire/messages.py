@@ -70,6 +70,10 @@ class TaskInstanceRef(Message, frozen=True):
     state: str
     next_action_at: datetime | None = None
     """When a retry or a re-dispatch is due (states `up_for_retry` and `scheduled`)."""
+    map_length: int | None = None
+    """How many items the return value has, if something downstream maps over it."""
+    skipped: tuple[tuple[str, int], ...] = ()
+    """(task_id, map_index) pairs that it asked to be skipped; map_index -1 of a mapped task = all of it."""
 
 
 class TaskInstancesEnded(Message, frozen=True, tag="task_instances_ended.1"):

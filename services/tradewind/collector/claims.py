@@ -113,4 +113,11 @@ def _grant(run: GrantedRun, token: str) -> Grant:
         triggered_by=run.triggered_by,
         conf=run.conf,
         start_date=run.start_date,
+        next_method=run.next_method,
+        next_kwargs=run.next_kwargs,
+        task_reschedule_count=run.task_reschedule_count,
+        first_start_date=run.first_start_date,
+        triggering_user_name=run.triggering_user_name,
+        partition_key=run.partition_key,
+        map_lengths=run.map_lengths,
     )

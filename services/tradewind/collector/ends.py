@@ -8,12 +8,28 @@ from uuid import UUID
 from tradewind.collector.answering import Answers, Push, Unanswerable
 from tradewind.core.clock import Clock
 from tradewind.core.errors import DomainError
-from tradewind.core.rows import AttemptEndRecord, EndAnswer, EndedTaskInstance, Verdict
+from tradewind.core.rows import (
+    AttemptEndRecord,
+    DeferralRecord,
+    EndAnswer,
+    EndedTaskInstance,
+    EndEffectsRecord,
+    Verdict,
+)
 from tradewind.core.states import EndCause, Outcome
 from tradewind.db.store import CollectorStore
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.wire.messages import EndReply, EndReport, EndVerdict, TaskFinished, TaskInstanceRef, TaskInstancesEnded
+from tradewind.wire.messages import (
+    Deferral,
+    EndEffects,
+    EndReply,
+    EndReport,
+    EndVerdict,
+    TaskFinished,
+    TaskInstanceRef,
+    TaskInstancesEnded,
+)
 from tradewind.wire.queues import scheduler_queue
 
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
@@ -80,6 +96,7 @@ class EndHandler:
             rendered_fields=None,
             pid=None,
             hostname=None,
+            effects=None,
         )
         return await self._store.record_ends([bare], self._clock())
 
@@ -101,6 +118,8 @@ def _ref(item: EndedTaskInstance) -> TaskInstanceRef:
         attempt_id=item.attempt_id,
         state=item.state,
         next_action_at=item.next_action_at,
+        map_length=item.map_length,
+        skipped=item.skipped,
     )
 
 
@@ -113,6 +132,8 @@ def _ended(answers: Iterable[EndAnswer]) -> Iterable[EndedTaskInstance]:
                 attempt_id=answer.attempt_id,
                 state=answer.state,
                 next_action_at=answer.next_action_at,
+                map_length=answer.map_length,
+                skipped=answer.skipped,
             )
 
 
@@ -161,4 +182,30 @@ def _record(request: EndReport, item: TaskFinished) -> AttemptEndRecord:
         rendered_fields=item.rendered_fields,
         pid=item.pid,
         hostname=item.hostname,
+        effects=None if item.effects is None else _effects(item.effects),
+    )
+
+
+def _effects(effects: EndEffects) -> EndEffectsRecord:
+    deferral = effects.deferral
+    return EndEffectsRecord(
+        map_length=effects.map_length,
+        rendered_map_index=effects.rendered_map_index,
+        skipped=effects.skipped,
+        reschedule_at=effects.reschedule_at,
+        deferral=None if deferral is None else _deferral(deferral),
+        retry_delay_seconds=effects.retry_delay_seconds,
+        asset_events=effects.asset_events,
+        human_input=effects.human_input,
+    )
+
+
+def _deferral(deferral: Deferral) -> DeferralRecord:
+    return DeferralRecord(
+        classpath=deferral.classpath,
+        kwargs=deferral.kwargs,
+        next_method=deferral.next_method,
+        next_kwargs=deferral.next_kwargs,
+        timeout_at=deferral.timeout_at,
+        queue=deferral.queue,
     )

@@ -151,4 +151,6 @@ def _ended(ref: TaskInstanceRef) -> EndedTaskInstance:
         attempt_id=ref.attempt_id,
         state=_STATES[ref.state],
         next_action_at=ref.next_action_at,
+        map_length=ref.map_length,
+        skipped=ref.skipped,
     )

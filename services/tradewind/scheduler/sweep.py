@@ -176,6 +176,8 @@ def _ref(end: EndedTaskInstance) -> TaskInstanceRef:
         attempt_id=end.attempt_id,
         state=end.state,
         next_action_at=end.next_action_at,
+        map_length=end.map_length,
+        skipped=end.skipped,
     )
 
 

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final
 
 from tradewind.core.errors import IllegalTransition
-from tradewind.core.rows import TaskInstanceRow
+from tradewind.core.rows import EndEffectsRecord, TaskInstanceRow
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import OPEN_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.core.transitions import Actor, Event, next_state
@@ -30,6 +30,12 @@ INFRASTRUCTURE_RETRIES: Final = 3
 
 DISPATCH_FAILURES_MAX: Final = 10
 """Attempts of one try that may end before user code began (about three minutes of backoff); more is a failure."""
+
+_WAITING_EVENTS: Final = {
+    Outcome.DEFERRED: Event.DEFERRED,
+    Outcome.RESCHEDULED: Event.RESCHEDULED,
+    Outcome.AWAITING_INPUT: Event.ASKED,
+}
 
 REDISPATCH_DELAY_MAX_SECONDS: Final = 60.0
 
@@ -51,7 +57,12 @@ class AttemptEnd:
 
 
 def end_of_attempt(
-    row: TaskInstanceRow, task: TaskSpec, outcome: Outcome, cause: EndCause, now: datetime
+    row: TaskInstanceRow,
+    task: TaskSpec,
+    outcome: Outcome,
+    cause: EndCause,
+    now: datetime,
+    effects: EndEffectsRecord | None = None,
 ) -> AttemptEnd:
     """What the row of the current attempt (queued, running or restarting) becomes by this outcome and cause.
 
@@ -59,6 +70,8 @@ def end_of_attempt(
     becomes `none`, and the trigger rule decides when the try begins. An attempt that never started its code, or that
     was lost within its infrastructure budget, goes to `scheduled` and keeps `try_number`. Everything else is an
     ordinary failure, to which `retries` apply unless the outcome forbids it.
+
+    A task that waits (deferred, rescheduled, asking a person) goes on with the same try; its losses are forgotten.
 
     Counters of the result replace those of the row. Raises `IllegalTransition` for a row with no open attempt.
     """
@@ -75,7 +88,10 @@ def end_of_attempt(
         due = now + redispatch_delay(count)
     elif event is Event.FAILED_FOR_NOW:
         lost, undispatched = 0, 0
-        due = now + retry_delay(row, task)
+        own = None if effects is None else effects.retry_delay_seconds
+        due = now + (retry_delay(row, task) if own is None else timedelta(seconds=own))
+    elif event is Event.RESCHEDULED:
+        due = now if effects is None else effects.reschedule_at
     elif event is Event.STOPPED:
         lost, undispatched = 0, 0
     return AttemptEnd(
@@ -94,6 +110,8 @@ def _event(row: TaskInstanceRow, task: TaskSpec, outcome: Outcome, cause: EndCau
         return Event.SUCCEEDED
     if outcome is Outcome.SKIPPED:
         return Event.SKIPPED
+    if outcome in _WAITING_EVENTS:
+        return _WAITING_EVENTS[outcome]
     if outcome is Outcome.FAILED and _is_dispatched_again(row, task, cause):
         return Event.LOST
     may_retry = outcome is Outcome.FAILED and row.max_tries > 0 and row.try_number <= row.max_tries

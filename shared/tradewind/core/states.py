@@ -31,6 +31,22 @@ OPEN_STATES: Final = (TaskInstanceState.QUEUED, TaskInstanceState.RUNNING, TaskI
 """An attempt is under way."""
 
 
+WAITING_STATES: Final = (
+    TaskInstanceState.DEFERRED,
+    TaskInstanceState.AWAITING_INPUT,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
+)
+"""The attempt has ended; the same try goes on later."""
+
+SKIPPABLE_STATES: Final = (
+    TaskInstanceState.NONE,
+    TaskInstanceState.SCHEDULED,
+    TaskInstanceState.UP_FOR_RETRY,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
+)
+"""No attempt is under way or has ended for good: a branch upstream may still have the task skipped."""
+
+
 class DagRunState(StrEnum):
     """Airflow's DAG run states."""
 

@@ -183,6 +183,11 @@ def _granted_run(row: Row) -> GrantedRun:
         triggered_by=row["triggered_by"],
         conf=row["conf"].encode(),
         start_date=row["start_date"],
+        next_method=row["next_method"],
+        next_kwargs=row["next_kwargs"],
+        task_reschedule_count=row["task_reschedule_count"],
+        first_start_date=row["first_start_date"],
+        triggering_user_name=row["triggering_user_name"],
     )
 
 
@@ -206,6 +211,8 @@ def _end_answer(end: AttemptEndRecord, read: ReadAttempt | None, write: EndWrite
         owner=read.owner,
         state=read.row.state if write is None else write.end.state,
         next_action_at=read.row.next_action_at if write is None else write.end.next_action_at,
+        map_length=read.row.map_length if write is None else write.effects.map_length,
+        skipped=() if end.effects is None else end.effects.skipped,
     )
 
 

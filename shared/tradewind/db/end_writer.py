@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from tradewind.core.ends import AttemptEnd, end_of_attempt
-from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, TaskInstanceRow
-from tradewind.core.states import EndCause, Outcome
+from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, EndEffectsRecord, TaskInstanceRow
+from tradewind.core.states import WAITING_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.db.pool import Row, Session
 from tradewind.db.row_mapping import storable_text, task_instance_row
 from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
+
+NO_EFFECTS: Final = EndEffectsRecord()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,15 @@ class EndWrite:
             attempt_id=self.read.row.attempt_id,
             state=self.end.state,
             next_action_at=self.end.next_action_at,
+            map_length=self.effects.map_length,
+            skipped=self.effects.skipped,
         )
+
+    @property
+    def effects(self) -> EndEffectsRecord:
+        """What else changes by it."""
+        found = None if self.record is None else self.record.effects
+        return NO_EFFECTS if found is None else found
 
 
 class EndWriter:
@@ -81,13 +92,18 @@ class EndWriter:
         """The end of this attempt as reported, or (None) lost with its worker."""
         task = self._specs.task(read.dag_version_id, read.row.id.task_id)
         outcome, cause = (Outcome.FAILED, EndCause.WORKER_LOST) if record is None else (record.outcome, record.cause)
-        return EndWrite(read=read, end=end_of_attempt(read.row, task, outcome, cause, now), record=record, now=now)
+        effects = None if record is None else record.effects
+        end = end_of_attempt(read.row, task, outcome, cause, now, effects)
+        return EndWrite(read=read, end=end, record=record, now=now)
 
     async def write(self, session: Session, writes: Sequence[EndWrite], now: datetime) -> bool:
         """All or none, in one statement; False = an attempt was no longer as it was read, and nothing is written."""
         if not writes:
             return True
-        values = (*_end_columns(writes), *_xcom_columns(writes), *_log_columns(writes))
+        values = (
+            *(*_end_columns(writes), *_xcom_columns(writes), *_log_columns(writes)),
+            *(*_effect_columns(writes), *_skip_columns(writes), *_deferral_columns(writes)),
+        )
         return bool(await session.fetch_value(statement("record_ends"), now, *values))
 
     async def lose(self, session: Session, rows: Sequence[Row], now: datetime) -> list[EndedTaskInstance]:
@@ -148,3 +164,41 @@ def _log_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
         if (record := write.record) is not None and record.log
     ]
     return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [], [], [], [])
+
+
+def _effect_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $33 to $37."""
+    rows = [_effect_values(write) for write in writes]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _effect_values(write: EndWrite) -> tuple[object, ...]:
+    effects, state = write.effects, write.end.state
+    goes_on = state in WAITING_STATES or (write.read.row.is_resuming and state is TaskInstanceState.SCHEDULED)
+    deferral = effects.deferral if state in WAITING_STATES else None
+    return (
+        effects.map_length if state is TaskInstanceState.SUCCESS else None,
+        storable_text(effects.rendered_map_index),
+        goes_on,
+        None if deferral is None else storable_text(deferral.next_method),
+        None if deferral is None else deferral.next_kwargs,
+    )
+
+
+def _skip_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $38 to $40."""
+    rows = [(write.read.row.id.dag_run_id, *skipped) for write in writes for skipped in write.effects.skipped]
+    return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+
+
+def _deferral_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
+    """Parameters $41 to $49."""
+    rows = [
+        (
+            *(*write.read.row.id, write.read.row.attempt_id, storable_text(deferral.classpath), deferral.kwargs),
+            *(storable_text(deferral.queue), deferral.timeout_at, write.effects.human_input),
+        )
+        for write in writes
+        if (deferral := write.effects.deferral) is not None and write.end.state in WAITING_STATES
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [], [], [], [], [], [])

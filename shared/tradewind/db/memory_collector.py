@@ -36,9 +36,11 @@ class MemoryCollectorStore(MemoryStoreBase):
         if row is None or row.attempt_id != claim.attempt_id or not self._is_grantable(row, claim):
             return ClaimAnswer(attempt_id=claim.attempt_id, verdict=Verdict.SUPERSEDED)
         if row.state is TaskInstanceState.QUEUED:
-            self._forget_xcoms(row.id)
+            if row.next_method is None:
+                self._forget_xcoms(row.id)
             self._set_state(row, TaskInstanceState.RUNNING, now, Actor.COLLECTOR)
             row.start_date, row.claimed_at_tick = now, self.tables.lease_clock.tick
+            row.first_start_date = row.first_start_date or now
             row.worker_id, row.incarnation, row.nonce = claim.worker_id, claim.incarnation, claim.nonce
         return ClaimAnswer(attempt_id=claim.attempt_id, verdict=Verdict.DONE, run=self._granted_run(row))
 
@@ -71,6 +73,10 @@ class MemoryCollectorStore(MemoryStoreBase):
             triggered_by=run.triggered_by,
             conf=run.conf,
             start_date=row.start_date,
+            next_method=row.next_method,
+            next_kwargs=row.next_kwargs,
+            task_reschedule_count=row.task_reschedule_count,
+            first_start_date=row.first_start_date,
         )
 
     def _named_row(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceTableRow | None:
@@ -93,6 +99,8 @@ class MemoryCollectorStore(MemoryStoreBase):
             owner=self.tables.dag_runs[row.id.dag_run_id].owner,
             state=row.state,
             next_action_at=row.next_action_at,
+            map_length=row.map_length,
+            skipped=() if end.effects is None else end.effects.skipped,
         )
 
     def _may_end(self, row: TaskInstanceTableRow, end: AttemptEndRecord) -> bool:
@@ -108,7 +116,7 @@ class MemoryCollectorStore(MemoryStoreBase):
             self.tables.logs.setdefault((end.attempt_id, end.log_sequence), end.log)
         row.detail, row.code_started_at, row.rendered_fields = end.detail, end.started_at, end.rendered_fields
         row.worker_id, row.incarnation = end.worker_id, end.incarnation
-        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR)
+        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR, end.effects)
 
     async def record_beats(self, beats: Sequence[WorkerBeat], now: datetime) -> Sequence[BeatAnswer]:
         return [self._beat(beat, now) for beat in beats]

@@ -147,6 +147,8 @@ class MemorySchedulerStore(MemoryStoreBase):
             return SlotsRefused(self._capacity())
         if any(change.created is not None and self._row(change.id) is not None for change in changes):
             return StaleRuns(tuple(sorted(change.dag_run_id for change in batch.runs)))
+        for id_ in batch.replaced:
+            self.tables.task_instances[id_.dag_run_id].pop(id_, None)
         for change in changes:
             self._apply(change, batch.now)
         for pool, delta in deltas.items():
@@ -224,7 +226,7 @@ class MemorySchedulerStore(MemoryStoreBase):
         if change.enters_scheduled:
             row.scheduled_at = now
         if change.resets_losses:
-            row.lost_attempts = row.dispatch_failures = 0
+            row.forget_try()
         self._apply_final(row, change, now)
 
     def _apply_final(self, row: TaskInstanceTableRow, change: RowChange, now: datetime) -> None:

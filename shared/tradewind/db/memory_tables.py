@@ -10,14 +10,23 @@ from tradewind.core.ends import AttemptEnd, end_of_attempt
 from tradewind.core.rows import (
     Capacity,
     DagRunRow,
+    DeferralRecord,
     EndedTaskInstance,
+    EndEffectsRecord,
     NewTaskInstance,
     PoolCapacity,
     TaskInstanceId,
     TaskInstanceRow,
 )
 from tradewind.core.spec import DagSpec, TaskSpec
-from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
+from tradewind.core.states import (
+    SKIPPABLE_STATES,
+    WAITING_STATES,
+    DagRunState,
+    EndCause,
+    Outcome,
+    TaskInstanceState,
+)
 from tradewind.core.transitions import Actor
 
 DEFAULT_POOL: Final = "default_pool"
@@ -126,18 +135,40 @@ class TaskInstanceTableRow:
     claimed_at_tick: float | None = None
     missing_beats: int = 0
     rendered_fields: bytes | None = None
+    map_length: int | None = None
+    skip_requested: bool = False
+    is_resuming: bool = False
+    first_start_date: datetime | None = None
+    task_reschedule_count: int = 0
+    next_method: str | None = None
+    next_kwargs: bytes | None = None
+
+    def forget_try(self) -> None:
+        """A new try begins: nothing of how the one before waited remains."""
+        self.lost_attempts = self.dispatch_failures = self.task_reschedule_count = 0
+        self.is_resuming = False
+        self.next_method = self.next_kwargs = self.first_start_date = None
 
     def forget_attempt(self) -> None:
         """A fresh attempt begins: nothing of the one before remains."""
         self.start_date = self.code_started_at = self.end_date = self.recorded_at = None
         self.cause = self.detail = self.worker_id = self.incarnation = self.nonce = None
-        self.claimed_at_tick = self.rendered_fields = None
+        self.claimed_at_tick = self.rendered_fields = self.map_length = None
         self.missing_beats = 0
 
     @property
     def is_open(self) -> bool:
         """A worker holds it."""
         return self.state in (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
+
+
+@dataclass(slots=True, kw_only=True)
+class TriggerTableRow:
+    """Table `trigger`."""
+
+    id: TaskInstanceId
+    deferral: DeferralRecord
+    triggerer_id: UUID | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,6 +239,8 @@ class MemoryTables:
     journal: list[JournalEntry] = field(default_factory=list[JournalEntry])
     run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """(dag_id, run_id) → number of the run."""
+    triggers: dict[UUID, TriggerTableRow] = field(default_factory=dict[UUID, TriggerTableRow])
+    """By the attempt that was deferred."""
     attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
     """Index: latest attempts."""
 
@@ -270,9 +303,10 @@ class MemoryStoreBase:
         ended_at: datetime,
         now: datetime,
         actor: Actor,
+        effects: EndEffectsRecord | None = None,
     ) -> AttemptEnd:
         """Apply `core.ends` to the row's attempt."""
-        end = end_of_attempt(core_row(row), self._task_spec(row.id), outcome, cause, now)
+        end = end_of_attempt(core_row(row), self._task_spec(row.id), outcome, cause, now, effects)
         if end.copy_to_history:
             assert row.attempt_id is not None
             self.tables.history.append((row.id, row.try_number, row.attempt_id))
@@ -280,7 +314,25 @@ class MemoryStoreBase:
         row.next_action_at = end.next_action_at
         row.lost_attempts, row.dispatch_failures = end.lost_attempts, end.dispatch_failures
         row.cause, row.end_date, row.recorded_at, row.end_pending = cause, ended_at, now, True
+        self._write_effects(row, effects or EndEffectsRecord())
         return end
+
+    def _write_effects(self, row: TaskInstanceTableRow, effects: EndEffectsRecord) -> None:
+        state, attempt_id = row.state, row.attempt_id
+        waits = state in WAITING_STATES
+        row.map_length = effects.map_length if state is TaskInstanceState.SUCCESS else None
+        row.is_resuming = waits or (row.is_resuming and state is TaskInstanceState.SCHEDULED)
+        row.task_reschedule_count += state is TaskInstanceState.UP_FOR_RESCHEDULE
+        deferral = effects.deferral if waits else None
+        row.next_method = None if deferral is None else deferral.next_method
+        row.next_kwargs = None if deferral is None else deferral.next_kwargs
+        if deferral is not None and attempt_id is not None:
+            self.tables.triggers.setdefault(attempt_id, TriggerTableRow(id=row.id, deferral=deferral))
+        for task_id, map_index in effects.skipped:
+            for target in self._rows(row.id.dag_run_id):
+                is_meant = target.id.task_id == task_id and map_index in (-1, target.id.map_index)
+                if is_meant and target.state in SKIPPABLE_STATES:
+                    target.skip_requested = True
 
     def _lose(self, row: TaskInstanceTableRow, now: datetime, actor: Actor) -> EndedTaskInstance:
         """The worker of a running attempt is gone."""
@@ -310,6 +362,9 @@ def core_row(row: TaskInstanceTableRow) -> TaskInstanceRow:
         queued_at=row.queued_at,
         published_at=row.published_at,
         publish_count=row.publish_count,
+        map_length=row.map_length,
+        skip_requested=row.skip_requested,
+        is_resuming=row.is_resuming,
     )
 
 

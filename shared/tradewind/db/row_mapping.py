@@ -32,6 +32,9 @@ def task_instance_row(row: Row) -> TaskInstanceRow:
         queued_at=row["queued_at"],
         published_at=row["published_at"],
         publish_count=row["publish_count"],
+        map_length=row["map_length"],
+        skip_requested=row["skip_requested"],
+        is_resuming=row["is_resuming"],
     )
 
 

@@ -38,6 +38,7 @@ from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
 
 CHANGE_COLUMNS: Final = 16
+REPLACED_COLUMNS: Final = 3
 CREATED_COLUMNS: Final = 19
 """How many parameters of commit_decisions.sql describe a changed and a created row."""
 
@@ -109,6 +110,7 @@ class PostgresSchedulerStore:
             *_run_columns(batch),
             *_columns([_change_values(change) for change in changes if change.created is None], CHANGE_COLUMNS),
             *_columns([_created_values(change) for change in changes if change.created is not None], CREATED_COLUMNS),
+            *_columns(batch.replaced, REPLACED_COLUMNS),
         )
         try:
             row = await self._database.fetch_row(statement("commit_decisions"), *values)

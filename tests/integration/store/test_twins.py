@@ -49,7 +49,7 @@ ENDS = (
 
 EMPTY = """
 TRUNCATE dag, dag_file, dag_version, dag_run, task_instance, task_instance_history, xcom, task_log, import_error,
-    scheduler, worker, lease_clock, slot_pool, parallelism, service_heartbeat RESTART IDENTITY;
+    scheduler, worker, lease_clock, slot_pool, parallelism, service_heartbeat RESTART IDENTITY CASCADE;
 INSERT INTO lease_clock DEFAULT VALUES;
 INSERT INTO slot_pool (pool, slots) VALUES ('default_pool', 128);
 INSERT INTO parallelism (slots) VALUES (32)

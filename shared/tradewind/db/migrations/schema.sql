@@ -212,7 +212,6 @@ CREATE TABLE task_instance (
     task_reschedule_count           integer NOT NULL DEFAULT 0,
     next_method                     text,
     next_kwargs                     bytea,
-    trigger_id                      bigint,
     CONSTRAINT task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
     CONSTRAINT task_instance_held_slots_check CHECK ((held_slots >= 0)),
     CONSTRAINT task_instance_pkey PRIMARY KEY (dag_run_id, task_id, map_index),
@@ -310,6 +309,33 @@ CREATE TABLE task_state_store (
     CONSTRAINT task_state_store_pkey PRIMARY KEY (dag_run_id, task_id, map_index, key)
 );
 
+CREATE TABLE trigger (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    dag_run_id                      bigint NOT NULL,
+    task_id                         text NOT NULL,
+    map_index                       integer NOT NULL,
+    attempt_id                      uuid NOT NULL,
+    classpath                       text NOT NULL,
+    kwargs                          bytea NOT NULL,
+    queue                           text,
+    timeout_at                      timestamp with time zone,
+    human_input                     bytea,
+    created_at                      timestamp with time zone NOT NULL,
+    triggerer_id                    uuid,
+    CONSTRAINT trigger_attempt_id_key UNIQUE (attempt_id),
+    CONSTRAINT trigger_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT trigger_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE triggerer (
+    id                              uuid NOT NULL,
+    hostname                        text NOT NULL,
+    capacity                        integer NOT NULL,
+    renewed_at                      timestamp with time zone NOT NULL,
+    renewed_at_tick                 double precision NOT NULL,
+    CONSTRAINT triggerer_pkey PRIMARY KEY (id)
+) WITH (fillfactor=50);
+
 CREATE TABLE variable (
     key                             text NOT NULL,
     value                           bytea NOT NULL,
@@ -365,6 +391,10 @@ CREATE INDEX task_instance_unclaimed ON public.task_instance USING btree (dag_ru
 
 CREATE INDEX task_instance_undecided ON public.task_instance USING btree (dag_run_id) WHERE end_pending;
 
+CREATE INDEX trigger_by_timeout ON public.trigger USING btree (timeout_at) WHERE (timeout_at IS NOT NULL);
+
+CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, id);
+
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
 
 COMMENT ON COLUMN connection.password IS 'Fernet token';
@@ -397,11 +427,17 @@ COMMENT ON COLUMN task_instance.is_resuming IS 'entering queued goes on with the
 
 COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt of this try';
 
+COMMENT ON COLUMN task_instance.next_kwargs IS 'JSON text; the trigger''s event is added when it fires';
+
 COMMENT ON COLUMN task_log.lines IS 'whole NDJSON lines';
 
 COMMENT ON COLUMN task_state_store.value IS 'JSON text as the task gave it; kept over the tries';
 
 COMMENT ON COLUMN task_state_store.expires_at IS 'null = as long as the run exists';
+
+COMMENT ON COLUMN trigger.attempt_id IS 'the attempt that was deferred: nothing else may be resumed by it';
+
+COMMENT ON COLUMN trigger.classpath IS 'empty: only a person, or the timeout, ends the wait';
 
 COMMENT ON COLUMN variable.value IS 'Fernet token';
 

@@ -138,7 +138,13 @@ updated AS (
         missing_beats = CASE WHEN c.enters_queued THEN 0 ELSE t.missing_beats END,
         hostname = CASE WHEN c.enters_queued THEN NULL ELSE t.hostname END,
         pid = CASE WHEN c.enters_queued THEN NULL ELSE t.pid END,
-        rendered_fields = CASE WHEN c.enters_queued THEN NULL ELSE t.rendered_fields END
+        rendered_fields = CASE WHEN c.enters_queued THEN NULL ELSE t.rendered_fields END,
+        map_length = CASE WHEN c.enters_queued THEN NULL ELSE t.map_length END,
+        is_resuming = t.is_resuming AND NOT c.resets_losses,
+        next_method = CASE WHEN c.resets_losses THEN NULL ELSE t.next_method END,
+        next_kwargs = CASE WHEN c.resets_losses THEN NULL ELSE t.next_kwargs END,
+        first_start_date = CASE WHEN c.resets_losses THEN NULL ELSE t.first_start_date END,
+        task_reschedule_count = CASE WHEN c.resets_losses THEN 0 ELSE t.task_reschedule_count END
     FROM changed c
     WHERE (SELECT answer FROM verdict) = 'committed'
         AND t.dag_run_id = c.dag_run_id AND t.task_id = c.task_id AND t.map_index = c.map_index
@@ -161,6 +167,12 @@ inserted AS (
         CASE WHEN c.finishes THEN $2::timestamptz END
     FROM created c
     WHERE (SELECT answer FROM verdict) = 'committed'
+),
+replaced AS (
+    DELETE FROM task_instance t
+    USING unnest($43::bigint[], $44::text[], $45::integer[]) AS x (dag_run_id, task_id, map_index)
+    WHERE (SELECT answer FROM verdict) = 'committed'
+        AND t.dag_run_id = x.dag_run_id AND t.task_id = x.task_id AND t.map_index = x.map_index
 ),
 ended_runs AS (
     UPDATE dag_run r

@@ -26,6 +26,10 @@ locked AS MATERIALIZED (
         t.try_number,
         t.max_tries,
         t.start_date,
+        t.first_start_date,
+        t.task_reschedule_count,
+        t.next_method,
+        t.next_kwargs,
         t.state = 'queued' AS is_new,
         t.attempt_id IS NOT DISTINCT FROM n.attempt_id AND (
             t.state = 'queued'
@@ -42,6 +46,7 @@ started AS (
     SET
         state = 'running',
         start_date = $1::timestamptz,
+        first_start_date = coalesce(t.first_start_date, $1::timestamptz),
         worker_id = l.worker_id,
         incarnation = l.incarnation,
         nonce = l.nonce,
@@ -55,7 +60,7 @@ started AS (
 forgotten AS (
     DELETE FROM xcom x
     USING locked l
-    WHERE l.is_granted AND l.is_new
+    WHERE l.is_granted AND l.is_new AND l.next_method IS NULL
         AND x.dag_run_id = l.dag_run_id AND x.task_id = l.task_id AND x.map_index = l.map_index
 )
 SELECT
@@ -68,6 +73,10 @@ LEFT JOIN (
         l.try_number,
         l.max_tries,
         CASE WHEN l.is_new THEN $1::timestamptz ELSE l.start_date END AS start_date,
+        coalesce(l.first_start_date, $1::timestamptz) AS first_start_date,
+        l.task_reschedule_count,
+        l.next_method,
+        l.next_kwargs,
         v.relative_fileloc,
         v.file_digest,
         r.run_type,
@@ -78,6 +87,7 @@ LEFT JOIN (
         r.start_date AS dag_run_start_date,
         r.queued_at AS dag_run_queued_at,
         r.triggered_by,
+        r.triggering_user_name,
         r.conf::text AS conf
     FROM locked l
     JOIN dag_run r ON r.id = l.dag_run_id

@@ -5,11 +5,12 @@ WITH locked AS MATERIALIZED (
     FROM unnest(
         $2::bigint[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[], $9::integer[],
         $10::integer[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::bytea[], $16::integer[],
-        $17::text[], $18::text[], $19::uuid[], $20::boolean[]
+        $17::text[], $18::text[], $19::uuid[], $20::boolean[], $33::integer[], $34::text[], $35::boolean[],
+        $36::text[], $37::bytea[]
     ) AS e (
         dag_run_id, task_id, map_index, attempt_id, expected_state, state, next_action_at, lost_attempts,
         dispatch_failures, cause, detail, ended_at, code_started_at, rendered_fields, pid, hostname, worker_id,
-        incarnation, is_copied
+        incarnation, is_copied, map_length, rendered_map_index, is_resuming, next_method, next_kwargs
     )
     JOIN task_instance t
         ON t.dag_run_id = e.dag_run_id AND t.task_id = e.task_id AND t.map_index = e.map_index
@@ -37,7 +38,13 @@ ended AS (
         pid = l.pid,
         hostname = l.hostname,
         worker_id = l.worker_id,
-        incarnation = l.incarnation
+        incarnation = l.incarnation,
+        map_length = l.map_length,
+        rendered_map_index = l.rendered_map_index,
+        is_resuming = l.is_resuming,
+        next_method = l.next_method,
+        next_kwargs = l.next_kwargs,
+        task_reschedule_count = t.task_reschedule_count + CASE l.state WHEN 'up_for_reschedule' THEN 1 ELSE 0 END
     FROM locked l
     WHERE (SELECT holds FROM guard)
         AND t.dag_run_id = l.dag_run_id AND t.task_id = l.task_id AND t.map_index = l.map_index
@@ -73,6 +80,26 @@ logged AS (
     FROM unnest(
         $26::bigint[], $27::text[], $28::integer[], $29::integer[], $30::uuid[], $31::integer[], $32::bytea[]
     ) AS g (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, lines)
+    WHERE (SELECT holds FROM guard)
+    ON CONFLICT DO NOTHING
+),
+skipped AS (
+    UPDATE task_instance t
+    SET skip_requested = true
+    FROM unnest($38::bigint[], $39::text[], $40::integer[]) AS s (dag_run_id, task_id, map_index)
+    WHERE (SELECT holds FROM guard)
+        AND t.dag_run_id = s.dag_run_id AND t.task_id = s.task_id AND (s.map_index < 0 OR t.map_index = s.map_index)
+        AND t.state IN ('none', 'scheduled', 'up_for_retry', 'up_for_reschedule')
+),
+deferred AS (
+    INSERT INTO trigger (
+        dag_run_id, task_id, map_index, attempt_id, classpath, kwargs, queue, timeout_at, human_input, created_at
+    )
+    SELECT d.*, $1::timestamptz
+    FROM unnest(
+        $41::bigint[], $42::text[], $43::integer[], $44::uuid[], $45::text[], $46::bytea[], $47::text[],
+        $48::timestamptz[], $49::bytea[]
+    ) AS d (dag_run_id, task_id, map_index, attempt_id, classpath, kwargs, queue, timeout_at, human_input)
     WHERE (SELECT holds FROM guard)
     ON CONFLICT DO NOTHING
 )

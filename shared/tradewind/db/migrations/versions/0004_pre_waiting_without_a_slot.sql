@@ -5,9 +5,37 @@ ALTER TABLE task_instance
     ADD COLUMN first_start_date timestamptz,
     ADD COLUMN task_reschedule_count integer NOT NULL DEFAULT 0,
     ADD COLUMN next_method text,
-    ADD COLUMN next_kwargs bytea,
-    ADD COLUMN trigger_id bigint;
+    ADD COLUMN next_kwargs bytea;
 COMMENT ON COLUMN task_instance.is_resuming IS 'entering queued goes on with the same try';
 COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt of this try';
+COMMENT ON COLUMN task_instance.next_kwargs IS 'JSON text; the trigger''s event is added when it fires';
+
+-- What deferred task instances wait for, one row each while they do. A triggerer takes rows under a lease.
+CREATE TABLE trigger (
+    id                  bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    dag_run_id          bigint NOT NULL REFERENCES dag_run ON DELETE CASCADE,
+    task_id             text NOT NULL,
+    map_index           integer NOT NULL,
+    attempt_id          uuid NOT NULL UNIQUE,
+    classpath           text NOT NULL,
+    kwargs              bytea NOT NULL,
+    queue               text,
+    timeout_at          timestamptz,
+    human_input         bytea,
+    created_at          timestamptz NOT NULL,
+    triggerer_id        uuid
+);
+COMMENT ON COLUMN trigger.attempt_id IS 'the attempt that was deferred: nothing else may be resumed by it';
+COMMENT ON COLUMN trigger.classpath IS 'empty: only a person, or the timeout, ends the wait';
+CREATE INDEX trigger_by_triggerer ON trigger (triggerer_id, id);
+CREATE INDEX trigger_by_timeout ON trigger (timeout_at) WHERE timeout_at IS NOT NULL;
+
+CREATE TABLE triggerer (
+    id                  uuid PRIMARY KEY,
+    hostname            text NOT NULL,
+    capacity            integer NOT NULL,
+    renewed_at          timestamptz NOT NULL,
+    renewed_at_tick     double precision NOT NULL
+) WITH (fillfactor = 50);
 
 UPDATE schema_range SET newest = 4;
