@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeVar
 
 from tradewind.sdk.exceptions import AirflowException
 
@@ -105,6 +105,9 @@ class DependencyMixin(ABC):
 
 class DAGNode(DependencyMixin):
     """A task: a node with an id, in a DAG, with edges. Edges are kept as dicts, so that their order is the author's."""
+
+    is_mapped: ClassVar[bool] = False
+    """Whether it stands for as many instances as there is something to map over: see `tradewind.sdk.mapped`."""
 
     task_id: str
     task_group: "TaskGroup | None"

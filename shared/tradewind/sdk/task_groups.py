@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tradewind.sdk.active import current_dag, current_task_group, pop_task_group, push_task_group
 from tradewind.sdk.exceptions import DuplicateTaskIdFound
@@ -20,6 +20,9 @@ class TaskGroup(DependencyMixin):
 
     Raises DuplicateTaskIdFound if the id is taken (unless `add_suffix_on_collision`), RuntimeError without a DAG.
     """
+
+    is_mapped: ClassVar[bool] = False
+    """Whether it stands for as many instances as there is something to map over: see `tradewind.sdk.mapped`."""
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
@@ -16,11 +17,17 @@ import msgspec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import serde
 from tradewind.sdk.active import executing
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.context import Context
 from tradewind.sdk.dag_file import LoadedDagFile
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.environment import context_to_airflow_vars
-from tradewind.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout, DagRunTriggerException
+from tradewind.sdk.exceptions import (
+    AirflowRuntimeError,
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    DagRunTriggerException,
+)
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
@@ -31,6 +38,7 @@ from tradewind.sdk.templating import template_texts
 from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context
 from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.mapping import instance_of, map_length_of, rendered_map_index, task_ids_mapped_over
 from tradewind.task_runner.notices import call_back, give_notice
 from tradewind.task_runner.outcomes import WAITING, Judgement, detail, judge
 from tradewind.task_runner.outputs import outputs_of
@@ -58,6 +66,8 @@ log = logging.getLogger("tradewind.task")
 def preload(loaded: LoadedDagFile) -> None:
     """Do in the fork server, once, what attempts of this file would otherwise do each by itself: import what they will
     need, and only that, since each fork pays for what was imported; compile templates; look at signatures."""
+    for dag in loaded.dags.values():
+        task_ids_mapped_over(dag)
     tasks = [task for dag in loaded.dags.values() for task in dag.task_dict.values()]
     texts = list(islice((text for task in tasks for text in _texts(task)), MAX_TEMPLATES_COMPILED))
     if texts:
@@ -183,6 +193,7 @@ class _Attempt:
         self._context: Context = {}
         self._rendered: bytes | None = None
         self._rendered_map_index: str | None = None
+        self._map_length: int | None = None
         self._xcoms: tuple[tuple[str, bytes], ...] = ()
 
     def run(self) -> AttemptResult:
@@ -210,7 +221,8 @@ class _Attempt:
         )
 
     def _on_kill(self) -> None:
-        self._task.on_kill()
+        if not self._task.is_mapped:
+            self._task.on_kill()
 
     def _try_to_execute(self) -> BaseException | None:
         try:
@@ -222,6 +234,8 @@ class _Attempt:
         return None
 
     def _execute(self, context: Context) -> None:
+        if self._task.is_mapped:
+            self._task = instance_of(self._task, context)
         task = self._task
         task.resolve_template_files()
         task.render_template_fields(context)
@@ -236,6 +250,10 @@ class _Attempt:
         task.pre_execute(context)
         if task.on_execute_callback:
             call_back(task.on_execute_callback, context, "on_execute_callback")
+        if task.map_index_template is not None:
+            with suppress(Exception):
+                # Rendered again at the end: the task may add to the context what the template asks for.
+                self._rendered_map_index = rendered_map_index(task, context)
         try:
             result = self._execute_in_time(context)
         except DagRunTriggerException as exc:
@@ -247,6 +265,10 @@ class _Attempt:
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
         task.post_execute(context, result)
+        if task.map_index_template is not None:
+            self._rendered_map_index = rendered_map_index(task, context)
+        if self._request.key.map_index < 0:
+            self._map_length = map_length_of(task, result)
         self._xcoms = outputs_of(task, result, context.get("ti"))
 
     def _execute_in_time(self, context: Context) -> Any:
@@ -287,9 +309,34 @@ class _Attempt:
 
     def _finish(self, judgement: Judgement) -> None:
         """What is due once the outcome is known. Nothing here changes it."""
-        if getattr(self._task, "overwrite_rtif_after_execution", False):
-            self._rendered = rendered_fields(self._task)
+        task = self._task
+        if task.is_mapped:
+            give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
+            return
+        if getattr(task, "overwrite_rtif_after_execution", False):
+            self._rendered = rendered_fields(task)
+        if task.map_index_template is not None and judgement.outcome is not Outcome.SUCCESS:
+            with suppress(Exception):
+                self._rendered_map_index = rendered_map_index(task, self._context)
+        if task.operator_extra_links:
+            self._push_links(judgement)
+        if judgement.outcome is Outcome.SUCCESS and conf.getboolean("state_store", "clear_on_success", fallback=False):
+            with suppress(AirflowRuntimeError):
+                self._client.delete_task_state(None)
         give_notice(judgement, self._task, self._context, will_retry=self._will_retry(judgement))
+
+    def _push_links(self, judgement: Judgement) -> None:
+        """With the end where that carries XComs, else at once."""
+        from tradewind.task_runner.extra_links import links_of
+
+        links = links_of(self._task, self._context.get("ti"))
+        if judgement.outcome is Outcome.SUCCESS:
+            self._xcoms = (*self._xcoms, *links)
+            return
+        key = self._request.key
+        with suppress(AirflowRuntimeError):
+            for name, text in links:
+                self._client.set_xcom(key.dag_id, key.run_id, key.task_id, name, key.map_index, text)
 
     def _will_retry(self, judgement: Judgement) -> bool:
         grant = self._request.grant
@@ -300,4 +347,6 @@ class _Attempt:
         effects = judgement.effects
         if self._rendered_map_index is not None:
             effects = msgspec.structs.replace(effects or EndEffects(), rendered_map_index=self._rendered_map_index)
+        if self._map_length is not None and judgement.outcome is Outcome.SUCCESS:
+            effects = msgspec.structs.replace(effects or EndEffects(), map_length=self._map_length)
         return effects

@@ -17,7 +17,7 @@ class LazyContext(dict[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
-        if isinstance(value, Later):
+        if type(value) is Later:  # not isinstance, which would look behind a proxy
             value = self[key] = value.make()
         return value
 
@@ -44,7 +44,7 @@ class LazyContext(dict[str, Any]):
     def pop(self, key: str, *default: Any) -> Any:
         """Take a value out."""
         value = super().pop(key, *default)
-        return value.make() if isinstance(value, Later) else value
+        return value.make() if type(value) is Later else value
 
     def __repr__(self) -> str:
         return repr(dict(self))

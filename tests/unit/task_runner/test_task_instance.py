@@ -89,7 +89,8 @@ def test_sequence_needs_a_running_task() -> None:
 
 
 def test_earlier_run_is_asked_for_when_it_is_used(run: RunSource, api: ExecutionApi) -> None:
-    assert run(_task("return 1"), url=api.url).xcoms["return_value"] == 1
+    copies = "return [len({**context}) > 20, len(dict(context)) > 20, len(context.copy()) > 20]"
+    assert run(_task(copies), url=api.url).xcoms["return_value"] == [True, True, True]
     assert api.requests == []
     api.previous_run = {"run_id": "earlier", "start_date": "2021-01-01T00:00:00Z", "data_interval_end": None}
     body = """
