@@ -26,11 +26,13 @@ from tradewind.core.slots import Ready, ReadyTasks, Room
 from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, COUNTERS, DagPlan, RunSnapshot
 from tradewind.core.spec import DagSpec, TriggerRule
 from tradewind.core.states import OPEN_STATES, DagRunState, EndCause, Outcome, TaskInstanceState
-from tradewind.core.transitions import TRANSITIONS
+from tradewind.core.transitions import TRANSITIONS, Actor, Event, next_state
 
 STEPS_MAX = 4_000
 POOLS = {"default_pool": 3, "small": 1}
 PARALLELISM = 3
+PARKED = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
+"""Their tries go on when a trigger fires or a person answers."""
 CAUSES = (EndCause.USER_ERROR, EndCause.TIMEOUT, EndCause.NOT_STARTED, *INFRASTRUCTURE_CAUSES)
 
 
@@ -99,25 +101,34 @@ class World:
 
     def end_some_attempt(self) -> None:
         """A worker reports; the store applies the pure end function and notes that somebody must decide."""
-        running = [row for row in self.rows.values() if row.state in OPEN_STATES]
+        running = [row for row in self.rows.values() if row.state in (*OPEN_STATES, *PARKED) and not row.end_pending]
         if not running:
             return
         row = self.random.choice(running)
+        if row.state in PARKED:
+            self.report(replace(row, state=next_state(row.state, Event.RESUMED, Actor.TRIGGERER), end_pending=True))
+            return
         spec = self.plan.tasks[self.plan.positions[row.id.task_id]]
         outcome = self.random.choice((Outcome.SUCCESS, Outcome.FAILED, Outcome.FAILED, *Outcome))
         cause = self.random.choice(CAUSES) if outcome is Outcome.FAILED else EndCause.NONE
         running_row = replace(row, state=TaskInstanceState.RUNNING)
         end = end_of_attempt(running_row, spec, outcome, cause, self.now)
-        self.rows[row.id] = replace(
-            row,
-            state=end.state,
-            next_action_at=end.next_action_at,
-            lost_attempts=end.lost_attempts,
-            dispatch_failures=end.dispatch_failures,
-            end_pending=True,
+        self.report(
+            replace(
+                row,
+                state=end.state,
+                next_action_at=end.next_action_at,
+                lost_attempts=end.lost_attempts,
+                dispatch_failures=end.dispatch_failures,
+                end_pending=True,
+            )
         )
+
+    def report(self, row: TaskInstanceRow) -> None:
+        """The row is written; its nudge may be lost, or come twice."""
+        self.rows[row.id] = row
         nudge = EndedTaskInstance(
-            id=row.id, owner=OWNER_ID, attempt_id=row.attempt_id, state=end.state, next_action_at=end.next_action_at
+            id=row.id, owner=OWNER_ID, attempt_id=row.attempt_id, state=row.state, next_action_at=row.next_action_at
         )
         self.undelivered.extend([nudge] * self.random.choice((0, 1, 1, 1, 2)))
 
