@@ -40,7 +40,7 @@ from tradewind.task_runner.context import build_context
 from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.mapping import instance_of, map_length_of, rendered_map_index, task_ids_mapped_over
 from tradewind.task_runner.notices import call_back, give_notice
-from tradewind.task_runner.outcomes import WAITING, Judgement, detail, judge
+from tradewind.task_runner.outcomes import PLAIN_SUCCESS, WAITING, Judgement, detail, judge
 from tradewind.task_runner.outputs import outputs_of
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.rendered_fields import rendered_fields
@@ -204,7 +204,7 @@ class _Attempt:
         except AirflowTaskTerminated as exc:
             # The signal came just as the task had ended.
             error = exc
-        judgement = judge(error, self._task)
+        judgement = PLAIN_SUCCESS if error is None else judge(error, self._task)
         if judgement.outcome is Outcome.FAILED and (policy := self._task.retry_policy) is not None:
             judgement = self._judge_by_policy(judgement, policy)
         self._report(judgement)
@@ -320,10 +320,10 @@ class _Attempt:
                 self._rendered_map_index = rendered_map_index(task, self._context)
         if task.operator_extra_links:
             self._push_links(judgement)
-        if judgement.outcome is Outcome.SUCCESS and conf.getboolean("state_store", "clear_on_success", fallback=False):
+        if judgement.outcome is Outcome.SUCCESS and _clears_kept_values():
             with suppress(AirflowRuntimeError):
                 self._client.delete_task_state(None)
-        give_notice(judgement, self._task, self._context, will_retry=self._will_retry(judgement))
+        give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
 
     def _push_links(self, judgement: Judgement) -> None:
         """With the end where that carries XComs, else at once."""
@@ -350,3 +350,8 @@ class _Attempt:
         if self._map_length is not None and judgement.outcome is Outcome.SUCCESS:
             effects = msgspec.structs.replace(effects or EndEffects(), map_length=self._map_length)
         return effects
+
+
+def _clears_kept_values() -> bool:
+    setting = conf.get("state_store", "clear_on_success", fallback=None)
+    return setting is not None and conf.getboolean("state_store", "clear_on_success")
