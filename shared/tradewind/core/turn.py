@@ -31,6 +31,7 @@ class Overlay:
         "_totals",
         "_touched",
         "_touched_heap",
+        "_woken",
         "instances",
         "map_lengths",
         "undecided",
@@ -49,6 +50,8 @@ class Overlay:
         self._own: dict[int, list[int]] = {}
         self._touched: dict[int, None] = {}
         self._touched_heap: list[tuple[int, int]] = []
+        self._woken: dict[int, None] = {}
+        """Expanded tasks whose undecided instances have been touched: once a turn is enough, however much has ended."""
 
     def state(self, position: int) -> TaskInstanceState:
         """Of the instance, as it stands in this turn."""
@@ -209,6 +212,9 @@ class Overlay:
         if not self.instances.is_expanded(place):
             self.touch(place)
             return
+        if place in self._woken:
+            return
+        self._woken[place] = None
         for position in self.instances.of(place):
             if self.state(position) is TaskInstanceState.NONE:
                 self.touch(position)
