@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.dags import DAG
     from tradewind.sdk.edges import EdgeModifier, Label
     from tradewind.sdk.hook import BaseHook
+    from tradewind.sdk.io.path import ObjectStoragePath
     from tradewind.sdk.operator import BaseOperator
     from tradewind.sdk.param import Param, ParamsDict
     from tradewind.sdk.retry_policy import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryPolicy, RetryRule
@@ -43,6 +44,7 @@ __all__ = [
     "EdgeModifier",
     "ExceptionRetryPolicy",
     "Label",
+    "ObjectStoragePath",
     "Param",
     "ParamsDict",
     "RetryAction",

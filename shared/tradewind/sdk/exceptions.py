@@ -32,6 +32,10 @@ class AirflowNotFoundException(AirflowException):
     """The thing asked for does not exist."""
 
 
+class AirflowOptionalProviderFeatureException(AirflowException):
+    """A feature needs a package that is not installed."""
+
+
 class AirflowRuntimeError(AirflowException):
     """The execution API could not answer."""
 

@@ -266,6 +266,12 @@ def _read_path(data: str) -> Any:
     return Path(data)
 
 
+def _read_object_storage_path(data: Any) -> Any:
+    from tradewind.sdk.io.path import ObjectStoragePath
+
+    return ObjectStoragePath.deserialize(data, ObjectStoragePath.__version__)
+
+
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "builtins.tuple": tuple,
     "builtins.set": set,
@@ -282,6 +288,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "uuid.UUID": _read_uuid,
     "zoneinfo.ZoneInfo": _read_zone,
     "pathlib.Path": _read_path,
+    "tradewind.sdk.io.path.ObjectStoragePath": _read_object_storage_path,
     "pendulum.datetime.DateTime": _read_pendulum_datetime,
     "pendulum.date.Date": _read_pendulum_date,
     "pendulum.tz.timezone.Timezone": _read_pendulum_zone,

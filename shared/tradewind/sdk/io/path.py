@@ -1,0 +1,347 @@
+"""`ObjectStoragePath`: a path in an object store, or on a disk, used as `pathlib` paths are."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Final, Self
+
+from tradewind.sdk.io.store import get_fs
+
+LOCAL: Final = "file"
+
+
+class ObjectStoragePath:
+    """`protocol://[conn_id@]bucket/key`. Raises ValueError for a protocol that nothing serves when it is first used."""
+
+    __version__: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        *parts: "str | ObjectStoragePath",
+        protocol: str | None = None,
+        conn_id: str | None = None,
+        **storage_options: Any,
+    ) -> None:
+        first, *rest = parts or (".",)
+        if isinstance(first, ObjectStoragePath):
+            self._protocol, self._conn_id = protocol or first.protocol, conn_id or first.conn_id
+            path, options = first.path, first.storage_options
+        else:
+            self._protocol, found, path = _split(first, protocol)
+            self._conn_id, options = conn_id or found, {}
+        self._path = _joined(path, [str(part) for part in rest])
+        self.storage_options: dict[str, Any] = {**options, **storage_options}
+
+    @property
+    def protocol(self) -> str:
+        """The scheme: `s3`, `gs`, `file` …"""
+        return self._protocol
+
+    @property
+    def conn_id(self) -> str | None:
+        """The connection by which the store is reached."""
+        return self._conn_id
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as the filesystem takes them."""
+        return self._path
+
+    @property
+    def fs(self) -> Any:
+        """The fsspec filesystem."""
+        return get_fs(self.protocol, self.conn_id, self.storage_options)
+
+    @property
+    def bucket(self) -> str:
+        """The first part of the path; empty on a disk."""
+        return "" if self.protocol == LOCAL else self.path.lstrip("/").partition("/")[0]
+
+    @property
+    def container(self) -> str:
+        """As `bucket`."""
+        return self.bucket
+
+    @property
+    def key(self) -> str:
+        """The path without the bucket."""
+        return self.path.lstrip("/") if self.protocol == LOCAL else self.path.lstrip("/").partition("/")[2]
+
+    @property
+    def namespace(self) -> str:
+        """Protocol and bucket."""
+        return f"{self.protocol}://{self.bucket}" if self.bucket else self.protocol
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self._pure.name
+
+    @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return self._pure.stem
+
+    @property
+    def suffix(self) -> str:
+        """What follows the last dot of the last part, with the dot."""
+        return self._pure.suffix
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All parts."""
+        return self._pure.parts
+
+    @property
+    def parent(self) -> Self:
+        """The folder around it."""
+        return self._at(str(self._pure.parent))
+
+    @property
+    def _pure(self) -> PurePosixPath:
+        return PurePosixPath(self.path)
+
+    def joinpath(self, *parts: str) -> Self:
+        """A path further in."""
+        return self._at(_joined(self.path, [str(part) for part in parts]))
+
+    def __truediv__(self, part: str) -> Self:
+        return self.joinpath(part)
+
+    def with_name(self, name: str) -> Self:
+        """The same place under another name."""
+        return self._at(str(self._pure.with_name(name)))
+
+    def with_suffix(self, suffix: str) -> Self:
+        """The same name with another suffix."""
+        return self._at(str(self._pure.with_suffix(suffix)))
+
+    def as_uri(self) -> str:
+        """As a URI, without the connection."""
+        return f"{self.protocol}://{self.path}"
+
+    def exists(self) -> bool:
+        """Whether there is anything."""
+        return self.fs.exists(self.path)
+
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return self.fs.isdir(self.path)
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self.fs.isfile(self.path)
+
+    def iterdir(self) -> Iterator[Self]:
+        """What is in the folder."""
+        return (self._at(name) for name in sorted(self.fs.ls(self.path, detail=False)))
+
+    def glob(self, pattern: str) -> Iterator[Self]:
+        """What matches a pattern in the folder."""
+        return (self._at(name) for name in sorted(self.fs.glob(_joined(self.path, [pattern]))))
+
+    def rglob(self, pattern: str) -> Iterator[Self]:
+        """What matches a pattern, at any depth."""
+        return self.glob(f"**/{pattern}")
+
+    def open(self, mode: str = "r", **options: Any) -> Any:
+        """The file, opened; options are those of fsspec."""
+        buffering = options.pop("buffering", None)
+        if buffering is not None:
+            options.setdefault("block_size", buffering)
+        return self.fs.open(self.path, mode=mode, **options)
+
+    def read_bytes(self) -> bytes:
+        """All bytes."""
+        with self.open("rb") as file:
+            return file.read()
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """The whole text."""
+        return self.read_bytes().decode(encoding)
+
+    def write_bytes(self, data: bytes) -> int:
+        """Write all bytes; how many."""
+        with self.open("wb") as file:
+            return file.write(data)
+
+    def write_text(self, data: str, encoding: str = "utf-8") -> int:
+        """Write the whole text; how many characters."""
+        self.write_bytes(data.encode(encoding))
+        return len(data)
+
+    def touch(self, *, truncate: bool = True) -> None:
+        """Make an empty file."""
+        self.fs.touch(self.path, truncate=truncate)
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        """Make the folder. Raises FileExistsError, unless it may exist."""
+        if self.exists():
+            if exist_ok and self.is_dir():
+                return
+            raise FileExistsError(str(self))
+        self.fs.mkdir(self.path, create_parents=parents)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the file. Raises FileNotFoundError, unless it may be missing."""
+        if not self.exists():
+            if missing_ok:
+                return
+            raise FileNotFoundError(str(self))
+        self.fs.rm_file(self.path)
+
+    def rmdir(self, recursive: bool = True) -> None:
+        """Remove the folder, by default with what is in it."""
+        self.fs.rm(self.path, recursive=recursive)
+
+    def rename(self, target: "str | ObjectStoragePath") -> Self:
+        """Move within the store."""
+        place = _as_path(target, self)
+        self.fs.mv(self.path, place.path, recursive=True)
+        return self._at(place.path)
+
+    def replace(self, target: "str | ObjectStoragePath") -> Self:
+        """Move within the store, over what is there."""
+        return self.rename(target)
+
+    def stat(self) -> dict[str, Any]:
+        """What the filesystem tells of it, with `protocol` and `conn_id`."""
+        return {**self.fs.stat(self.path), "protocol": self.protocol, "conn_id": self.conn_id}
+
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self.fs.size(self.path)
+
+    def ukey(self) -> str:
+        """Changes when the file does."""
+        return self.fs.ukey(self.path)
+
+    def checksum(self) -> int:
+        """Of the content, as far as the filesystem has one."""
+        return self.fs.checksum(self.path)
+
+    def read_block(self, offset: int, length: int | None, delimiter: bytes | None = None) -> bytes:
+        """So many bytes from a place on, both ends moved to a delimiter if one is given."""
+        return self.fs.read_block(self.path, offset=offset, length=length, delimiter=delimiter)
+
+    def sign(self, expiration: int = 100, **options: Any) -> str:
+        """A URL that gives access for so many seconds, where the store has such."""
+        return self.fs.sign(self.path, expiration=expiration, **options)
+
+    def samestore(self, other: object) -> bool:
+        """Whether both are in one store."""
+        return isinstance(other, ObjectStoragePath) and (self.protocol, self.conn_id) == (other.protocol, other.conn_id)
+
+    def samefile(self, other: object) -> bool:
+        """Whether both are one file."""
+        return isinstance(other, ObjectStoragePath) and self.samestore(other) and self.path == other.path
+
+    def copy(self, dst: "str | ObjectStoragePath", recursive: bool = False, **options: Any) -> None:
+        """Copy the file, or with `recursive` the folder, also to another store. A copy into an existing folder keeps
+        the name."""
+        target = _as_path(dst, None)
+        if self.samestore(target):
+            self.fs.copy(self.path, target.path, recursive=recursive, **options)
+        elif self.protocol == LOCAL:
+            target.fs.put(self.path, target.path, recursive=recursive, **options)
+        elif target.protocol == LOCAL:
+            self.fs.get(self.path, target.path, recursive=recursive, **options)
+        elif self.is_dir():
+            self._copy_folder(target)
+        else:
+            self._copy_file(target / self.name if target.is_dir() else target)
+
+    def copy_into(self, target_dir: "str | ObjectStoragePath", recursive: bool = False, **options: Any) -> None:
+        """Copy into a folder, under the same name. Raises NotADirectoryError."""
+        self.copy(_folder(target_dir) / self.name, recursive=recursive, **options)
+
+    def move(self, path: "str | ObjectStoragePath", recursive: bool = False, **options: Any) -> None:
+        """Copy, then remove here."""
+        target = _as_path(path, None)
+        if self.samestore(target):
+            self.fs.move(self.path, target.path, recursive=recursive, **options)
+            return
+        self.copy(target, recursive=recursive, **options)
+        self.fs.rm(self.path, recursive=recursive)
+
+    def move_into(self, target_dir: "str | ObjectStoragePath", recursive: bool = False, **options: Any) -> None:
+        """Move into a folder, under the same name. Raises NotADirectoryError."""
+        self.move(_folder(target_dir) / self.name, recursive=recursive, **options)
+
+    def _copy_folder(self, target: "ObjectStoragePath") -> None:
+        if target.is_file():
+            raise ValueError(f"cannot copy the folder {self} to the file {target}")
+        inside = len(self.path.strip("/"))
+        for name in sorted(self.fs.find(self.path)):
+            self._at(name)._copy_file(target / name.strip("/")[inside:].lstrip("/"))
+
+    def _copy_file(self, target: "ObjectStoragePath") -> None:
+        target.fs.makedirs(target.parent.path, exist_ok=True)
+        with self.open("rb") as source, target.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+
+    def serialize(self) -> dict[str, Any]:
+        """As an XCom."""
+        return {"path": self.as_uri(), "conn_id": self.conn_id, "kwargs": self.storage_options}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], version: int) -> "ObjectStoragePath":
+        """Of an XCom. Raises ValueError for one of a later version."""
+        if version > cls.__version__:
+            raise ValueError(f"cannot read version {version} of a path with version {cls.__version__}")
+        return ObjectStoragePath(data["path"], conn_id=data.get("conn_id"), **data.get("kwargs", {}))
+
+    def _at(self, path: str) -> Self:
+        other = object.__new__(type(self))
+        other._protocol, other._conn_id, other.storage_options = self._protocol, self._conn_id, self.storage_options
+        other._path = path
+        return other
+
+    def __fspath__(self) -> str:
+        if self.protocol != LOCAL:
+            raise TypeError(f"{self} is not on a disk")
+        return self.path
+
+    def __eq__(self, other: object) -> bool:
+        return self.samefile(other)
+
+    def __hash__(self) -> int:
+        return hash((self.protocol, self.conn_id, self.path))
+
+    def __str__(self) -> str:
+        return f"{self.protocol}://{f'{self.conn_id}@' if self.conn_id else ''}{self.path}"
+
+    def __repr__(self) -> str:
+        return f"ObjectStoragePath({str(self)!r})"
+
+
+def _split(text: str, protocol: str | None) -> tuple[str, str | None, str]:
+    """Protocol, connection and path of a text."""
+    scheme, separator, place = text.partition("://")
+    if not separator:
+        return protocol or LOCAL, None, text
+    host, slash, key = place.partition("/")
+    conn_id, _, bucket = host.rpartition("@")
+    return protocol or scheme, conn_id or None, f"{bucket}{slash}{key}" or "/"
+
+
+def _joined(path: str, parts: list[str]) -> str:
+    for part in parts:
+        path = f"{path.rstrip('/')}/{part.lstrip('/')}" if path else part
+    return path
+
+
+def _as_path(target: "str | ObjectStoragePath", near: ObjectStoragePath | None) -> ObjectStoragePath:
+    """The target as a path; a text without protocol is in the store of `near`."""
+    if isinstance(target, ObjectStoragePath):
+        return target
+    if near is not None and "://" not in target:
+        return ObjectStoragePath(target, protocol=near.protocol, conn_id=near.conn_id, **near.storage_options)
+    return ObjectStoragePath(target)
+
+
+def _folder(target: "str | ObjectStoragePath") -> ObjectStoragePath:
+    folder = _as_path(target, None)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"Destination {folder} is not a directory.")
+    return folder
