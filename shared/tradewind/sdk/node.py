@@ -152,6 +152,13 @@ class DAGNode(DependencyMixin):
             raise ValueError(f"The DAG assigned to {self!r} can not be changed")
         dag.add_task(self)  # pyright: ignore[reportArgumentType] - every node with a setter is an operator
 
+    def get_closest_mapped_task_group(self) -> "TaskGroup | None":
+        """The innermost mapped group that it is in, if any."""
+        group = self.task_group
+        while group is not None and not group.is_mapped:
+            group = group.parent_group
+        return group
+
     def has_dag(self) -> bool:
         """Whether it belongs to a DAG."""
         return self._dag is not None

@@ -1,7 +1,7 @@
 """What the author wrote as `schedule`, as far as it can be shown: summary, description, whether it can be used."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tradewind.sdk.exceptions import AirflowTimetableInvalid
@@ -25,6 +25,17 @@ class Timetable:
     """Cron expression, `@once`, `@continuous` or an interval; None = only by hand."""
     description: str
     active_runs_limit: int | None = None
+    interval: timedelta | None = None
+
+    def following_interval_end(self, start: datetime, end: datetime) -> datetime | None:
+        """When the run after that of this data interval is due; None = there is none."""
+        if self.interval is not None:
+            return end + (end - start)
+        if self.summary is None or self.summary.startswith("@"):
+            return None
+        from croniter import croniter
+
+        return croniter(self.summary, end).get_next(datetime)
 
 
 def timetable_of(schedule: Any) -> Timetable:
@@ -49,7 +60,7 @@ def timetable_of(schedule: Any) -> Timetable:
 def _interval(interval: timedelta) -> Timetable:
     if interval <= timedelta(0):
         raise AirflowTimetableInvalid(f"schedule interval must be positive, not {interval!r}")
-    return Timetable(str(interval), "")
+    return Timetable(str(interval), "", interval=interval)
 
 
 def _cron(expression: str) -> Timetable:

@@ -1,4 +1,4 @@
-"""Operators that call Python functions."""
+"""Operators that call Python functions in the task's own process."""
 
 import inspect
 from collections import ChainMap
@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operators.branch import BranchMixIn
+from tradewind.sdk.operators.skipping import SkipMixin
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
@@ -86,3 +88,41 @@ class PythonOperator(BaseOperator):
 
             return asyncio.run(result)
         return result
+
+
+class ShortCircuitOperator(PythonOperator, SkipMixin):
+    """Calls a function; if it returns something false, what is behind the operator is skipped: everything, however
+    far, or with `ignore_downstream_trigger_rules=False` only what is directly behind, the rest by its own rules."""
+
+    inherits_from_skipmixin = True
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs", "ignore_downstream_trigger_rules")
+
+    def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+
+    def execute(self, context: "Context") -> Any:
+        """Call the function; teardowns are never skipped."""
+        condition = super().execute(context)
+        return self.short_circuit(context, condition)
+
+    def short_circuit(self, context: "Context", condition: Any) -> Any:
+        """Go on, or have what is behind skipped."""
+        self.log.info("Condition result is %s", condition)
+        if condition or not self.downstream_task_ids:
+            return condition
+        far = self.ignore_downstream_trigger_rules is True
+        behind = self.get_flat_relative_ids(upstream=False) if far else self.downstream_task_ids
+        tasks = [task for task in self.dag.tasks if task.task_id in behind and not getattr(task, "is_teardown", False)]
+        self.skip(cast("Any", context)["ti"], tasks)
+        return condition
+
+
+class BranchPythonOperator(PythonOperator, BranchMixIn):
+    """Calls a function that returns the id or ids of the tasks or groups to go on with; the others are skipped."""
+
+    inherits_from_skipmixin = True
+
+    def execute(self, context: "Context") -> Any:
+        """Call the function, and have what it did not choose skipped."""
+        return self.do_branch(context, super().execute(context))

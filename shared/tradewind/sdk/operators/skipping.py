@@ -1,0 +1,66 @@
+"""How an operator has tasks behind it skipped: all but a chosen branch, or a given set."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from tradewind.sdk.exceptions import AirflowException, DownstreamTasksSkipped
+from tradewind.sdk.node import DAGNode
+from tradewind.sdk.operator import BaseOperator
+
+SKIP_KEY = "skipmixin_key"
+"""XCom under which a task notes what it skipped or followed."""
+
+
+class SkipMixin(BaseOperator):
+    """For operators that have others skipped. Both methods end the attempt, as success, if there is any to skip."""
+
+    def skip(self, ti: Any, tasks: Iterable[DAGNode]) -> None:
+        """Have these tasks skipped."""
+        task_ids = [task.task_id for task in tasks]
+        if task_ids:
+            ti.xcom_push(key=SKIP_KEY, value={"skipped": task_ids})
+            self._raise_skipped(task_ids, ti.map_index)
+
+    def skip_all_except(self, ti: Any, branch_task_ids: str | Iterable[str] | None) -> None:
+        """Have the tasks directly behind this one skipped, but for the chosen ones and those that follow them."""
+        chosen = _as_ids(branch_task_ids)
+        self.log.info("Following branch %s", chosen)
+        unknown = sorted(task_id for task_id in chosen if not self.dag.has_task(task_id))
+        if unknown:
+            raise AirflowException(
+                f"'branch_task_ids' of task {self.task_id!r} must contain only valid task_ids; DAG {self.dag_id!r}"
+                f" has no {', '.join(map(repr, unknown))}"
+            )
+        kept = dict.fromkeys(chosen)
+        for task_id in chosen:
+            kept.update(dict.fromkeys(self.dag.get_task(task_id).get_flat_relative_ids(upstream=False)))
+        behind = [task.task_id for task in self.downstream_list]
+        skipped = [task_id for task_id in behind if task_id not in kept]
+        self.log.info("Skipping tasks %s", skipped)
+        ti.xcom_push(key=SKIP_KEY, value={"followed": [task_id for task_id in behind if task_id in kept]})
+        if skipped:
+            self._raise_skipped(skipped, ti.map_index)
+
+    def _raise_skipped(self, task_ids: list[str], map_index: int) -> None:
+        raise DownstreamTasksSkipped(tasks=[self._target(task_id, map_index) for task_id in task_ids])
+
+    def _target(self, task_id: str, map_index: int) -> str | tuple[str, int]:
+        """The instance beside this one where both are in one mapped group; otherwise the whole task."""
+        group, other = self.get_closest_mapped_task_group(), self.dag.get_task(task_id).get_closest_mapped_task_group()
+        return (task_id, map_index) if map_index >= 0 and group is not None and group is other else task_id
+
+
+def _as_ids(branch_task_ids: str | Iterable[str] | None) -> Collection[str]:
+    if branch_task_ids is None:
+        return ()
+    if isinstance(branch_task_ids, str):
+        return (branch_task_ids,)
+    if not isinstance(branch_task_ids, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        raise AirflowException(
+            f"'branch_task_ids' must be None, a task ID or an Iterable of IDs, not {type(branch_task_ids).__name__}"
+        )
+    found = list(dict.fromkeys(branch_task_ids))
+    wrong = [task_id for task_id in found if not isinstance(task_id, str)]  # pyright: ignore[reportUnnecessaryIsInstance]
+    if wrong:
+        raise AirflowException(f"'branch_task_ids' must hold task IDs only, not {wrong!r}")
+    return found

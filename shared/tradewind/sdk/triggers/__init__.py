@@ -1,0 +1,1 @@
+"""What deferred tasks wait for, run many at a time in a triggerer."""
