@@ -1,0 +1,94 @@
+"""What tasks ask for by exceptions and policies, through all services: skipping others, running again later, a retry
+delay of their own, a run of another DAG, values kept over tries."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.client import ApiClient
+from tests.servers.stack import standalone_stack
+
+FILE = """
+from datetime import datetime, timedelta, timezone
+from airflow.sdk import DAG, BaseOperator, ExceptionRetryPolicy, RetryRule, task
+from airflow.exceptions import AirflowRescheduleException, DagRunTriggerException, DownstreamTasksSkipped
+
+class Choose(BaseOperator):
+    def execute(self, context):
+        raise DownstreamTasksSkipped(tasks=["right"])
+
+class Again(BaseOperator):
+    def execute(self, context):
+        store = context["task_state_store"]
+        store.set("looks", store.get("looks", 0) + 1)
+        if store.get("looks") < 3:
+            raise AirflowRescheduleException(datetime.now(timezone.utc) + timedelta(seconds=0.2))
+        return [store.get("looks"), context["ti"].try_number, context["task_reschedule_count"]]
+
+class Start(BaseOperator):
+    def execute(self, context):
+        raise DagRunTriggerException(
+            trigger_dag_id="other", dag_run_id="of_" + context["run_id"], conf={"x": 5}, reset_dag_run=False,
+            skip_when_already_exists=False, wait_for_completion=True, allowed_states=["success"],
+            failed_states=["failed"], poke_interval=0.1, deferrable=False,
+        )
+
+with DAG("effects"):
+    choose = Choose(task_id="choose")
+    @task
+    def left(ti=None):
+        ti.xcom_push("mine", {"a": 1})
+        return ti.xcom_pull(key="mine")
+    @task
+    def right(): raise AssertionError
+    choose >> [left(), right()]
+    Again(task_id="again")
+    Start(task_id="start")
+    @task(retries=1, retry_policy=ExceptionRetryPolicy([RetryRule(KeyError, retry_delay=timedelta(seconds=0.1))]))
+    def once_more(ti=None):
+        if ti.try_number == 1: raise KeyError("first")
+        return ti.get_task_states("effects", run_ids=[ti.run_id], task_ids=["once_more"])
+    once_more()
+
+with DAG("other"):
+    @task
+    def work(dag_run=None):
+        return [dag_run.run_type, dag_run.conf]
+    work()
+"""
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
+    folder: Path = tmp_path_factory.mktemp("effects")
+    (folder / "dags").mkdir()
+    (folder / "dags" / "effects.py").write_text(FILE)
+    with (
+        standalone_stack(folder, dags_folder=folder / "dags") as stack,
+        ApiClient(stack.api_url, stack.username, stack.password) as client,
+    ):
+        for dag_id in ("effects", "other"):
+            client.wait_for_dag(dag_id)
+            client.unpause(dag_id)
+        yield client
+
+
+def test_effects_of_tasks_reach_the_run(api: ApiClient) -> None:
+    run_id = api.trigger("effects", dag_run_id="r")
+    run = api.wait_for_run("effects", run_id)
+    instances = api.task_instances("effects", run_id)
+    assert {ti["task_id"] for ti in instances if ti["state"] == "skipped"} == {"right"}
+    assert {ti["task_id"]: (ti["state"], ti["try_number"]) for ti in instances if ti["state"] != "skipped"} == {
+        "choose": ("success", 1),
+        "left": ("success", 1),
+        "again": ("success", 1),
+        "start": ("success", 1),
+        "once_more": ("success", 2),
+    }
+    assert run["state"] == "success"
+    assert api.xcom("effects", run_id, "left") == {"a": 1}
+    assert api.xcom("effects", run_id, "again") == [3, 1, 2]
+    assert api.xcom("effects", run_id, "start", "trigger_run_id") == "of_r"
+    assert api.xcom("effects", run_id, "once_more") == {"r": {"once_more": "running"}}
+    assert api.xcom("other", "of_r", "work") == ["operator_triggered", {"x": 5}]
