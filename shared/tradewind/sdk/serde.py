@@ -186,6 +186,9 @@ _WRITERS: Final[tuple[tuple[Any, Callable[[Any, int], Any]], ...]] = (
 )
 
 _WRITERS_BY_NAME: Final[Mapping[str, Callable[[Any, int], Any]]] = {
+    # What is read or made element by element becomes a list.
+    "tradewind.sdk.lazy_sequence.LazyXComSequence": lambda value, depth: [serialize(each, depth) for each in value],
+    "tradewind.sdk.mapped.sequences.Elements": lambda value, depth: [serialize(each, depth) for each in value],
     "decimal.Decimal": _text_of("decimal.Decimal"),
     "uuid.UUID": _text_of("uuid.UUID"),
     "zoneinfo.ZoneInfo": _zone,

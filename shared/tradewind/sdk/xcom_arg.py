@@ -1,11 +1,11 @@
 """References to values that other tasks will push."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.exceptions import XComNotFound
 from tradewind.sdk.node import DAGNode, DependencyMixin
-from tradewind.sdk.types import NOTSET, is_collection, is_mapping
+from tradewind.sdk.types import NOTSET, ArgNotSet, is_collection, is_mapping
 
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
@@ -81,16 +81,64 @@ class XComArg(DependencyMixin):
         yield self.operator, self.key
 
     def resolve(self, context: "Context") -> Any:
-        """The value in this run. A missing return value, or output of a task with `multiple_outputs`, is None; any
-        other missing key raises XComNotFound."""
+        """The value in this run; of a mapped task, a sequence that is read as it is used; of a task in a mapped group,
+        that of the same index inside of the group, else those of all indexes. A missing return value, or output of a
+        task with `multiple_outputs`, is None; any other missing key raises XComNotFound."""
         task_id = self.operator.task_id
         ti: Any = context.get("ti")
-        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=NOTSET)
+        if self.operator.is_mapped or (places := self._places(ti)) is NOTSET:
+            # Imported here: few references are to mapped tasks.
+            from tradewind.sdk.lazy_sequence import LazyXComSequence
+
+            return LazyXComSequence[Any](self, ti)
+        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=NOTSET, map_indexes=places)
         if value is not NOTSET:
             return value
         if self.key == XCOM_RETURN_KEY or self.operator.multiple_outputs:
             return None
         raise XComNotFound(self.operator.dag_id, task_id, self.key)
+
+    def _places(self, ti: Any) -> int | ArgNotSet | None:
+        """The map index to take the value from: None for a task that has none, NOTSET for all of them."""
+        group = self.operator.task_group
+        while group is not None and not group.is_mapped:
+            group = group.parent_group
+        if group is None:
+            return None
+        index: int | None = ti.get_relevant_upstream_map_indexes(self.operator)
+        return NOTSET if index is None else index
+
+    def map(self, function: Callable[[Any], Any]) -> "MapXComArg":
+        """Every element passed through a function, in the process of the task that is mapped over it; raising
+        AirflowSkipException there skips the instance."""
+        return MapXComArg(self, (function,))
+
+    def zip(self, *others: "XComArg", fillvalue: Any = NOTSET) -> "ZipXComArg":
+        """Tuples of elements of this and others, as many as the shortest has; with a fill value, as the longest."""
+        return ZipXComArg((self, *others), fillvalue)
+
+    def concat(self, *others: "XComArg") -> "ConcatXComArg":
+        """The elements of this, then those of the others."""
+        return ConcatXComArg((self, *others))
+
+    def as_setup(self) -> "XComArg":
+        """Make its task a setup."""
+        for operator, _ in self.iter_references():
+            operator.as_setup()
+        return self
+
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool = False) -> "XComArg":
+        """Make its task a teardown, of these setups too."""
+        for operator, _ in self.iter_references():
+            operator.as_teardown(setups=setups, on_failure_fail_dagrun=on_failure_fail_dagrun)
+        return self
+
+    def __enter__(self) -> "XComArg":
+        self.operator.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.operator.__exit__(*raised)
 
     @staticmethod
     def apply_upstream_relationship(operator: "BaseOperator", value: Any) -> None:
@@ -98,10 +146,104 @@ class XComArg(DependencyMixin):
         apply_upstream_relationship(operator, value)
 
 
+class _DerivedXComArg(XComArg):
+    """Something made of other references."""
+
+    args: "tuple[XComArg, ...]"
+
+    def __init__(self, args: "tuple[XComArg, ...]") -> None:
+        wrong = [arg for arg in args if not isinstance(arg, XComArg)]  # pyright: ignore[reportUnnecessaryIsInstance]
+        if wrong:
+            raise ValueError(f"expected XComArg, got {wrong!r}")
+        super().__init__(args[0].operator, args[0].key)
+        self.args = args
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.args))})"
+
+    def __getitem__(self, item: str) -> XComArg:
+        raise TypeError(f"{type(self).__name__} cannot be looked up in: {item!r}")
+
+    @property
+    def roots(self) -> list[DAGNode]:
+        """The operators of all parts."""
+        return [root for arg in self.args for root in arg.roots]
+
+    @property
+    def leaves(self) -> list[DAGNode]:
+        """The operators of all parts."""
+        return [leaf for arg in self.args for leaf in arg.leaves]
+
+    def iter_references(self) -> "Iterator[tuple[BaseOperator, str]]":
+        """Those of all parts."""
+        for arg in self.args:
+            yield from arg.iter_references()
+
+
+class MapXComArg(_DerivedXComArg):
+    """A reference whose elements pass through functions."""
+
+    def __init__(self, arg: XComArg, functions: "tuple[Callable[[Any], Any], ...]") -> None:
+        super().__init__((arg,))
+        self.arg, self.functions = arg, functions
+        if not all(map(callable, functions)):
+            raise TypeError("map() takes a function")
+
+    def map(self, function: Callable[[Any], Any]) -> "MapXComArg":
+        """And then through this one."""
+        return MapXComArg(self.arg, (*self.functions, function))
+
+    def resolve(self, context: "Context") -> Any:
+        """The elements, each made when it is looked at."""
+        from tradewind.sdk.mapped.sequences import Mapped, as_container
+
+        return Mapped(as_container(self.arg.resolve(context), "XComArg.map()"), self.functions)
+
+
+class ZipXComArg(_DerivedXComArg):
+    """Tuples of elements of several references."""
+
+    def __init__(self, args: "tuple[XComArg, ...]", fillvalue: Any = NOTSET) -> None:
+        super().__init__(args)
+        self.fillvalue = fillvalue
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether it ends with the shortest."""
+        return self.fillvalue is NOTSET
+
+    def resolve(self, context: "Context") -> Any:
+        """The tuples, each made when it is looked at."""
+        from tradewind.sdk.mapped.sequences import Zipped, as_container
+
+        parts = [as_container(arg.resolve(context), "XComArg.zip()") for arg in self.args]
+        return Zipped(parts, self.fillvalue)
+
+
+class ConcatXComArg(_DerivedXComArg):
+    """The elements of several references, one after the other."""
+
+    def concat(self, *others: XComArg) -> "ConcatXComArg":
+        """And then those of others."""
+        return ConcatXComArg((*self.args, *others))
+
+    def resolve(self, context: "Context") -> Any:
+        """The elements."""
+        from tradewind.sdk.mapped.sequences import Concatenated, as_container
+
+        return Concatenated([as_container(arg.resolve(context), "XComArg.concat()") for arg in self.args])
+
+
 def iter_xcom_references(value: Any, depth: int = 0) -> "Iterator[tuple[BaseOperator, str]]":
     """References anywhere in a value: in collections, and in operators given as values."""
     if isinstance(value, XComArg):
-        yield value.operator, value.key
+        yield from value.iter_references()
         return
     inner: Iterable[Any] = ()
     if depth > MAX_DEPTH or isinstance(value, str):

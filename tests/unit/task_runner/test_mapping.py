@@ -228,3 +228,44 @@ def test_kept_values_are_cleared_by_a_success_if_that_is_wanted(
     assert api.task_states == {"job": 7}
     run(LINKS, url=api.url)
     assert api.task_states == {}
+
+
+GROUPS = """
+from airflow.sdk import DAG, TaskGroup, task
+from airflow.providers.standard.operators.python import PythonOperator
+class MappedGroup(TaskGroup):
+    is_mapped = True
+    expand_input = DictOfListsExpandInput({"x": [1, 2]})
+with DAG("d"):
+    with MappedGroup("g"):
+        @task
+        def one(): return 1
+        @task
+        def two(value): return value
+        inside = one()
+        two(inside)
+    @task
+    def t(values): return [len(values), list(values), values]
+    t(inside)
+"""
+
+
+def test_reference_inside_a_mapped_group_is_of_the_same_index(run: RunSource, api: ExecutionApi) -> None:
+    source = HEAD.partition("class Op")[0] + GROUPS
+    for index, value in enumerate((10, 20)):
+        api.xcoms["d", "manual__1", "g.one", "return_value", f"map_index={index}"] = value
+    assert run(source, "g.two", map_index=1, url=api.url).xcoms["return_value"] == 20
+    assert run(source, "t", url=api.url).xcoms["return_value"] == [2, [10, 20], [10, 20]]
+
+
+def test_reference_to_a_mapped_task_is_a_sequence(run: RunSource, api: ExecutionApi) -> None:
+    for index, value in enumerate((10, 20)):
+        api.xcoms["d", "manual__1", "t", "return_value", f"map_index={index}"] = value
+    source = HEAD.replace("with DAG", "def total(values): return [sum(values), repr(values)]\nwith DAG")
+    source += """
+    mapped = Mapped(task_id="t", expand_input=DictOfListsExpandInput({"x": [1, 2]}), partial={})
+    PythonOperator(task_id="total", python_callable=total, op_args=[mapped.output])
+"""
+    ran = run(source, "total", url=api.url)
+    assert ran.xcoms["return_value"] == [30, "LazyXComSequence(<unevaluated length>)"]
+    assert ran.rendered["op_args"] == ["LazyXComSequence(<unevaluated length>)"]

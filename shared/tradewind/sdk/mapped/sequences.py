@@ -9,7 +9,7 @@ from tradewind.sdk.types import NOTSET
 Container = Sequence[Any] | Mapping[Any, Any]
 
 
-class _Elements(Sequence[Any]):
+class Elements(Sequence[Any]):
     """A sequence by `_at`, which takes places from 0 to the length."""
 
     def _at(self, place: int) -> Any:
@@ -31,7 +31,7 @@ class _Elements(Sequence[Any]):
         return (self._at(place) for place in range(len(self)))
 
 
-class Mapped(_Elements):
+class Mapped(Elements):
     """Every element after all functions."""
 
     def __init__(self, values: Container, functions: Sequence[Callable[[Any], Any]]) -> None:
@@ -47,7 +47,7 @@ class Mapped(_Elements):
         return value
 
 
-class Zipped(_Elements):
+class Zipped(Elements):
     """Tuples of elements at one place: as long as the shortest, or with a fill value as the longest."""
 
     def __init__(self, parts: Sequence[Container], fillvalue: Any = NOTSET) -> None:
@@ -61,7 +61,7 @@ class Zipped(_Elements):
         return tuple(element(part, place) if place < len(part) else self._fillvalue for part in self._parts)
 
 
-class Concatenated(_Elements):
+class Concatenated(Elements):
     """The elements of all parts, one part after the other."""
 
     def __init__(self, parts: Sequence[Container]) -> None:
