@@ -142,6 +142,9 @@ class World:
         if not running:
             return
         row = self.random.choice(running)
+        if row.state is S.QUEUED and self.random.random() < 0.5:
+            self.rows[row.id] = replace(row, state=S.RUNNING)
+            return
         state = S.SCHEDULED if row.state is S.DEFERRED else self.random.choice(ENDS)
         is_success = state is S.SUCCESS
         ended = replace(
@@ -206,7 +209,11 @@ class World:
         begun = self.begun(decision)
         queued = {position: self.new_id() for position in decision.ready if self.random.random() < 0.9}
         changes = run_changes(self.snapshot, decision, queued)
-        self.commit(decision_batch(OWNER_ID, self.now, [changes]))
+        batch = decision_batch(OWNER_ID, self.now, [changes])
+        if self.is_stale(batch):
+            self.restart()
+            return
+        self.commit(batch)
         apply(changes)
         self.timers.update(dict.fromkeys(timer.position for timer in decision.timers))
         self.timers.update(dict.fromkeys(changes.refused))
@@ -223,6 +230,15 @@ class World:
     def new_id(self) -> UUID:
         self.ids += 1
         return UUID(int=self.ids)
+
+    def is_stale(self, batch: DecisionBatch) -> bool:
+        """Attempts that `fail_fast` stops may have been claimed, or have ended, without the scheduler's knowing."""
+        acknowledged = [each.id for each in batch.acknowledged]
+        return any(
+            row.state is not change.expected_state or (row.end_pending and row.id not in acknowledged)
+            for change in batch.changes
+            if change.expected_state in BEGUN and (row := self.rows[change.id])
+        )
 
     def commit(self, batch: DecisionBatch) -> None:
         """What a store does, with its guards as assertions."""
@@ -273,6 +289,7 @@ class World:
 
     def check_what_was_decided(self, decision: RunDecision, known: Known, begun: Sequence[int]) -> None:
         has_failed = known.spec.fail_fast and S.FAILED in known.states.values()
+        self.check_stopped(decision, known)
         for settled in decision.settled:
             key = self.key(settled.position)
             if settled.state is S.REMOVED or settled.before is S.REMOVED:
@@ -288,6 +305,13 @@ class World:
             length = known.map_length(known.tasks[task_id])
             assert length is not None
             assert len(known.instances(task_id)) == instances_wanted(known, length)
+
+    def check_stopped(self, decision: RunDecision, known: Known) -> None:
+        """When a task fails for good under `fail_fast`, only teardowns and its own other instances are left."""
+        failed = [self.key(ended.position)[0] for ended in decision.ended if ended.state is S.FAILED]
+        if known.spec.fail_fast and failed:
+            left = [key[0] for key, state in known.states.items() if state not in FINISHED]
+            assert all(known.tasks[task_id].is_teardown or task_id == failed[0] for task_id in left)
 
     def check_length(self, known: Known, task_id: str) -> None:
         """There are as many instances of a task that starts as there are items, and no more is left of earlier ones."""
@@ -326,7 +350,7 @@ class World:
     def described(self, snapshot: RunSnapshot) -> dict[TaskInstanceId, tuple[object, ...]]:
         return {
             snapshot.id(each): (
-                snapshot.states[each],
+                S.QUEUED if snapshot.states[each] is S.RUNNING else snapshot.states[each],
                 snapshot.try_numbers[each],
                 snapshot.attempt_ids[each],
                 snapshot.held_slots[each],
@@ -390,7 +414,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
     "instances of one group do not count each other": (turn, "own_total", _answers(0)),
     "a branch skips nothing": (_Turn, "_is_skip_requested", _answers(False)),
     "one instance for however many items": (turn.Overlay, "wanted", _answers(1)),
-    "a failure stops nothing": (_Turn, "_skip_the_rest", _answers(None)),
+    "a failure stops nothing": (_Turn, "_stop_the_rest", _answers(None)),
     "lengths are not compared again": (_Turn, "_revise", _answers(None)),
 }
 

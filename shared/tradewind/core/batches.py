@@ -33,13 +33,20 @@ class RunChanges:
 def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[int, UUID]) -> RunChanges:
     """A decision with the slots that were allocated: what is ready and got none becomes `scheduled`."""
     make_room(snapshot, decision)
-    before = {ended.position: ended.state for ended in decision.ended}
+    before = _decided_states(decision)
     refused = tuple(
         position
         for position in decision.ready
         if position not in queued and before.get(position, snapshot.states[position]) is not TaskInstanceState.SCHEDULED
     )
     return RunChanges(snapshot=snapshot, decision=decision, queued=queued, refused=refused)
+
+
+def _decided_states(decision: RunDecision) -> Mapping[int, TaskInstanceState]:
+    """States by the decision itself, before what is ready gets slots: ends, and instances that are needed again."""
+    states = {ended.position: ended.state for ended in decision.ended}
+    states.update((settled.position, settled.state) for settled in decision.settled)
+    return states
 
 
 def make_room(snapshot: RunSnapshot, decision: RunDecision) -> None:
@@ -87,6 +94,7 @@ def apply(changes: RunChanges) -> None:
     snapshot.skip_requested.update(dict.fromkeys(decision.skip_requested))
     for settled in decision.settled:
         _enter(snapshot, settled.position, settled.state)
+        snapshot.set_held(settled.position, 0)
     for position in changes.refused:
         _enter(snapshot, position, TaskInstanceState.SCHEDULED)
     for position, attempt_id in changes.queued.items():
@@ -132,7 +140,7 @@ def _new_row(snapshot: RunSnapshot, position: int) -> NewTaskInstance:
 
 
 def _changes(changes: RunChanges) -> list[TaskInstanceChange]:
-    before = {ended.position: ended.state for ended in changes.decision.ended}
+    before = _decided_states(changes.decision)
     states = changes.snapshot.states
     rows = [
         _settled(changes.snapshot, settled.position, settled.before, settled.state)

@@ -43,6 +43,16 @@ _TIMED_STATES: Final = (
 
 _UNSTARTED_STATES: Final = (TaskInstanceState.NONE, *_TIMED_STATES)
 
+_STOPPED_BY: Final = {
+    **dict.fromkeys(_UNSTARTED_STATES, Event.SKIPPED_BY_RULE),
+    TaskInstanceState.QUEUED: Event.SKIPPED_BY_RULE,
+    TaskInstanceState.DEFERRED: Event.SKIPPED_BY_RULE,
+    TaskInstanceState.AWAITING_INPUT: Event.SKIPPED_BY_RULE,
+    TaskInstanceState.RUNNING: Event.FAILED,
+}
+"""How `fail_fast` ends what is not over; other instances of the mapped task that failed go on. A worker that runs such
+an attempt hears by its next heartbeat that it is not current any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -145,6 +155,7 @@ class _Turn:
         "_acknowledged",
         "_due",
         "_ended",
+        "_failed",
         "_grown",
         "_now",
         "_overlay",
@@ -165,6 +176,7 @@ class _Turn:
         self._ended: list[Ended] = []
         self._skip_requested: dict[int, None] = {}
         self._settled: list[Settled] = []
+        self._failed: dict[int, None] = {}
         self._grown: dict[int, int] = {}
         self._revised: dict[int, None] = {}
         self._ready: dict[int, None] = {}
@@ -191,17 +203,14 @@ class _Turn:
         overlay.enter(position, end.state)
         for skipped in end.skipped:
             self._request_skip(*skipped)
-        if end.state is TaskInstanceState.FAILED and snapshot.plan.spec.fail_fast:
-            self._skip_the_rest()
+        self._note_failure(position)
         self.wake(position)
 
     def acknowledge_pending(self) -> None:
         """Ends found in the rows: their states count already, their slots do not come back by themselves."""
-        snapshot = self._snapshot
-        for position in snapshot.pending:
+        for position in self._snapshot.pending:
             self._acknowledge(position)
-            if snapshot.states[position] is TaskInstanceState.FAILED and snapshot.plan.spec.fail_fast:
-                self._skip_the_rest()
+            self._note_failure(position)
 
     def wake(self, position: int) -> None:
         """Look at a task that waits for a time, for room or for its upstream."""
@@ -220,6 +229,8 @@ class _Turn:
     def settle(self) -> None:
         """Ask the trigger rule of every task that was touched, upstream first."""
         overlay = self._overlay
+        if self._failed:
+            self._stop_the_rest()
         while (position := overlay.next_touched()) is not None:
             state = overlay.state(position)
             if state is TaskInstanceState.NONE or (state is TaskInstanceState.UP_FOR_RETRY and self._is_due(position)):
@@ -329,13 +340,20 @@ class _Turn:
     def _is_skip_requested(self, position: int) -> bool:
         return position in self._skip_requested or position in self._snapshot.skip_requested
 
-    def _skip_the_rest(self) -> None:
-        """A task of a DAG with `fail_fast` failed: what has not begun does not begin; teardowns do."""
-        for position in range(len(self._overlay.instances)):
-            state = self._overlay.state(position)
-            if state in _UNSTARTED_STATES and not self._overlay.task(position).is_teardown:
+    def _note_failure(self, position: int) -> None:
+        if self._snapshot.plan.spec.fail_fast and self._overlay.state(position) is TaskInstanceState.FAILED:
+            self._failed[self._overlay.instances.task(position)] = None
+
+    def _stop_the_rest(self) -> None:
+        """A task of a DAG with `fail_fast` failed: all others end, but for teardowns."""
+        overlay, instances = self._overlay, self._overlay.instances
+        spared = next(iter(self._failed)) if len(self._failed) == 1 else None
+        for position in range(len(instances)):
+            state = overlay.state(position)
+            event = _STOPPED_BY.get(state)
+            if event and instances.task(position) != spared and not overlay.task(position).is_teardown:
                 self._ready.pop(position, None)
-                self._end(position, state, Event.SKIPPED_BY_RULE)
+                self._end(position, state, event)
 
     def _next_action_at(self, position: int) -> datetime | None:
         return self._due[position] if position in self._due else self._snapshot.next_action_at.get(position)

@@ -68,8 +68,10 @@ def own_total(plan: DagPlan, instances: Instances, position: int) -> int:
     """How many upstream instances of its mapped group an instance waits for."""
     place = instances.task(position)
     above = plan.grouped_upstream[place]
-    if instances.map_index(position) != UNMAPPED:
-        return len(above)
+    map_index = instances.map_index(position)
+    if map_index != UNMAPPED:
+        # Upstream that ran before the group grew has no instance of this index: there is nothing to wait for.
+        return sum(not instances.is_expanded(task) or instances.find(task, map_index) is not None for task in above)
     if plan.tasks[place].trigger_rule in HASTY_RULES:
         return sum(len(instances.of(task)) for task in above)
     return sum(not instances.is_expanded(task) for task in above)

@@ -120,6 +120,7 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     },
     _S.QUEUED: {
         _E.CLAIMED: _S.RUNNING,
+        _E.SKIPPED_BY_RULE: _S.SKIPPED,
         _E.LOST: _S.SCHEDULED,
         **_FAILURES,
         **_BY_PERSON,
@@ -148,8 +149,8 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
         _E.LEFT_DAG: _S.REMOVED,
         **_BY_PERSON,
     },
-    _S.DEFERRED: {_E.RESUMED: _S.SCHEDULED, **_FAILURES, **_BY_PERSON},
-    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, **_FAILURES, **_BY_PERSON},
+    _S.DEFERRED: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_BY_PERSON},
+    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_BY_PERSON},
     _S.REMOVED: {_E.RETURNED_TO_DAG: _S.NONE},
 }
 
