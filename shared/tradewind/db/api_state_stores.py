@@ -1,12 +1,21 @@
 """What attempts keep: each function is one statement that checks the attempt and acts; see `api_execution_queries` for
 what it raises."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from tradewind.db.api_execution_queries import running
 from tradewind.db.pool import Database
 from tradewind.db.statements import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetName:
+    """An asset by its name or, if that is empty, by its URI."""
+
+    name: str
+    uri: str
 
 
 async def get_task_state(database: Database, attempt_id: UUID, key: str, now: datetime) -> bytes | None:
@@ -26,3 +35,23 @@ async def set_task_state(
 async def delete_task_state(database: Database, attempt_id: UUID, key: str | None) -> None:
     """Forget one value of the attempt's own task instance; None: all of them."""
     running(attempt_id, await database.fetch_row(statement("api_delete_attempt_task_state"), attempt_id, key))
+
+
+async def get_asset_state(database: Database, attempt_id: UUID, asset: AssetName, key: str) -> bytes | None:
+    """A value that is kept for an asset, as JSON text; None if there is none."""
+    row = await database.fetch_row(statement("api_get_attempt_asset_state"), attempt_id, asset.name, asset.uri, key)
+    return running(attempt_id, row)["value"]
+
+
+async def set_asset_state(
+    database: Database, attempt_id: UUID, asset: AssetName, key: str, value: bytes, now: datetime
+) -> None:
+    """Keep a value for an asset."""
+    sql = statement("api_set_attempt_asset_state")
+    running(attempt_id, await database.fetch_row(sql, attempt_id, asset.name, asset.uri, key, value, now))
+
+
+async def delete_asset_state(database: Database, attempt_id: UUID, asset: AssetName, key: str | None) -> None:
+    """Forget one value of an asset; None: all of them."""
+    sql = statement("api_delete_attempt_asset_state")
+    running(attempt_id, await database.fetch_row(sql, attempt_id, asset.name, asset.uri, key))

@@ -124,7 +124,7 @@ class AssetStateStore:
 
     @property
     def _names(self) -> dict[str, str | None]:
-        return {"name": self._scope.name, "uri": None if self._scope.name else self._scope.uri}
+        return {"name": self._scope.name, "uri": self._scope.uri}
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or the default."""

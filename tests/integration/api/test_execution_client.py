@@ -161,3 +161,28 @@ async def test_values_are_kept_for_the_task_instance(execution: ExecutionClient)
     assert await asyncio.to_thread(get, "b") == (False, None)
     with pytest.raises(AirflowRuntimeError, match="HTTP 422"):
         await asyncio.to_thread(put, "b", None, None)
+
+
+async def test_values_are_kept_for_assets(execution: ExecutionClient, dag_id: str) -> None:
+    both: dict[str, str | None] = {"name": f"name-{dag_id}", "uri": f"s3://{dag_id}"}
+    by_name: dict[str, str | None] = {"name": f"name-{dag_id}", "uri": None}
+    by_uri: dict[str, str | None] = {"name": None, "uri": f"s3://{dag_id}"}
+
+    def get(asset: dict[str, str | None], key: str = "k") -> tuple[bool, Any]:
+        return execution.get_asset_state(key=key, **asset)
+
+    def put(asset: dict[str, str | None], value: Any, key: str = "k") -> None:
+        execution.set_asset_state(key=key, value=value, **asset)
+
+    assert await asyncio.to_thread(get, both) == (False, None)
+    await asyncio.to_thread(put, both, {"offset": 1})
+    assert [await asyncio.to_thread(get, asset) for asset in (both, by_name, by_uri)] == [(True, {"offset": 1})] * 3
+    await asyncio.to_thread(put, by_uri, 2)
+    await asyncio.to_thread(put, by_name, "other", "l")
+    assert [await asyncio.to_thread(get, asset) for asset in (both, by_name, by_uri)] == [(True, 2)] * 3
+    await asyncio.to_thread(lambda: execution.delete_asset_state(key="k", **by_name))
+    assert [await asyncio.to_thread(get, both, key) for key in ("k", "l")] == [(False, None), (True, "other")]
+    await asyncio.to_thread(lambda: execution.delete_asset_state(key=None, **both))
+    assert await asyncio.to_thread(get, both, "l") == (False, None)
+    with pytest.raises(AirflowRuntimeError, match="HTTP 422"):
+        await asyncio.to_thread(put, {"name": None, "uri": None}, 1)

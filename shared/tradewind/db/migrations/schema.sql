@@ -8,6 +8,19 @@ CREATE TABLE app_user (
     CONSTRAINT app_user_pkey PRIMARY KEY (username)
 );
 
+CREATE TABLE asset_state_store (
+    asset_name                      text NOT NULL,
+    asset_uri                       text NOT NULL,
+    key                             text NOT NULL,
+    value                           bytea NOT NULL,
+    updated_at                      timestamp with time zone NOT NULL,
+    dag_id                          text NOT NULL,
+    run_id                          text NOT NULL,
+    task_id                         text NOT NULL,
+    map_index                       integer NOT NULL,
+    CONSTRAINT asset_state_store_pkey PRIMARY KEY (asset_name, asset_uri, key)
+);
+
 CREATE TABLE connection (
     conn_id                         text NOT NULL,
     conn_type                       text NOT NULL,
@@ -371,6 +384,8 @@ CREATE TABLE xcom (
     CONSTRAINT xcom_pkey PRIMARY KEY (dag_run_id, task_id, map_index, key)
 );
 
+CREATE INDEX asset_state_store_by_uri ON public.asset_state_store USING btree (asset_uri, key);
+
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
@@ -396,6 +411,12 @@ CREATE INDEX trigger_by_timeout ON public.trigger USING btree (timeout_at) WHERE
 CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, id);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
+
+COMMENT ON COLUMN asset_state_store.asset_name IS 'empty = written through a reference by URI alone';
+
+COMMENT ON COLUMN asset_state_store.asset_uri IS 'empty = written through a reference by name alone';
+
+COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id, task_id, map_index';
 
 COMMENT ON COLUMN connection.password IS 'Fernet token';
 
