@@ -50,7 +50,8 @@ class TaskInstanceRow:
     """When the attempt's message was last published (sweep: re-publishing)."""
     publish_count: int = 0
     map_length: int | None = None
-    """How many items the return value of its last success has; None = nothing to map over."""
+    """How many items the return value of its last success has, None = nothing to map over; of an instance of a mapped
+    task 1 = it pushed something, for what maps over it takes one item of each instance."""
     skip_requested: bool = False
     """A branch upstream did not choose it: it is skipped whatever its trigger rule says."""
     is_resuming: bool = False

@@ -17,6 +17,7 @@ _DEFAULTS: Final = {
     ("core", "max_active_tasks_per_dag"): "16",
     ("core", "max_active_runs_per_dag"): "16",
     ("core", "load_examples"): "False",
+    ("core", "max_map_length"): "1024",
     ("core", "unit_test_mode"): "False",
     ("operators", "default_owner"): "airflow",
     ("operators", "default_queue"): "default",

@@ -10,7 +10,8 @@ AirflowException
 ├── TaskDeferralError, TaskDeferralTimeout    what a deferred task waited for failed, or took too long
 ├── XComNotFound, TaskNotFound, ParamValidationError, …
 └── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
-XComForMappingNotPushed, UnmappableXComTypePushed    TypeErrors of a task that others map over
+XComForMappingNotPushed, UnmappableXComTypePushed,
+    UnmappableXComLengthPushed                       TypeErrors of a task that others map over
 AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `except Exception`
 TaskDeferred, TaskAwaitingInput              likewise: wait for a trigger, or for a person, without a slot
 """
@@ -208,6 +209,15 @@ class UnmappableXComTypePushed(TypeError):
     def __str__(self) -> str:
         name = type(self.args[0]).__qualname__ + "".join(f"[{type(arg).__qualname__}]" for arg in self.args[1:])
         return f"unmappable return type {name!r}"
+
+
+class UnmappableXComLengthPushed(TypeError):
+    """A task that others map over returned more than the configuration admits."""
+
+    def __init__(self, task_id: str, length: int, length_max: int) -> None:
+        super().__init__(
+            f"task {task_id!r} returned {length} elements to map over, and core.max_map_length admits {length_max}"
+        )
 
 
 class AirflowSecretsBackendAccessDenied(PermissionError):

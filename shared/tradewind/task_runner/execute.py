@@ -267,8 +267,7 @@ class _Attempt:
         task.post_execute(context, result)
         if task.map_index_template is not None:
             self._rendered_map_index = rendered_map_index(task, context)
-        if self._request.key.map_index < 0:
-            self._map_length = map_length_of(task, result)
+        self._map_length = map_length_of(task, result, self._request.key.map_index)
         self._xcoms = outputs_of(task, result, context.get("ti"))
 
     def _execute_in_time(self, context: Context) -> Any:

@@ -3,9 +3,10 @@
 import logging
 from typing import Any, Protocol, cast
 
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.context import Context
 from tradewind.sdk.dags import DAG
-from tradewind.sdk.exceptions import UnmappableXComTypePushed, XComForMappingNotPushed
+from tradewind.sdk.exceptions import UnmappableXComLengthPushed, UnmappableXComTypePushed, XComForMappingNotPushed
 from tradewind.sdk.mapped.expand_input import ExpandInput
 from tradewind.sdk.mapped.sequences import is_mappable
 from tradewind.sdk.operator import BaseOperator
@@ -76,15 +77,22 @@ def rendered_map_index(task: BaseOperator, context: Context) -> str:
     return str(render_text(task.map_index_template or "", context, task.get_template_env()))
 
 
-def map_length_of(task: BaseOperator, result: Any) -> int | None:
-    """How many elements the result has, if anything maps over it. Raises a TypeError if it has none then."""
+def map_length_of(task: BaseOperator, result: Any, map_index: int) -> int | None:
+    """How many elements the result has, if anything maps over it; of an instance of a mapped task, whose siblings are
+    counted, 1 if it pushes its result. Raises a TypeError if an unmapped task returns nothing to map over, or more than
+    `core.max_map_length` elements."""
     if task.task_id not in task_ids_mapped_over(task.dag):
         return None
+    if map_index >= 0:
+        return None if result is None or not task.do_xcom_push else 1
     if result is None or not task.do_xcom_push:
         raise XComForMappingNotPushed
     if not is_mappable(result):
         raise UnmappableXComTypePushed(result)
-    return len(result)
+    length, length_max = len(result), conf.getint("core", "max_map_length")
+    if length > length_max:
+        raise UnmappableXComLengthPushed(task.task_id, length, length_max)
+    return length
 
 
 def task_ids_mapped_over(dag: DAG) -> frozenset[str]:

@@ -269,3 +269,23 @@ def test_reference_to_a_mapped_task_is_a_sequence(run: RunSource, api: Execution
     ran = run(source, "total", url=api.url)
     assert ran.xcoms["return_value"] == [30, "LazyXComSequence(<unevaluated length>)"]
     assert ran.rendered["op_args"] == ["LazyXComSequence(<unevaluated length>)"]
+
+
+@pytest.mark.parametrize(("returned", "length"), [("5", 1), ("[1, 2, 3]", 1), ("None", None)])
+def test_an_instance_of_a_mapped_task_counts_if_it_pushes(run: RunSource, returned: str, length: int | None) -> None:
+    source = _mapped('DictOfListsExpandInput({"x": source})').replace("list(range(n))", returned)
+    ran = run(source, "up", map_index=2)
+    assert ran.result.effects == (None if length is None else EndEffects(map_length=length))
+
+
+def test_more_elements_than_the_configuration_admits_fail_the_task_by_name(
+    run: RunSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _mapped('DictOfListsExpandInput({"x": source})').replace("n=3", "n=1025")
+    ran = run(source, "up")
+    assert (ran.result.outcome, ran.result.effects) == (Outcome.FAILED, None)
+    assert ran.result.detail == (
+        "UnmappableXComLengthPushed: task 'up' returned 1025 elements to map over, and core.max_map_length admits 1024"
+    )
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "1025")
+    assert run(source, "up").result.effects == EndEffects(map_length=1025)
