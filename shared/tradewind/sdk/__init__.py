@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from tradewind.sdk.edges import EdgeModifier, Label
     from tradewind.sdk.hook import BaseHook
     from tradewind.sdk.io.path import ObjectStoragePath
+    from tradewind.sdk.notifier import BaseNotifier
     from tradewind.sdk.operator import BaseOperator
+    from tradewind.sdk.operators.branch import BaseBranchOperator, BranchMixIn
+    from tradewind.sdk.operators.skipping import SkipMixin
     from tradewind.sdk.param import Param, ParamsDict
     from tradewind.sdk.retry_policy import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryPolicy, RetryRule
+    from tradewind.sdk.sensors.base import BaseSensorOperator, PokeReturnValue, poke_mode_only
+    from tradewind.sdk.setup_teardown import setup, teardown
     from tradewind.sdk.state import DagRunState, TaskInstanceState
     from tradewind.sdk.task_decorator import task
     from tradewind.sdk.task_groups import TaskGroup
     from tradewind.sdk.templating import literal
     from tradewind.sdk.trigger_rule import TriggerRule
+    from tradewind.sdk.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent
     from tradewind.sdk.types import WeightRule
     from tradewind.sdk.variable import Variable
     from tradewind.sdk.version import __version__
@@ -35,9 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAG",
+    "BaseBranchOperator",
     "BaseHook",
+    "BaseNotifier",
     "BaseOperator",
+    "BaseSensorOperator",
+    "BaseTrigger",
     "BaseXCom",
+    "BranchMixIn",
     "Connection",
     "Context",
     "DagRunState",
@@ -47,12 +58,16 @@ __all__ = [
     "ObjectStoragePath",
     "Param",
     "ParamsDict",
+    "PokeReturnValue",
     "RetryAction",
     "RetryDecision",
     "RetryPolicy",
     "RetryRule",
+    "SkipMixin",
+    "StartTriggerArgs",
     "TaskGroup",
     "TaskInstanceState",
+    "TriggerEvent",
     "TriggerRule",
     "Variable",
     "WeightRule",
@@ -67,8 +82,11 @@ __all__ = [
     "get_parsing_context",
     "literal",
     "macros",
+    "poke_mode_only",
+    "setup",
     "task",
     "task_group",
+    "teardown",
     "timezone",
 ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _dags: ContextVar[tuple["DAG", ...]] = ContextVar("tradewind_dags", default=())
 _task_groups: ContextVar[tuple["TaskGroup", ...]] = ContextVar("tradewind_task_groups", default=())
 _contexts: ContextVar[tuple["Context", ...]] = ContextVar("tradewind_contexts", default=())
+_outside: ContextVar[bool] = ContextVar("tradewind_outside_of_dags", default=False)
 _registered: ContextVar[list["DAG"] | None] = ContextVar("tradewind_registered_dags", default=None)
 
 
@@ -56,6 +57,23 @@ def push_task_group(group: "TaskGroup") -> None:
 def pop_task_group() -> None:
     """Leave the innermost group."""
     _task_groups.set(_task_groups.get()[:-1])
+
+
+@contextmanager
+def outside_of_dags() -> Generator[None]:
+    """Operators made meanwhile belong to no DAG, whatever is being written around, and make no edges."""
+    tokens = (_dags.set(()), _task_groups.set(()), _outside.set(True))
+    try:
+        yield
+    finally:
+        _dags.reset(tokens[0])
+        _task_groups.reset(tokens[1])
+        _outside.reset(tokens[2])
+
+
+def is_outside_of_dags() -> bool:
+    """Whether an operator is being made that is one instance of a mapped task."""
+    return _outside.get()
 
 
 @contextmanager

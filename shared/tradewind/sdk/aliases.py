@@ -10,12 +10,18 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from tradewind.sdk.airflow import names
+
+FOREIGN: Final = ("airflow.providers.", "airflow.example_dags")
+"""What others bring along and we do not: looked for on the import path, as folders of that name."""
+
+OWN_PROVIDER: Final = "airflow.providers.standard."
+"""Ours, whether or not Airflow's is installed."""
 
 
 class _AliasModule(ModuleType):
@@ -52,6 +58,9 @@ class _AliasFinder:
         if fullname != "airflow" and not fullname.startswith("airflow."):
             return None
         if not names.is_known(fullname):
+            if fullname.startswith(FOREIGN) and not fullname.startswith(OWN_PROVIDER):
+                folders = [str(Path(entry or ".", *fullname.split(".")[:-1])) for entry in sys.path]
+                return PathFinder.find_spec(fullname, list(path) if path else folders, target)
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: this version of Tradewind does not provide it", name=fullname
             )

@@ -2,11 +2,19 @@
 
 import inspect
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Mapping
+from functools import update_wrapper, wraps
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.mapped.expand_input import (
+    DictOfListsExpandInput,
+    ExpandInput,
+    ListOfDictsExpandInput,
+    MappedArgument,
+    check_mappable,
+)
+from tradewind.sdk.mapped.group import MappedTaskGroup, given_arguments
 from tradewind.sdk.task_groups import TaskGroup
 
 P = ParamSpec("P")
@@ -66,11 +74,55 @@ def task_group(group_id: str | Callable[..., Any] | None = None, **options: Any)
 
 def _group_factory(function: Callable[P, R], group_id: str, options: dict[str, Any]) -> Callable[P, R | TaskGroup]:
     settings: dict[str, Any] = {"add_suffix_on_collision": True, "tooltip": inspect.getdoc(function) or "", **options}
+    return GroupFactory(function, group_id, settings, {})
 
-    @wraps(function)
-    def factory(*args: P.args, **kwargs: P.kwargs) -> R | TaskGroup:
-        with TaskGroup(group_id, **settings) as group:
-            result = function(*args, **kwargs)
+
+class GroupFactory(Generic[P, R]):
+    """Makes a group each time it is called, or a mapped one by `expand` and `expand_kwargs`."""
+
+    def __init__(
+        self, function: Callable[P, R], group_id: str, settings: Mapping[str, Any], partial: Mapping[str, Any]
+    ) -> None:
+        self._function, self._group_id, self._settings = function, group_id, dict(settings)
+        self._partial = dict(partial)
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R | TaskGroup:
+        """The group, or what the function returned in it."""
+        with TaskGroup(self._group_id, **self._settings) as group:
+            result = self._function(*args, **kwargs)
         return group if result is None else result
 
-    return factory
+    def override(self, **settings: Any) -> "GroupFactory[P, R]":
+        """The same function with other settings of the group."""
+        group_id = settings.pop("group_id", self._group_id)
+        return GroupFactory(self._function, group_id, {**self._settings, **settings}, self._partial)
+
+    def partial(self, **kwargs: Any) -> "GroupFactory[P, R]":
+        """Arguments that are the same for all instances."""
+        given_arguments(self._names, kwargs, f"{self._group_id}.partial()")
+        return GroupFactory(self._function, self._group_id, self._settings, {**self._partial, **kwargs})
+
+    def expand(self, **kwargs: Any) -> Any:
+        """A mapped group: one instance for each combination of the elements of these arguments."""
+        if not kwargs:
+            raise TypeError("no arguments to expand against")
+        given_arguments(self._names, kwargs, f"{self._group_id}.expand()")
+        check_mappable(kwargs, f"{self._group_id}.expand()")
+        return self._expand(DictOfListsExpandInput(kwargs), list(kwargs))
+
+    def expand_kwargs(self, kwargs: Any) -> Any:
+        """A mapped group: one instance for each dict of arguments in a list."""
+        names = [name for name in self._names if name not in self._partial]
+        return self._expand(ListOfDictsExpandInput(kwargs), names)
+
+    @property
+    def _names(self) -> list[str]:
+        return list(inspect.signature(self._function).parameters)
+
+    def _expand(self, expand_input: ExpandInput, names: list[str]) -> Any:
+        call: Callable[..., Any] = self._function
+        elements = {name: MappedArgument(expand_input, name) for name in names}
+        with MappedTaskGroup(self._group_id, expand_input=expand_input, **self._settings) as group:
+            result = call(**self._partial, **elements)
+        return group if result is None else result

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from tradewind.sdk import timezone as tz
-from tradewind.sdk.active import current_dag, current_task_group
+from tradewind.sdk.active import current_dag, current_task_group, is_outside_of_dags
 from tradewind.sdk.default_args import fills_from_default_args
 from tradewind.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout, TaskDeferred
 from tradewind.sdk.log import TaskLogger
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tradewind.sdk.context import Context
     from tradewind.sdk.dags import DAG
+    from tradewind.sdk.mapped.operator import OperatorPartial
     from tradewind.sdk.retry_policy import RetryPolicy
     from tradewind.sdk.task_groups import TaskGroup
 
@@ -73,6 +74,10 @@ class BaseOperator(DAGNode):
     operator_extra_links: Collection[Any] = ()
     shallow_copy_attrs: Sequence[str] = ()
     custom_operator_name: str | None = None
+
+    is_setup: bool = False
+    is_teardown: bool = False
+    on_failure_fail_dagrun: bool = False
 
     merged_default_args: dict[str, Any]
     _finished = False
@@ -215,11 +220,53 @@ class BaseOperator(DAGNode):
 
     def finish_init(self) -> None:
         """Called when the outermost constructor is done: references to XComs in templated fields become edges."""
-        for field in self.template_fields:
+        for field in () if is_outside_of_dags() else self.template_fields:
             value = self.__dict__.get(field)
             if value is not None and value.__class__ is not str:
                 apply_upstream_relationship(self, value)
         self._finished = True
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> "OperatorPartial":
+        """Arguments for all instances of a mapped task; go on with `expand` or `expand_kwargs`."""
+        from tradewind.sdk.mapped.operator import OperatorPartial
+
+        return OperatorPartial(cls, kwargs)
+
+    def take_place_of(self, mapped: "BaseOperator") -> None:
+        """Be one instance of a mapped task: its id, DAG, group and edges."""
+        self.task_id, self._dag, self.task_group = mapped.task_id, mapped.get_dag(), mapped.task_group
+        self._upstream_ids, self._downstream_ids = mapped._upstream_ids, mapped._downstream_ids
+        self.start_date, self.end_date = mapped.start_date, mapped.end_date
+        self.task_display_name = mapped.task_display_name
+        self.is_setup, self.is_teardown = mapped.is_setup, mapped.is_teardown
+
+    def as_setup(self) -> Self:
+        """Make it a setup: what lies between it and its teardowns runs only if it succeeds."""
+        self.is_setup = True
+        return self
+
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool = False) -> Self:
+        """Make it a teardown, of these setups too: it runs once everything in between is done, if one of its setups
+        succeeded. Its failure does not fail the run, unless told so."""
+        self.is_teardown, self.on_failure_fail_dagrun = True, on_failure_fail_dagrun
+        self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
+        if setups is not None:
+            for setup in setups if is_collection(setups) else [setups]:
+                setup.as_setup()
+                self.set_upstream(setup)
+        return self
+
+    def __enter__(self) -> Self:
+        from tradewind.sdk.setup_teardown import enter_scope
+
+        enter_scope(self)
+        return self
+
+    def __exit__(self, *_raised: Any) -> None:
+        from tradewind.sdk.setup_teardown import leave_scope
+
+        leave_scope(self)
 
     def prepare_for_execution(self) -> Self:
         """A copy to execute: rendering changes its fields, and makes no edges."""

@@ -1,15 +1,22 @@
 """The author's DAG as the scheduler's `DagSpec`: same file, same spec, byte for byte."""
 
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from tradewind.core.errors import DomainError
-from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
+from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskGroupSpec, TaskSpec, TriggerRule
 from tradewind.sdk import timezone as tz
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.mapped.expand_input import ExpandInput
+from tradewind.sdk.mapped.group import MappedTaskGroup
+from tradewind.sdk.mapped.lengths import length_of
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.types import WeightRule
+
+DEFAULT_MAX_MAP_LENGTH: Final = 1024
 
 
 class DagSpecError(DomainError):
@@ -48,6 +55,12 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         fail_fast=dag.fail_fast,
         render_template_as_native_obj=dag.render_template_as_native_obj,
         params={name: param.dump() for name, param in dag.params.params()},
+        task_groups=_group_specs(dag, where),
+        has_on_success_callback=bool(dag.on_success_callback),
+        has_on_failure_callback=bool(dag.on_failure_callback),
+        sla_miss_callback=bool(dag.sla_miss_callback),
+        owner_links=dict(dag.owner_links),
+        rerun_with_latest_version=dag.rerun_with_latest_version,
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
     )
 
@@ -102,7 +115,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
     return TaskSpec(
         task_id=task.task_id,
         task_type=task.task_type,
-        task_module=type(task).__module__,
+        task_module=getattr(task, "operator_class", type(task)).__module__,
         upstream_task_ids=tuple(sorted(task.upstream_task_ids)),
         downstream_task_ids=tuple(sorted(task.downstream_task_ids)),
         trigger_rule=TriggerRule(task.trigger_rule),
@@ -131,6 +144,59 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         wait_for_downstream=task.wait_for_downstream,
         task_display_name=task.task_display_name if task.task_display_name != task.task_id else None,
         multiple_outputs=task.multiple_outputs,
+        task_group_id=task.task_group.group_id if task.task_group is not None else None,
+        map_length=_map_length(task, where),
+        map_index_template=task.map_index_template,
+        is_setup=task.is_setup,
+        is_teardown=task.is_teardown,
+        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        ignore_first_depends_on_past=task.ignore_first_depends_on_past,
+        wait_for_past_depends_before_skipping=task.wait_for_past_depends_before_skipping,
+        max_active_tis_per_dag=task.max_active_tis_per_dag,
+        max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
+        is_sensor=bool(getattr(getattr(task, "operator_class", type(task)), "is_sensor", False)),
+        downstream_labels=_labels(task),
+        has_retry_policy=task.retry_policy is not None,
+    )
+
+
+def _map_length(task: BaseOperator, where: str) -> MapLength | None:
+    if not task.is_mapped:
+        return None
+    mapped: Any = task
+    return _checked_length(mapped.expand_input, f"{where}: task {task.task_id!r}")
+
+
+def _checked_length(expand_input: ExpandInput, where: str) -> MapLength:
+    try:
+        length = length_of(expand_input)
+    except ValueError as exc:
+        raise DagSpecError(f"{where}: {exc}") from exc
+    limit = conf.getint("core", "max_map_length", fallback=DEFAULT_MAX_MAP_LENGTH)
+    if length.kind is LengthKind.LITERAL and length.length > limit:
+        raise DagSpecError(f"{where} maps over {length.length} items; core.max_map_length is {limit}")
+    return length
+
+
+def _labels(task: BaseOperator) -> dict[str, str]:
+    info = task.dag.edge_info.get(task.task_id, {})
+    return {below: str(info[below]["label"]) for below in sorted(info) if info[below].get("label")}
+
+
+def _group_specs(dag: DAG, where: str) -> tuple[TaskGroupSpec, ...]:
+    return tuple(
+        TaskGroupSpec(
+            group_id=group_id,
+            parent_group_id=group.parent_group.group_id if group.parent_group is not None else None,
+            display_name=group.group_display_name or None,
+            tooltip=group.tooltip,
+            ui_color=group.ui_color,
+            ui_fgcolor=group.ui_fgcolor,
+            map_length=_checked_length(group.expand_input, f"{where}: group {group_id!r}")
+            if isinstance(group, MappedTaskGroup)
+            else None,
+        )
+        for group_id, group in dag.task_group_dict.items()
     )
 
 

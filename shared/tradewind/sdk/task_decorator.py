@@ -4,26 +4,27 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
 from tradewind.sdk.active import current_dag, current_task_group
 from tradewind.sdk.context import KNOWN_CONTEXT_KEYS
+from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import PythonOperator
 from tradewind.sdk.types import NOTSET
 from tradewind.sdk.xcom_arg import XComArg
 
 if TYPE_CHECKING:
     from tradewind.sdk.dags import DAG
+    from tradewind.sdk.mapped.expand_input import ExpandInput
     from tradewind.sdk.task_groups import TaskGroup
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _PythonDecoratedOperator(PythonOperator):
-    """The task that `@task` makes."""
-
-    custom_operator_name = "@task"
+class DecoratedOperator(BaseOperator):
+    """What makes a task of a function, over an operator that takes `python_callable`, `op_args` and `op_kwargs`."""
 
     def __init__(
         self,
@@ -39,13 +40,20 @@ class _PythonDecoratedOperator(PythonOperator):
         for name in signature.parameters.keys() & self.merged_default_args.keys() - arguments.keys():
             arguments[name] = self.merged_default_args[name]
         _check_arguments(python_callable, signature, op_args, arguments)
-        super().__init__(
+        operator: Any = super()
+        operator.__init__(
             python_callable=python_callable,
             task_id=_free_task_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
             op_args=op_args,
             op_kwargs=arguments,
             **kwargs,
         )
+
+
+class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
+    """The task that `@task` makes."""
+
+    custom_operator_name = "@task"
 
 
 def _check_arguments(
@@ -89,34 +97,120 @@ class TaskDecorator(Generic[P, R]):
 
     __name__: str
 
-    def __init__(self, function: Callable[P, R], multiple_outputs: bool | None, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[P, R],
+        multiple_outputs: bool | None,
+        options: Mapping[str, Any],
+        operator_class: type[BaseOperator] = PythonDecoratedOperator,
+    ) -> None:
         if not callable(function):
             raise TypeError("No positional arguments allowed while using @task, use named arguments instead")
         if "self" in inspect.signature(function).parameters:
             raise TypeError("@task does not support methods")
         self.function = function
+        self.operator_class = operator_class
         self.options: dict[str, Any] = {"task_id": getattr(function, "__name__", "task"), **options}
         self.multiple_outputs = _returns_mapping(function) if multiple_outputs is None else multiple_outputs
+        self.marks: dict[str, bool] = {}
+        """`is_setup`, `is_teardown` and the like, set on every task that is made."""
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> XComArg:
         """Make a task of the call; further calls get ids with a suffix."""
-        operator = _PythonDecoratedOperator(
+        make: Any = self.operator_class
+        operator = make(
             python_callable=self.function,
             op_args=args,
             op_kwargs=kwargs,
             multiple_outputs=self.multiple_outputs,
             **self.options,
         )
-        docs = (operator.doc, operator.doc_md, operator.doc_json, operator.doc_yaml, operator.doc_rst)
-        if self.function.__doc__ and not any(docs):
-            operator.doc_md = self.function.__doc__
-        return XComArg(operator)
+        return XComArg(self._finished(operator))
 
     def override(self, **options: Any) -> "TaskDecorator[P, R]":
         """The same function with other task arguments."""
         multiple_outputs = options.pop("multiple_outputs", self.multiple_outputs)
-        return TaskDecorator(self.function, multiple_outputs, {**self.options, **options})
+        other = TaskDecorator(self.function, multiple_outputs, {**self.options, **options}, self.operator_class)
+        other.marks.update(self.marks)
+        return other
+
+    def partial(self, **kwargs: Any) -> "MappedDecorator":
+        """Arguments of the function that are the same for all instances."""
+        return MappedDecorator(self, {}).partial(**kwargs)
+
+    def expand(self, **kwargs: Any) -> XComArg:
+        """One instance for each combination of the elements of these arguments."""
+        return MappedDecorator(self, {}).expand(**kwargs)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """One instance for each dict of arguments in a list."""
+        return MappedDecorator(self, {}).expand_kwargs(kwargs)
+
+    def make_mapped(self, partial: Mapping[str, Any], expand_input: "ExpandInput") -> XComArg:
+        """The mapped task."""
+        from tradewind.sdk.mapped.operator import make_mapped
+
+        options: dict[str, Any] = {**self.options, "multiple_outputs": self.multiple_outputs}
+        options["task_id"] = _free_task_id(options["task_id"], options.get("dag"), options.get("task_group"))
+        given = {**options, "python_callable": self.function, "op_kwargs": dict(partial)}
+        return XComArg(self._finished(make_mapped(_mapped_class(), self.operator_class, given, expand_input)))
+
+    def _finished(self, operator: BaseOperator) -> BaseOperator:
+        docs = (operator.doc, operator.doc_md, operator.doc_json, operator.doc_yaml, operator.doc_rst)
+        if self.function.__doc__ and not any(docs):
+            operator.doc_md = self.function.__doc__
+        if self.marks.get("is_setup"):
+            operator.as_setup()
+        if self.marks.get("is_teardown"):
+            operator.as_teardown(on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False))
+        return operator
+
+
+class MappedDecorator:
+    """A decorated function with some of its arguments given: go on with `expand` or `expand_kwargs`."""
+
+    def __init__(self, decorator: "TaskDecorator[Any, Any]", given: Mapping[str, Any]) -> None:
+        self._decorator, self._given = decorator, dict(given)
+
+    def partial(self, **kwargs: Any) -> "MappedDecorator":
+        """More arguments that are the same for all instances."""
+        self._check("partial", kwargs)
+        return MappedDecorator(self._decorator, {**self._given, **kwargs})
+
+    def expand(self, **kwargs: Any) -> XComArg:
+        """One instance for each combination of the elements of these arguments."""
+        from tradewind.sdk.mapped.expand_input import DictOfListsExpandInput, check_mappable
+
+        if not kwargs:
+            raise TypeError("no arguments to expand against")
+        self._check("expand", kwargs)
+        check_mappable(kwargs, f"{self._decorator.__name__}.expand()")
+        return self._decorator.make_mapped(self._given, DictOfListsExpandInput(kwargs))
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """One instance for each dict of arguments in a list."""
+        from tradewind.sdk.mapped.expand_input import ListOfDictsExpandInput
+
+        return self._decorator.make_mapped(self._given, ListOfDictsExpandInput(kwargs))
+
+    def _check(self, what: str, kwargs: Mapping[str, Any]) -> None:
+        function = self._decorator.function
+        parameters = inspect.signature(function).parameters
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        unknown = sorted(name for name in kwargs if name not in parameters and not takes_any)
+        if unknown:
+            raise TypeError(f"{self._decorator.__name__}.{what}() got unexpected keyword arguments {unknown}")
+        both = sorted(kwargs.keys() & self._given.keys())
+        if both:
+            raise TypeError(f"{self._decorator.__name__}.{what}() got arguments that were given already: {both}")
+
+
+def _mapped_class() -> Any:
+    """Instances of a decorated function get what is mapped over as arguments of the function."""
+    from tradewind.sdk.mapped.operator import DecoratedMappedOperator
+
+    return DecoratedMappedOperator
 
 
 def _returns_mapping(function: Callable[..., Any]) -> bool:
@@ -134,6 +228,39 @@ def _returns_mapping(function: Callable[..., Any]) -> bool:
         return False
     kind = getattr(hint, "__origin__", hint)
     return isinstance(kind, type) and issubclass(kind, Mapping)
+
+
+DECORATORS: Final[Mapping[str, str]] = {
+    "python": "task_decorator:PythonDecoratedOperator",
+    "branch": "operators.decorated:BranchDecoratedOperator",
+    "short_circuit": "operators.decorated:ShortCircuitDecoratedOperator",
+    "bash": "operators.decorated:BashDecoratedOperator",
+    "sensor": "operators.decorated:SensorDecoratedOperator",
+    "virtualenv": "operators.decorated:VirtualenvDecoratedOperator",
+    "external_python": "operators.decorated:ExternalPythonDecoratedOperator",
+    "branch_virtualenv": "operators.decorated:BranchVirtualenvDecoratedOperator",
+    "branch_external_python": "operators.decorated:BranchExternalPythonDecoratedOperator",
+}
+"""`@task.<name>` → the operator behind it, imported when it is used."""
+
+
+class _Kind:
+    """`@task.<name>` and `@task.<name>(…)`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(
+        self, python_callable: Callable[..., Any] | None = None, *, multiple_outputs: bool | None = None, **options: Any
+    ) -> Any:
+        """Decorate a function; options are the operator's arguments."""
+        module, _, name = DECORATORS[self._name].partition(":")
+        operator_class = getattr(import_module(f"tradewind.sdk.{module}"), name)
+
+        def decorator(function: Callable[..., Any]) -> TaskDecorator[Any, Any]:
+            return TaskDecorator(function, multiple_outputs, options, operator_class)
+
+        return decorator if python_callable is None else decorator(python_callable)
 
 
 class _TaskNamespace:
@@ -160,7 +287,9 @@ class _TaskNamespace:
     python = __call__
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"@task.{name} is not available in this version of Tradewind")
+        if name not in DECORATORS:
+            raise AttributeError(f"@task.{name} is not available; there are {', '.join(sorted(DECORATORS))}")
+        return _Kind(name)
 
 
 task = _TaskNamespace()

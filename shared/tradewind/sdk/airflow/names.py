@@ -9,6 +9,18 @@ from typing import Final
 _SDK: Final = "tradewind.sdk."
 
 _AUTHORING: Final = {
+    "setup": "setup_teardown",
+    "teardown": "setup_teardown",
+    "BaseSensorOperator": "sensors.base",
+    "PokeReturnValue": "sensors.base",
+    "poke_mode_only": "sensors.base",
+    "BaseBranchOperator": "operators.branch",
+    "BranchMixIn": "operators.branch",
+    "SkipMixin": "operators.skipping",
+    "BaseNotifier": "notifier",
+    "BaseTrigger": "triggers.base",
+    "TriggerEvent": "triggers.base",
+    "StartTriggerArgs": "triggers.base",
     "DAG": "dags",
     "dag": "dag_decorator",
     "task": "task_decorator",
@@ -49,9 +61,79 @@ _AUTHORING: Final = {
 
 _OPERATOR_MODULES: Final = {
     "bash": {"BashOperator": "operators.bash"},
-    "python": {"PythonOperator": "operators.python", "get_current_context": "context"},
+    "python": {
+        "PythonOperator": "operators.python",
+        "BranchPythonOperator": "operators.python",
+        "ShortCircuitOperator": "operators.python",
+        "PythonVirtualenvOperator": "operators.virtualenv",
+        "ExternalPythonOperator": "operators.virtualenv",
+        "BranchPythonVirtualenvOperator": "operators.virtualenv",
+        "BranchExternalPythonOperator": "operators.virtualenv",
+        "get_current_context": "context",
+    },
     "empty": {"EmptyOperator": "operators.empty"},
+    "branch": {"BaseBranchOperator": "operators.branch", "BranchMixIn": "operators.branch"},
+    "datetime": {"BranchDateTimeOperator": "operators.datetime"},
+    "weekday": {"BranchDayOfWeekOperator": "operators.weekday"},
+    "latest_only": {"LatestOnlyOperator": "operators.latest_only"},
+    "trigger_dagrun": {"TriggerDagRunOperator": "operators.trigger_dagrun"},
+    "hitl": {
+        "HITLOperator": "operators.hitl",
+        "ApprovalOperator": "operators.hitl",
+        "HITLBranchOperator": "operators.hitl",
+        "HITLEntryOperator": "operators.hitl",
+    },
 }
+
+_SENSOR_MODULES: Final = {
+    "base": {
+        "BaseSensorOperator": "sensors.base",
+        "PokeReturnValue": "sensors.base",
+        "poke_mode_only": "sensors.base",
+    },
+    "python": {"PythonSensor": "sensors.python"},
+    "bash": {"BashSensor": "sensors.python"},
+    "weekday": {"DayOfWeekSensor": "sensors.python"},
+    "date_time": {"DateTimeSensor": "sensors.time", "DateTimeSensorAsync": "sensors.time"},
+    "time": {"TimeSensor": "sensors.time"},
+    "time_sensor": {"TimeSensor": "sensors.time", "TimeSensorAsync": "sensors.time"},
+    "time_delta": {
+        "TimeDeltaSensor": "sensors.time",
+        "TimeDeltaSensorAsync": "sensors.time",
+        "WaitSensor": "sensors.time",
+    },
+    "filesystem": {"FileSensor": "sensors.filesystem"},
+    "external_task": {"ExternalTaskSensor": "sensors.external_task", "ExternalTaskMarker": "sensors.external_task"},
+}
+
+_TRIGGER_NAMES: Final = (
+    "BaseTrigger",
+    "BaseEventTrigger",
+    "TriggerEvent",
+    "StartTriggerArgs",
+    "BaseTaskEndEvent",
+    "TaskSuccessEvent",
+    "TaskFailedEvent",
+    "TaskSkippedEvent",
+)
+
+_TRIGGER_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
+    "base": {name: "triggers.base" for name in _TRIGGER_NAMES},  # noqa: C420 - the type of fromkeys is too narrow
+    "external_task": {"WorkflowTrigger": "triggers.external_task", "DagStateTrigger": "triggers.external_task"},
+    "temporal": {"DateTimeTrigger": "triggers.temporal", "TimeDeltaTrigger": "triggers.temporal"},
+    "file": {"FileTrigger": "triggers.file", "FileDeleteTrigger": "triggers.file"},
+}
+
+_ERROR_NAMES: Final = (
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSkipException",
+    "AirflowSensorTimeout",
+    "AirflowTaskTimeout",
+    "TaskDeferred",
+)
+_ERRORS: Final = dict.fromkeys(_ERROR_NAMES, "exceptions")
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow": {"DAG": "dags", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
@@ -62,6 +144,9 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "chain_linear": "chains",
         "cross_downstream": "chains",
     },
+    "airflow.providers.common.compat.sdk": {**_AUTHORING, **_ERRORS},
+    "airflow.sdk.bases.notifier": {"BaseNotifier": "notifier"},
+    "airflow.notifications.basenotifier": {"BaseNotifier": "notifier"},
     "airflow.sdk.bases.hook": {"BaseHook": "hook"},
     "airflow.sdk.bases.xcom": {"BaseXCom": "xcom"},
     "airflow.sdk.definitions.dag": {"DAG": "dags", "dag": "dag_decorator"},
@@ -81,7 +166,13 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "airflow.sdk.execution_time.context": {"context_to_airflow_vars": "environment"},
     "airflow.sdk.log": {"mask_secret": "masking", "redact": "masking"},
-    "airflow.decorators": {"dag": "dag_decorator", "task": "task_decorator", "task_group": "dag_decorator"},
+    "airflow.decorators": {
+        "dag": "dag_decorator",
+        "task": "task_decorator",
+        "task_group": "dag_decorator",
+        "setup": "setup_teardown",
+        "teardown": "setup_teardown",
+    },
     "airflow.models": {
         "DAG": "dags",
         "BaseOperator": "operator",
@@ -111,6 +202,18 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     **{f"airflow.providers.standard.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
     **{f"airflow.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
+    **{f"airflow.providers.standard.sensors.{name}": table for name, table in _SENSOR_MODULES.items()},
+    **{f"airflow.sensors.{name}": table for name, table in _SENSOR_MODULES.items()},
+    **{f"airflow.providers.standard.triggers.{name}": table for name, table in _TRIGGER_MODULES.items()},
+    **{f"airflow.triggers.{name}": table for name, table in _TRIGGER_MODULES.items()},
+    "airflow.sdk.bases.sensor": _SENSOR_MODULES["base"],
+    "airflow.sdk.bases.branch": _OPERATOR_MODULES["branch"],
+    "airflow.sdk.bases.skipmixin": {"SkipMixin": "operators.skipping"},
+    "airflow.providers.standard.utils.skipmixin": {"SkipMixin": "operators.skipping"},
+    "airflow.providers.standard.utils.weekday": {"WeekDay": "weekday"},
+    "airflow.utils.weekday": {"WeekDay": "weekday"},
+    "airflow.providers.standard.hooks.filesystem": {"FSHook": "hooks.filesystem"},
+    "airflow.hooks.filesystem": {"FSHook": "hooks.filesystem"},
     "airflow.operators.dummy": {"EmptyOperator": "operators.empty", "DummyOperator": "operators.empty:EmptyOperator"},
     "airflow.operators.bash_operator": {"BashOperator": "operators.bash"},
     "airflow.operators.python_operator": {"PythonOperator": "operators.python"},

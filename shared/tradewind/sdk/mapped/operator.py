@@ -1,10 +1,10 @@
 """A task that is mapped: `Operator.partial(…).expand(…)`."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tradewind.sdk.default_args import without_current_dag
+from tradewind.sdk.active import outside_of_dags
 from tradewind.sdk.mapped.expand_input import (
     DictOfListsExpandInput,
     ExpandInput,
@@ -13,6 +13,7 @@ from tradewind.sdk.mapped.expand_input import (
 )
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.param import ParamsDict
+from tradewind.sdk.types import is_list, is_tuple
 from tradewind.sdk.xcom_arg import XComArg, apply_upstream_relationship
 
 if TYPE_CHECKING:
@@ -41,12 +42,9 @@ class OperatorPartial:
 
     def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> "MappedOperator":
         """One instance for each dict of arguments in a list."""
-        if isinstance(kwargs, Sequence):
-            for each in kwargs:  # pyright: ignore[reportUnknownVariableType] - the author's
-                if not isinstance(each, XComArg | Mapping):
-                    raise TypeError(f"expected XComArg or list[dict], not {type(kwargs).__name__}")
-        elif not isinstance(kwargs, XComArg):
-            raise TypeError(f"expected XComArg or list[dict], not {type(kwargs).__name__}")
+        items: list[Any] = list(kwargs) if is_list(kwargs) or is_tuple(kwargs) else []
+        if not (items or isinstance(kwargs, XComArg)) or not all(isinstance(i, XComArg | Mapping) for i in items):
+            raise TypeError(f"expected XComArg or list[dict], not {kwargs!r}")
         return self._make(ListOfDictsExpandInput(kwargs))
 
     def _check(self, mapped_kwargs: Mapping[str, Any]) -> None:
@@ -128,7 +126,7 @@ class MappedOperator(BaseOperator):
         own_params = kwargs.pop("params", None)
         left_out = ("dag", "task_group", "task_id", "default_args")
         kwargs = {name: value for name, value in kwargs.items() if name not in left_out}
-        with without_current_dag():
+        with outside_of_dags():
             defaults = dict(self.merged_default_args)
             operator = self.operator_class(task_id=self.label, default_args=defaults, **kwargs)
         operator.take_place_of(self)
@@ -139,6 +137,14 @@ class MappedOperator(BaseOperator):
     def execute(self, context: "Context") -> Any:
         """Never: its instances are executed."""
         raise RuntimeError(f"task {self.task_id!r} is mapped; its instances run, not itself")
+
+
+class DecoratedMappedOperator(MappedOperator):
+    """A mapped `@task`: what is mapped over are arguments of the function."""
+
+    def instance_kwargs(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The function's arguments, those of `partial` among them."""
+        return {**self.partial_kwargs, "op_kwargs": {**self.partial_kwargs["op_kwargs"], **values}}
 
 
 def _check_names(operator_class: type[BaseOperator], kwargs: Mapping[str, Any], what: str) -> None:

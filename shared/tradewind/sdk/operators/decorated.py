@@ -1,0 +1,92 @@
+"""The operators behind `@task.branch`, `@task.bash` and the like."""
+
+from typing import Any
+
+from tradewind.sdk.operators.bash import BashOperator
+from tradewind.sdk.operators.python import (
+    BranchPythonOperator,
+    PythonOperator,
+    ShortCircuitOperator,
+    accepted_kwargs,
+)
+from tradewind.sdk.operators.virtualenv import (
+    BranchExternalPythonOperator,
+    BranchPythonVirtualenvOperator,
+    ExternalPythonOperator,
+    PythonVirtualenvOperator,
+)
+from tradewind.sdk.sensors.python import PythonSensor
+from tradewind.sdk.task_decorator import DecoratedOperator
+
+
+class BranchDecoratedOperator(DecoratedOperator, BranchPythonOperator):
+    """`@task.branch`."""
+
+    custom_operator_name = "@task.branch"
+
+
+class ShortCircuitDecoratedOperator(DecoratedOperator, ShortCircuitOperator):
+    """`@task.short_circuit`."""
+
+    custom_operator_name = "@task.short_circuit"
+
+
+class SensorDecoratedOperator(DecoratedOperator, PythonSensor):
+    """`@task.sensor`."""
+
+    custom_operator_name = "@task.sensor"
+
+
+class VirtualenvDecoratedOperator(DecoratedOperator, PythonVirtualenvOperator):
+    """`@task.virtualenv`."""
+
+    custom_operator_name = "@task.virtualenv"
+
+
+class ExternalPythonDecoratedOperator(DecoratedOperator, ExternalPythonOperator):
+    """`@task.external_python`."""
+
+    custom_operator_name = "@task.external_python"
+
+
+class BranchVirtualenvDecoratedOperator(DecoratedOperator, BranchPythonVirtualenvOperator):
+    """`@task.branch_virtualenv`."""
+
+    custom_operator_name = "@task.branch_virtualenv"
+
+
+class BranchExternalPythonDecoratedOperator(DecoratedOperator, BranchExternalPythonOperator):
+    """`@task.branch_external_python`."""
+
+    custom_operator_name = "@task.branch_external_python"
+
+
+class _CallableBashOperator(BashOperator):
+    """Runs the Bash command that a function returns."""
+
+    template_fields = (*PythonOperator.template_fields, *BashOperator.template_fields)
+
+    def __init__(self, *, python_callable: Any, op_args: Any = (), op_kwargs: Any = None, **kwargs: Any) -> None:
+        kwargs.pop("bash_command", None)
+        kwargs["multiple_outputs"] = False
+        super().__init__(bash_command="", **kwargs)
+        self.python_callable = python_callable
+        self.op_args: Any = op_args
+        self.op_kwargs: Any = op_kwargs or {}
+        self.templates_dict = None
+
+    def execute(self, context: Any) -> Any:
+        """Ask the function, render what it says, run it."""
+        arguments = accepted_kwargs(self.python_callable, self.op_args, {**context, **self.op_kwargs})
+        command = self.python_callable(*self.op_args, **arguments)
+        if not isinstance(command, str) or not command.strip():
+            raise TypeError("The returned value from the TaskFlow callable must be a non-empty string.")
+        self.bash_command = command
+        self.render_template_fields(context)
+        return super().execute(context)
+
+
+class BashDecoratedOperator(DecoratedOperator, _CallableBashOperator):
+    """`@task.bash`."""
+
+    custom_operator_name = "@task.bash"
