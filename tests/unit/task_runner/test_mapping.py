@@ -289,3 +289,37 @@ def test_more_elements_than_the_configuration_admits_fail_the_task_by_name(
     )
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "1025")
     assert run(source, "up").result.effects == EndEffects(map_length=1025)
+
+
+OPERATORS = """
+from airflow.sdk import DAG, task
+from airflow.sdk import BaseOperator
+class Op(BaseOperator):
+    template_fields = ("x", "y")
+    def __init__(self, x=None, y=None, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.y = x, y
+    def execute(self, context): return [self.x, self.y]
+with DAG("d"):
+    @task
+    def up(): return [1, 2]
+    found = up()
+    Op.partial(task_id="t", x=found).expand(y=["{{ ds }}", "b"])
+    Op.partial(task_id="v", x="{{ ti.map_index }}").expand(y=found)
+    @task
+    def add(a, b): return [a, b]
+    add.override(task_id="w").partial(a=found).expand(b=found)
+"""
+
+
+@pytest.mark.parametrize(
+    ("task_id", "returned"),
+    [("t", [["{{ ds }}", 2], "2021-01-02"]), ("v", ["0", "{{ ds }}"]), ("w", [["{{ ds }}", 2], "{{ ds }}"])],
+)
+def test_operators_are_made_for_their_index(
+    run: RunSource, api: ExecutionApi, task_id: str, returned: list[object]
+) -> None:
+    api.xcoms["d", "manual__1", "up", "return_value", "map_index=-1"] = ["{{ ds }}", 2]
+    ran = run(OPERATORS, task_id, map_index=0, url=api.url)
+    assert ran.result.detail is None
+    assert ran.xcoms["return_value"] == returned
