@@ -84,6 +84,17 @@ def instances_wanted(known: Known, length: MapLength) -> int | None:
     return None if None in found else combine([part for part in found if part is not None])
 
 
+def deciding_leaves(spec: DagSpec) -> list[str]:
+    """The tasks that decide the run's state: ignored teardowns neither count nor hide what is before them."""
+    ignored = [task.task_id for task in spec.tasks if task.is_teardown and not task.on_failure_fail_dagrun]
+    leaves = [
+        task.task_id
+        for task in spec.tasks
+        if task.task_id not in ignored and all(below in ignored for below in task.downstream_task_ids)
+    ]
+    return leaves or [task.task_id for task in spec.tasks if not task.downstream_task_ids]
+
+
 def _pushed(known: Known, task_id: str) -> int | None:
     keys = known.instances(task_id)
     if not known.is_expanded(task_id):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.dag_specs import NOW, OWNER_ID, dag, dag_run, task
-from tests.property.naive_rules import BROKEN, FINISHED, Key, Known, instances_wanted, verdict
+from tests.property.naive_rules import BROKEN, FINISHED, Key, Known, deciding_leaves, instances_wanted, verdict
 from tradewind.core import turn
 from tradewind.core.batches import RunChanges, apply, decision_batch, run_changes
 from tradewind.core.decide import (
@@ -368,16 +368,10 @@ class World:
         is_stuck = any(state not in FINISHED for state in states.values())
         assert not is_stuck or all(state in (*FINISHED, S.NONE) for state in states.values())
         assert not any(row.state in OPEN_STATES for row in self.rows.values())
-        has_failed = any(states[key] in BROKEN for leaf in self.leaves() for key in self.known().instances(leaf))
+        has_failed = any(
+            states[key] in BROKEN for leaf in deciding_leaves(self.plan.spec) for key in self.known().instances(leaf)
+        )
         assert self.run_state is (DagRunState.FAILED if has_failed or is_stuck else DagRunState.SUCCESS)
-
-    def leaves(self) -> list[str]:
-        """The tasks that decide the run's state: ignored teardowns neither count nor hide what is before them."""
-        tasks = self.known().tasks
-        ignored = [each for each in tasks if tasks[each].is_teardown and not tasks[each].on_failure_fail_dagrun]
-        counting = [each for each in tasks if each not in ignored]
-        leaves = [each for each in counting if all(below in ignored for below in tasks[each].downstream_task_ids)]
-        return leaves or [each for each in tasks if not tasks[each].downstream_task_ids]
 
 
 def run_to_the_end(seed: int) -> None:

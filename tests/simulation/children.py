@@ -13,7 +13,7 @@ from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.launcher import ChildEvent, Exit, LaunchFailed
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.wire.messages import TaskInstanceKey, TaskStarted
+from tradewind.wire.messages import EndEffects, TaskInstanceKey, TaskStarted
 
 
 class Execution(NamedTuple):
@@ -44,7 +44,7 @@ class SimulatedAttempt:
         self._request = request
         self._clock = clock
         key = request.key
-        self._plan = behaviour(seed, key.dag_id, key.run_id, key.task_id, key.try_number)
+        self._plan = behaviour(seed, key.dag_id, key.run_id, key.task_id, key.try_number, key.map_index)
         self._dies_before_start = faults.dies_before_start()
         self._killed_after = faults.killed_after(self._plan.seconds)
         self._signal: int | None = None
@@ -81,7 +81,9 @@ class SimulatedAttempt:
         outcome = self._plan.outcome
         failed = outcome in (Outcome.FAILED, Outcome.FAILED_WITHOUT_RETRY)
         cause = EndCause.USER_ERROR if failed else EndCause.NONE
-        return AttemptResult(outcome, cause, None, started_at, self._clock(), xcoms=(("return_value", b"1"),))
+        effects = EndEffects(map_length=self._plan.map_length) if outcome is Outcome.SUCCESS else None
+        xcoms = (("return_value", b"1"),)
+        return AttemptResult(outcome, cause, None, started_at, self._clock(), xcoms=xcoms, effects=effects)
 
 
 class SimulatedLauncher:

@@ -3,11 +3,13 @@
 from collections import Counter
 from uuid import UUID
 
+from tests.property.naive_rules import Known, deciding_leaves, instances_wanted, verdict
 from tests.simulation.children import Execution
 from tradewind.core.rows import TaskInstanceId
 from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.transitions import ACTORS, DAG_RUN_TRANSITIONS, TRANSITIONS, Actor
+from tradewind.core.trigger_rules import Answer
 from tradewind.db.memory import JournalEntry, MemoryStore
 
 ENDED = (
@@ -98,7 +100,7 @@ def _code_without_permission(
     starts = Counter(one.attempt_id for one in executions)
     found += [f"attempt {attempt} began {count} times" for attempt, count in starts.items() if count > 1]
     tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
-    by_instance = Counter((one.key.dag_id, one.key.run_id, one.key.task_id) for one in executions)
+    by_instance = Counter((one.key.dag_id, one.key.run_id, one.key.task_id, one.key.map_index) for one in executions)
     found += [
         f"{key} has no retries and its code began {count} times"
         for key, count in by_instance.items()
@@ -113,15 +115,15 @@ def outcome_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[st
     for run in store.dag_runs:
         if run.state not in (DagRunState.SUCCESS, DagRunState.FAILED):
             found.append(f"{run.dag_id} {run.run_id} never ended: {run.state}")
-        rows = {row.id.task_id: row for row in store.task_instances(run.id)}
+        rows = store.task_instances(run.id)
         spec = specs[run.dag_id]
-        if len(rows) != len(spec.tasks):
-            found.append(f"{run.run_id} has {len(rows)} task instances, its DAG {len(spec.tasks)} tasks")
+        if sorted({row.id.task_id for row in rows}) != sorted(task.task_id for task in spec.tasks):
+            found.append(f"{run.run_id} has not the tasks of its DAG: {[row.id for row in rows]}")
             continue
-        states = {task_id: row.state for task_id, row in rows.items()}
-        found += [f"{row.id} still has {row.held_slots} slots" for row in rows.values() if row.held_slots]
-        found += [f"{row.id} has an end that nobody decided upon" for row in rows.values() if row.end_pending]
-        found += _run_state_violations(run.run_id, run.state, spec, states)
+        found += [f"{row.id} still has {row.held_slots} slots" for row in rows if row.held_slots]
+        found += [f"{row.id} has an end that nobody decided upon" for row in rows if row.end_pending]
+        found += _run_state_violations(run.run_id, run.state, spec, {row.id: row.state for row in rows})
+        found += _mapping_violations(spec, known_of(store, run.id, spec))
     return found
 
 
@@ -131,21 +133,28 @@ def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
     dag_ids = {run.id: run.dag_id for run in store.dag_runs}
     tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
     states: dict[TaskInstanceId, TaskInstanceState] = {}
+    instances: dict[tuple[int, str], list[TaskInstanceId]] = {}
+    for run in store.dag_runs:
+        for row in store.task_instances(run.id):
+            instances.setdefault((run.id, row.id.task_id), []).append(row.id)
     found: list[str] = []
     for entry in store.journal:
         if isinstance(entry.id, int):
             continue
         task = tasks[dag_ids[entry.id.dag_run_id], entry.id.task_id]
         if entry.from_state == TaskInstanceState.NONE and entry.to_state in _READIED:
-            upstream = _upstream_states(entry.id, task, states)
+            upstream = _upstream_states(entry.id, task, instances, states)
             if not may_run(task.trigger_rule, upstream):
                 found.append(f"{entry.id} ({task.trigger_rule}) was readied over {upstream}")
         states[entry.id] = TaskInstanceState(entry.to_state)
     for run in store.dag_runs:
+        known = known_of(store, run.id, specs[run.dag_id])
         for row in store.task_instances(run.id):
             task = tasks[run.dag_id, row.id.task_id]
-            upstream = _upstream_states(row.id, task, states)
-            if (row.state in _UNREADIED or row.try_number == 0) and may_run(task.trigger_rule, upstream):
+            upstream = _upstream_states(row.id, task, instances, states)
+            is_unready = (row.state in _UNREADIED or row.try_number == 0) and task.map_length is None
+            is_left = is_unready and verdict(known, (row.id.task_id, row.id.map_index)) is Answer.RUN
+            if is_left and may_run(task.trigger_rule, upstream):
                 found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {upstream}")
     return found
 
@@ -156,10 +165,33 @@ _BROKEN = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
 
 
 def _upstream_states(
-    id: TaskInstanceId, task: TaskSpec, states: dict[TaskInstanceId, TaskInstanceState]
+    id: TaskInstanceId,
+    task: TaskSpec,
+    instances: dict[tuple[int, str], list[TaskInstanceId]],
+    states: dict[TaskInstanceId, TaskInstanceState],
 ) -> list[TaskInstanceState]:
     return [
-        states.get(TaskInstanceId(id.dag_run_id, task_id), TaskInstanceState.NONE) for task_id in task.upstream_task_ids
+        states.get(above, TaskInstanceState.NONE)
+        for task_id in task.upstream_task_ids
+        for above in instances[id.dag_run_id, task_id]
+    ]
+
+
+def known_of(store: MemoryStore, dag_run_id: int, spec: DagSpec) -> Known:
+    """The run as it stands in the store."""
+    rows = {(row.id.task_id, row.id.map_index): row for row in store.task_instances(dag_run_id)}
+    lengths = {key: row.map_length for key, row in rows.items() if row.map_length is not None}
+    return Known(spec=spec, states={key: row.state for key, row in rows.items()}, lengths=lengths)
+
+
+def _mapping_violations(spec: DagSpec, known: Known) -> list[str]:
+    """A mapped task that was expanded has an instance for each item."""
+    return [
+        f"{task.task_id} has {len(known.instances(task.task_id))} instances over {instances_wanted(known, length)}"
+        for task in spec.tasks
+        if (length := task.map_length) is not None
+        and known.is_expanded(task.task_id)
+        and len(known.instances(task.task_id)) != instances_wanted(known, length)
     ]
 
 
@@ -189,10 +221,10 @@ def may_run(rule: TriggerRule, upstream: list[TaskInstanceState]) -> bool:
 
 
 def _run_state_violations(
-    run_id: str, state: DagRunState, spec: DagSpec, states: dict[str, TaskInstanceState]
+    run_id: str, state: DagRunState, spec: DagSpec, states: dict[TaskInstanceId, TaskInstanceState]
 ) -> list[str]:
-    leaves = [task.task_id for task in spec.tasks if not task.downstream_task_ids]
-    broken = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
+    leaves = deciding_leaves(spec)
     stuck = any(one is TaskInstanceState.NONE for one in states.values())
-    expected = DagRunState.FAILED if stuck or any(states[leaf] in broken for leaf in leaves) else DagRunState.SUCCESS
+    broken = any(one in _BROKEN for id_, one in states.items() if id_.task_id in leaves)
+    expected = DagRunState.FAILED if stuck or broken else DagRunState.SUCCESS
     return [] if state is expected else [f"{run_id} is {state}, its tasks say {expected}: {states}"]

@@ -8,9 +8,11 @@ import pytest
 from tests.simulation.faults import FaultRates
 from tests.simulation.world import WorldOptions, simulate
 from tradewind.core import ends, trigger_rules
+from tradewind.core.setup_teardown import SetupTeardown
 from tradewind.core.slots import ReadyTasks
 from tradewind.core.spec import TriggerRule
 from tradewind.core.trigger_rules import Answer
+from tradewind.core.turn import Overlay
 from tradewind.db.memory_collector import MemoryCollectorStore
 from tradewind.db.memory_scheduler import MemorySchedulerStore
 from tradewind.scheduler.sweep import SweepLoop
@@ -76,6 +78,21 @@ def _eager_all_success(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(trigger_rules, "RULES", rules)
 
 
+def _one_item_too_few(patch: pytest.MonkeyPatch) -> None:
+    right = Overlay.wanted
+
+    def fewer(self: Overlay, place: int) -> int | None:
+        wanted = right(self, place)
+        return wanted - 1 if wanted is not None and wanted > 1 else wanted
+
+    patch.setattr(Overlay, "wanted", fewer)
+
+
+def _teardowns_decide(self: SetupTeardown) -> tuple[int, ...]:
+    below = self._downstream  # pyright: ignore[reportPrivateUsage] - the mutant sits inside
+    return tuple(place for place, entries in enumerate(below) if not entries)
+
+
 MUTANTS: dict[str, Patch] = {
     "a claim is granted to whoever asks": _replace(MemoryCollectorStore, "_is_grantable", _always(True)),
     "slots are taken twice": _double_slots,
@@ -90,6 +107,8 @@ MUTANTS: dict[str, Patch] = {
     "ends are not kept until answered": _replace(ReportLoop, "_settle", _always(True)),
     "code without retries is run again after a loss": _replace(ends, "infrastructure_budget", _always(3)),
     "a task starts after its first upstream": _eager_all_success,
+    "the last item is not mapped over": _one_item_too_few,
+    "a failed teardown fails the run": _replace(SetupTeardown, "deciding_leaves", property(_teardowns_decide)),
 }
 
 
