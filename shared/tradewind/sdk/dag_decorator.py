@@ -55,24 +55,22 @@ def _dag_factory(function: Callable[P, Any], dag_id: str, options: dict[str, Any
 
 
 @overload
-def task_group(group_id: Callable[P, R]) -> Callable[P, R | TaskGroup]: ...
+def task_group(group_id: Callable[P, R]) -> "GroupFactory[P, R]": ...
 @overload
-def task_group(
-    group_id: str | None = None, **options: Any
-) -> Callable[[Callable[P, R]], Callable[P, R | TaskGroup]]: ...
+def task_group(group_id: str | None = None, **options: Any) -> "Callable[[Callable[P, R]], GroupFactory[P, R]]": ...
 def task_group(group_id: str | Callable[..., Any] | None = None, **options: Any) -> Any:
     """Decorate a function whose body makes tasks; each call makes a group and gives what the function returned, or the
     group itself if that is None."""
     if callable(group_id):
         return _group_factory(group_id, group_id.__name__, options)
 
-    def decorator(function: Callable[P, R]) -> Callable[P, R | TaskGroup]:
+    def decorator(function: Callable[P, R]) -> "GroupFactory[P, R]":
         return _group_factory(function, group_id or function.__name__, options)
 
     return decorator
 
 
-def _group_factory(function: Callable[P, R], group_id: str, options: dict[str, Any]) -> Callable[P, R | TaskGroup]:
+def _group_factory(function: Callable[P, R], group_id: str, options: dict[str, Any]) -> "GroupFactory[P, R]":
     settings: dict[str, Any] = {"add_suffix_on_collision": True, "tooltip": inspect.getdoc(function) or "", **options}
     return GroupFactory(function, group_id, settings, {})
 

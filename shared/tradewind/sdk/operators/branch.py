@@ -1,6 +1,6 @@
 """Operators that choose which of the tasks behind them go on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tradewind.sdk.operators.skipping import SkipMixin
@@ -14,6 +14,8 @@ class BranchMixIn(SkipMixin):
 
     def do_branch(self, context: Any, branches_to_execute: str | Iterable[str] | None) -> Any:
         """Follow tasks or task groups, named by id; a group stands for the tasks that it begins with."""
+        if isinstance(branches_to_execute, Iterator):
+            branches_to_execute = list(branches_to_execute)  # it is the return value, too
         followed = self._expand_task_group_roots(branches_to_execute)
         self.skip_all_except(context["ti"], followed)
         return branches_to_execute

@@ -68,7 +68,6 @@ class _CallableBashOperator(BashOperator):
 
     def __init__(self, *, python_callable: Any, op_args: Any = (), op_kwargs: Any = None, **kwargs: Any) -> None:
         kwargs.pop("bash_command", None)
-        kwargs["multiple_outputs"] = False
         super().__init__(bash_command="", **kwargs)
         self.python_callable = python_callable
         self.op_args: Any = op_args

@@ -149,7 +149,14 @@ class ForeignPythonOperator(PythonOperator, ABC):
         return {**(os.environ if self.inherit_env else {}), **(self.env_vars or {})}
 
     def _library(self) -> Any:
-        return pickle if self.serializer == "pickle" else import_module(self.serializer)
+        if self.serializer == "pickle":
+            return pickle
+        try:
+            return import_module(self.serializer)
+        except ModuleNotFoundError as exc:
+            raise AirflowException(
+                f"Task {self.task_id!r} has serializer={self.serializer!r}, which is not installed beside Tradewind"
+            ) from exc
 
     def _script(self) -> str:
         return _SCRIPT.format(
@@ -265,7 +272,7 @@ class PythonVirtualenvOperator(ForeignPythonOperator):
     def _requirements(self) -> list[str]:
         lines = self.requirements.splitlines() if isinstance(self.requirements, str) else list(self.requirements)
         kept = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-        needed = [] if self.serializer == "pickle" or self.system_site_packages else [self.serializer]
+        needed = [] if self.serializer == "pickle" else [self.serializer]
         return [*kept, *(name for name in needed if name not in " ".join(kept))]
 
 
