@@ -1,12 +1,17 @@
 """Params and their values in a run."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
+from tradewind.core.spec import DagSpec
 from tradewind.sdk import DAG, Param, ParamsDict
 from tradewind.sdk.context import Context
 from tradewind.sdk.exceptions import ParamValidationError
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.param import process_params
+from tradewind.sdk.serialize import serialize_dag
 
 
 def test_plain_values_become_params() -> None:
@@ -69,3 +74,13 @@ def test_reference_to_a_param_resolves_in_the_run() -> None:
     assert reference.resolve(context) == 9
     with pytest.raises(ParamValidationError, match="'other'"):
         dag.param("other").resolve(context)
+
+
+def test_keys_of_a_schema_are_texts_in_the_spec() -> None:
+    labels = {1: "one", None: "nothing"}
+    with DAG("d", params={"p": Param(1, type=["number", "null"], values_display=labels)}) as dag:
+        pass
+    spec = serialize_dag(dag, "file.py")
+    param: Any = spec.params["p"]
+    assert param["schema"]["values_display"] == {"1": "one", "null": "nothing"}
+    assert msgspec.json.decode(msgspec.json.encode(spec), type=DagSpec) == spec
