@@ -41,9 +41,6 @@ NOT_PARSED: Final[dict[str, str]] = {
     "example_outlet_event_extra.py": NEEDS_ASSETS,
     "example_custom_weight.py": NEEDS_PLUGINS,
     "example_workday_timetable.py": NEEDS_PLUGINS,
-    "example_task_state_store.py": "names of the task state store are missing",
-    "example_task_state_store_async.py": "names of the task state store are missing",
-    "example_local_kubernetes_executor.py": "needs the Kubernetes executor's settings",
 }
 """File → why it is not parsed here; whoever makes it so takes it out."""
 

@@ -19,6 +19,8 @@ _DEFAULTS: Final = {
     ("core", "load_examples"): "False",
     ("core", "max_map_length"): "1024",
     ("core", "unit_test_mode"): "False",
+    ("kubernetes_executor", "worker_container_repository"): "",
+    ("kubernetes_executor", "worker_container_tag"): "",
     ("operators", "default_owner"): "airflow",
     ("operators", "default_queue"): "default",
 }

@@ -164,7 +164,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "get_parsing_context": "context",
         "context_merge": "context",
     },
-    "airflow.sdk.execution_time.context": {"context_to_airflow_vars": "environment"},
+    "airflow.sdk.execution_time.context": {"context_to_airflow_vars": "environment", "NEVER_EXPIRE": "state_store"},
     "airflow.sdk.log": {"mask_secret": "masking", "redact": "masking"},
     "airflow.decorators": {
         "dag": "dag_decorator",
