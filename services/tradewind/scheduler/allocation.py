@@ -48,7 +48,7 @@ class Allocator:
             if settled.before is TaskInstanceState.SCHEDULED:
                 self._ready.remove(Ready(snapshot.run.id, settled.position))
         for position in decision.ready:
-            lane, priority = lane_of(snapshot, position), snapshot.task(position).priority_weight
+            lane, priority = lane_of(snapshot, position), snapshot.priority(position)
             self._ready.add(Ready(snapshot.run.id, position), lane, priority)
 
     def sync(self, snapshot: RunSnapshot, *, active: int | None = None) -> None:

@@ -32,7 +32,7 @@ def queued_task_instance(snapshot: RunSnapshot, position: int) -> QueuedTaskInst
     return QueuedTaskInstance(
         ti=TaskInstanceInCelery(key, (*command, *options), task.queue, CELERY_TASK_NAME),
         attempt_id=attempt_id,
-        priority=task.priority_weight,
+        priority=snapshot.priority(position),
         pool_slots=task.pool_slots,
         executor=task.executor,
         relative_fileloc=snapshot.plan.spec.relative_fileloc,

@@ -133,7 +133,7 @@ def _new_row(snapshot: RunSnapshot, position: int) -> NewTaskInstance:
         pool_slots=task.pool_slots,
         queue=task.queue,
         executor=task.executor,
-        priority_weight=task.priority_weight,
+        priority_weight=snapshot.priority(position),
         operator=task.task_type,
         task_display_name=task.task_display_name,
     )

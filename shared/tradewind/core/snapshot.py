@@ -293,6 +293,15 @@ class RunSnapshot:
         """The task of which this is an instance."""
         return self.plan.tasks[self.instances.task(position)]
 
+    def priority(self, position: int) -> int:
+        """The weight of the try that is under way or comes next."""
+        task = self.task(position)
+        if not task.try_weights:
+            return task.priority_weight
+        is_over = self.states[position] in (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
+        number = max(self.try_numbers[position] + is_over, 1)
+        return task.try_weights[min(number, len(task.try_weights)) - 1]
+
     def id(self, position: int) -> TaskInstanceId:
         """The key of the instance's row."""
         return TaskInstanceId(self.run.id, self.task(position).task_id, self.instances.map_index(position))

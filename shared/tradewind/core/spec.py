@@ -161,8 +161,8 @@ class TaskSpec:
     wait_for_past_depends_before_skipping: bool = False
     max_active_tis_per_dag: int | None = None
     max_active_tis_per_dagrun: int | None = None
-    weight_strategy: str | None = None
-    """Import path of the author's own priority strategy; asked in a child process when the task becomes ready."""
+    try_weights: tuple[int, ...] = ()
+    """The author's own priority strategy has said so: the weights of the first tries; later ones have the last."""
     is_sensor: bool = False
     start_trigger: dict[str, object] | None = None
     """`start_from_trigger`: the trigger's class, arguments, next method and timeout; the task is deferred at once."""

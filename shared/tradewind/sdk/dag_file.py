@@ -14,6 +14,7 @@ from tradewind.core.errors import DomainError
 from tradewind.sdk import aliases
 from tradewind.sdk.active import registering_dags
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.plugins import load_plugins, plugins_folder
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
 _OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))
@@ -45,10 +46,13 @@ def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
 
 
 def _extend_path(dags_folder: Path) -> None:
-    for folder in (dags_folder, dags_folder.parent / "plugins"):
+    plugins = plugins_folder(dags_folder)
+    for folder in (dags_folder, plugins):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.append(str(folder))
             use_for_modules_in(folder)
+            if folder == plugins:
+                load_plugins(folder)
 
 
 def _module_name(path: Path) -> str:

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from tradewind.sdk.context import Context
     from tradewind.sdk.dags import DAG
     from tradewind.sdk.mapped.operator import OperatorPartial
+    from tradewind.sdk.priority_strategy import PriorityWeightStrategy
     from tradewind.sdk.retry_policy import RetryPolicy
     from tradewind.sdk.task_groups import TaskGroup
 
 MAX_WEIGHT: Final = 2**31 - 1
+_WEIGHT_RULES: Final = tuple(str(rule) for rule in WeightRule)
 
 TRIGGER_FAILED: Final = "__fail__"
 """The next method of a deferred task whose trigger failed."""
@@ -111,7 +113,7 @@ class BaseOperator(DAGNode):
         params: Mapping[str, Any] | None = None,
         default_args: Mapping[str, Any] | None = None,
         priority_weight: int = 1,
-        weight_rule: str = WeightRule.DOWNSTREAM,
+        weight_rule: Any = WeightRule.DOWNSTREAM,
         queue: str = "default",
         pool: str | None = None,
         pool_slots: int = 1,
@@ -215,8 +217,20 @@ class BaseOperator(DAGNode):
         if self.pool_slots < 1:
             raise ValueError(f"pool_slots of {where} cannot be less than 1: {self.pool_slots}")
         self.trigger_rule = _member(TriggerRule, self.trigger_rule, f"trigger_rule of {where}")
-        self.weight_rule = _member(WeightRule, self.weight_rule, f"weight_rule of {where}")
+        self.weight_strategy = self._strategy(where)
+        if self.weight_strategy is None:
+            self.weight_rule = _member(WeightRule, self.weight_rule, f"weight_rule of {where}")
         self.priority_weight = max(-MAX_WEIGHT - 1, min(MAX_WEIGHT, self.priority_weight))
+
+    def _strategy(self, where: str) -> "PriorityWeightStrategy | None":
+        if isinstance(self.weight_rule, WeightRule) or self.weight_rule in _WEIGHT_RULES:
+            return None
+        from tradewind.sdk.priority_strategy import strategy_of
+
+        try:
+            return strategy_of(self.weight_rule)
+        except ValueError as exc:
+            raise ValueError(f"{where}: {exc}") from exc
 
     def finish_init(self) -> None:
         """Called when the outermost constructor is done: references to XComs in templated fields become edges."""

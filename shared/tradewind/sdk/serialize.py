@@ -15,6 +15,7 @@ from tradewind.sdk.mapped.lengths import length_of
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
+from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.types import WeightRule
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
@@ -32,7 +33,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
     weights = effective_weights(
         [task.task_id for task in ordered],
         {task.task_id: sorted(task.downstream_task_ids) for task in ordered},
-        {task.task_id: (task.priority_weight, WeightRule(task.weight_rule)) for task in ordered},
+        {task.task_id: (task.priority_weight, _built_in_rule(task)) for task in ordered},
     )
     return DagSpec(
         dag_id=dag.dag_id,
@@ -99,7 +100,7 @@ def _cycle(dag: DAG, blocked: set[str]) -> list[str]:
 
 def _check_rules(dag: DAG, tasks: list[BaseOperator], where: str) -> None:
     for task in tasks:
-        for kind, value in ((TriggerRule, task.trigger_rule), (WeightRule, task.weight_rule)):
+        for kind, value in ((TriggerRule, task.trigger_rule), (WeightRule, _built_in_rule(task))):
             if value not in [str(member) for member in kind]:
                 raise DagSpecError(f"{where}: task {task.task_id!r} has an unknown {_words(kind)} {value!r}")
         if dag.fail_fast and task.trigger_rule != TriggerRule.ALL_SUCCESS:
@@ -109,11 +110,30 @@ def _check_rules(dag: DAG, tasks: list[BaseOperator], where: str) -> None:
             )
 
 
+def _built_in_rule(task: BaseOperator) -> Any:
+    return task.weight_rule if task.weight_strategy is None else WeightRule.ABSOLUTE
+
+
+def _rule_name(task: BaseOperator) -> str:
+    kind = type(task.weight_strategy)
+    return str(task.weight_rule) if task.weight_strategy is None else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _try_weights(task: BaseOperator, where: str) -> tuple[int, ...]:
+    if task.weight_strategy is None:
+        return ()
+    try:
+        return weights_by_try(task.weight_strategy, task)
+    except Exception as exc:
+        raise DagSpecError(f"{where}: task {task.task_id!r}: weight_rule {_rule_name(task)}: {exc!r}") from exc
+
+
 def _words(kind: type) -> str:
     return "trigger rule" if kind is TriggerRule else "weight rule"
 
 
 def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
+    try_weights = _try_weights(task, where)
     return TaskSpec(
         task_id=task.task_id,
         task_type=task.task_type,
@@ -128,8 +148,9 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         infrastructure_retries=task.infrastructure_retries,
         pool=task.pool,
         pool_slots=task.pool_slots,
-        priority_weight=weight,
-        weight_rule=str(task.weight_rule),
+        priority_weight=try_weights[0] if try_weights else weight,
+        weight_rule=_rule_name(task),
+        try_weights=try_weights,
         queue=task.queue,
         executor=task.executor,
         execution_timeout_seconds=_seconds(task.execution_timeout),

@@ -114,3 +114,12 @@ def test_the_size_that_caches_count_by_is_about_the_size_in_memory() -> None:
     tracemalloc.stop()
     assert plan_bytes < 1.5 * plan.size_bytes
     assert both_bytes - 2 * plan_bytes < 1.5 * loaded.size_bytes
+
+
+def test_priority_is_that_of_the_try() -> None:
+    spec = dag(task("a", priority_weight=5), task("b", try_weights=(9, 7), retries=3))
+    rows = [row("b", state=TaskInstanceState.UP_FOR_RETRY, try_number=1)]
+    assert snapshot(spec).priority(0) == 5
+    assert (snapshot(spec).priority(1), snapshot(spec, rows).priority(1)) == (9, 7)
+    third = [row("b", state=TaskInstanceState.SCHEDULED, try_number=3)]
+    assert snapshot(spec, third).priority(1) == 7

@@ -231,6 +231,8 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "airflow.utils.operator_helpers": {"context_to_airflow_vars": "environment"},
     "airflow.listeners": {"hookimpl": "listeners"},
+    "airflow.plugins_manager": {"AirflowPlugin": "plugins"},
+    "airflow.task.priority_strategy": {"PriorityWeightStrategy": "priority_strategy"},
     "airflow.sdk.io": {"ObjectStoragePath": "io.path", "attach": "io.store", "get_fs": "io.store"},
     "airflow.sdk.io.path": {"ObjectStoragePath": "io.path"},
     "airflow.sdk.io.store": {"attach": "io.store", "ObjectStore": "io.store"},

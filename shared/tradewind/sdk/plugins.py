@@ -1,0 +1,79 @@
+"""Plugins: what a deployment adds for all DAG files. `AirflowPlugin` subclasses in modules of the plugins folder."""
+
+import logging
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+FOLDER_VARIABLE = "TRADEWIND__CORE__PLUGINS_FOLDER"
+
+log = logging.getLogger("tradewind.plugins")
+
+
+class AirflowPlugin:
+    """What a plugin brings along. Acted on here: `macros` (as `macros.<plugin name>.<function>` in templates) and
+    `listeners`. Timetables and priority strategies need no registration: they are found by their import path."""
+
+    name: ClassVar[str | None] = None
+    macros: ClassVar[list[Any]] = []
+    listeners: ClassVar[list[Any]] = []
+    timetables: ClassVar[list[Any]] = []
+    priority_weight_strategies: ClassVar[list[Any]] = []
+    operator_extra_links: ClassVar[list[Any]] = []
+    global_operator_extra_links: ClassVar[list[Any]] = []
+    partition_mappers: ClassVar[list[Any]] = []
+
+    @classmethod
+    def validate(cls) -> None:
+        """Raises ValueError for a plugin without a name."""
+        if not cls.name:
+            raise ValueError(f"plugin {cls.__module__}.{cls.__qualname__} needs a name")
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
+        """Override to be told when the plugin is loaded."""
+
+
+def plugins_folder(dags_folder: Path) -> Path:
+    """`core.plugins_folder`; by default `plugins` beside the DAGs folder."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given) if given else dags_folder.parent / "plugins"
+
+
+def load_plugins(folder: Path) -> list[type[AirflowPlugin]]:
+    """Import the folder's modules and take in their plugins. One that cannot be imported is logged and left out."""
+    found: dict[type[AirflowPlugin], None] = {}
+    for path in sorted(folder.glob("*.py")):
+        if path.stem in sys.modules or path.stem == "__init__":
+            continue
+        try:
+            found.update(dict.fromkeys(_plugins_in(import_module(path.stem))))
+        except Exception:
+            log.exception("plugin file %s cannot be used", path)
+    for plugin in found:
+        _take_in(plugin)
+    return list(found)
+
+
+def _plugins_in(module: ModuleType) -> list[type[AirflowPlugin]]:
+    classes = [value for value in vars(module).values() if isinstance(value, type)]
+    found = [each for each in classes if issubclass(each, AirflowPlugin) and each.__module__ == module.__name__]
+    for plugin in found:
+        plugin.validate()
+    return found
+
+
+def _take_in(plugin: type[AirflowPlugin]) -> None:
+    from tradewind.sdk import macros
+    from tradewind.sdk.listeners import LISTENERS
+
+    plugin.on_load()
+    if plugin.macros:
+        module = ModuleType(f"{macros.__name__}.{plugin.name}")
+        vars(module).update({each.__name__: each for each in plugin.macros})
+        setattr(macros, str(plugin.name), module)
+    for listener in plugin.listeners:
+        LISTENERS.add(listener)
