@@ -18,8 +18,8 @@ Name = Annotated[str, Path(min_length=1)]
 Key = Annotated[str, Query(min_length=1)]
 
 
-async def named_asset(name: str = "", uri: str = "") -> AssetName:
-    """The asset that a request is about."""
+async def named_asset(_attempt: AttemptDep, name: str = "", uri: str = "") -> AssetName:
+    """The asset that a request is about; whoever has no right to ask hears that first."""
     if not (name or uri):
         raise Unprocessable({"reason": "invalid_value", "message": "An asset has to be named by `name` or `uri`"})
     return AssetName(name=name, uri=uri)
