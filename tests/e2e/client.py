@@ -2,12 +2,21 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 FINISHED = ("success", "failed")
+
+
+def wait_until(holds: Callable[[], bool], what: str, timeout_seconds: float = 30.0) -> None:
+    """Return once it holds; fails the test, naming `what`, if that takes too long."""
+    deadline = time.monotonic() + timeout_seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
+        time.sleep(0.01)
 
 
 class ApiClient:

@@ -23,6 +23,7 @@ HOT: Final = (
     "commit_decisions",
     "disown_dag_runs",
     "grant_claims",
+    "list_attempt_holders",
     "list_owned_dag_runs",
     "list_pending_dag_runs",
     "load_dag_runs",

@@ -22,6 +22,7 @@ from tradewind.db.store import SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.dispatch import DispatchOutbox, queued_task_instance
 from tradewind.scheduler.inbox import Inbox, Work
+from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.run_cache import RunCache
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.scheduler.slots_freed import SlotsFreedNotice
@@ -58,6 +59,7 @@ class DecisionLoop:
         timers: Timers,
         outbox: DispatchOutbox,
         freed: SlotsFreedNotice,
+        kills: KillNotice,
         limits: SchedulerLimits,
         clock: Clock,
         new_id: IdFactory,
@@ -72,6 +74,7 @@ class DecisionLoop:
         self._timers = timers
         self._outbox = outbox
         self._freed = freed
+        self._kills = kills
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
@@ -213,6 +216,7 @@ class DecisionLoop:
         match await self._store.commit_decisions(decision_batch(self._scheduler_id, now, writing)):
             case Committed() as committed:
                 self._apply(changes, committed, turned)
+                await self._kills.send(writing)
                 await self._freed.send(writing, committed.capacity)
                 return True
             case SlotsRefused(capacity=capacity):

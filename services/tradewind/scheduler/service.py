@@ -20,6 +20,7 @@ from tradewind.scheduler.decisions import DecisionLoop, DecisionTelemetry
 from tradewind.scheduler.dispatch import DispatchOutbox, DispatchTelemetry
 from tradewind.scheduler.feeds import EventFeed, QueueFeed, put_ends, put_runs
 from tradewind.scheduler.inbox import Inbox
+from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.lease import LeaseLoop
 from tradewind.scheduler.run_cache import CacheTelemetry, RunCache
 from tradewind.scheduler.settings import SchedulerSettings
@@ -133,6 +134,7 @@ class _SessionFactory:
             timers=Timers(),
             outbox=outbox,
             freed=SlotsFreedNotice(bus=self._bus, scheduler_id=scheduler_id),
+            kills=KillNotice(bus=self._bus, store=self._store),
             limits=self._settings.scheduler,
             clock=self._clock,
             new_id=self._new_id,

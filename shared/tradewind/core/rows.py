@@ -411,3 +411,11 @@ class BeatAnswer:
     kill: tuple[UUID, ...] = ()
     ended: tuple[EndedTaskInstance, ...] = ()
     """Attempts of this worker that were ended as lost grants: their owners are to be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptHolder:
+    """The worker (or local executor) that holds a claimed attempt: whom to tell that it is to be killed."""
+
+    attempt_id: UUID
+    worker_id: str

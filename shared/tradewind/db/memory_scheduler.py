@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tradewind.core.rows import (
+    AttemptHolder,
     Capacity,
     CommitResult,
     Committed,
@@ -310,6 +311,15 @@ class MemorySchedulerStore(MemoryStoreBase):
         incarnations = [incarnation for _, incarnation in expired]
         lost = [row for row in self._all_rows() if row.is_open and row.incarnation in incarnations]
         return [self._lose(row, now, Actor.SCHEDULER) for row in sorted(lost, key=lambda row: row.id)]
+
+    async def attempt_holders(self, attempt_ids: Sequence[UUID]) -> Sequence[AttemptHolder]:
+        found = ((attempt_id, self.tables.attempts.get(attempt_id)) for attempt_id in sorted(attempt_ids))
+        rows = ((attempt_id, self._row(id_)) for attempt_id, id_ in found if id_ is not None)
+        return [
+            AttemptHolder(attempt_id=attempt_id, worker_id=row.worker_id)
+            for attempt_id, row in rows
+            if row is not None and row.worker_id is not None
+        ]
 
     async def recount_slots(self) -> Mapping[str, int]:
         held: dict[str, int] = {}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tradewind.core.errors import Conflict
 from tradewind.core.rows import (
+    AttemptHolder,
     Capacity,
     CommitResult,
     Committed,
@@ -151,6 +152,10 @@ class PostgresSchedulerStore:
                 return []
             rows = await transaction.fetch(statement("lock_running_attempts"), expired)
             return await self._ends.lose(transaction, rows, now)
+
+    async def attempt_holders(self, attempt_ids: Sequence[UUID]) -> Sequence[AttemptHolder]:
+        rows = await self._database.fetch(statement("list_attempt_holders"), list(attempt_ids))
+        return [AttemptHolder(attempt_id=row["attempt_id"], worker_id=row["worker_id"]) for row in rows]
 
     async def recount_slots(self) -> Mapping[str, int]:
         async with self._database.transaction() as transaction:

@@ -13,6 +13,7 @@ from uuid import UUID
 from tradewind.core.errors import AdapterError
 from tradewind.core.rows import (
     AttemptEndRecord,
+    AttemptHolder,
     BeatAnswer,
     Capacity,
     Claim,
@@ -28,6 +29,7 @@ from tradewind.core.rows import (
     WorkerBeat,
 )
 from tradewind.core.spec import DagSpec
+from tradewind.core.triggers import DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
 
 
 class StoreUnavailable(AdapterError):
@@ -109,6 +111,11 @@ class SchedulerStore(Protocol):
         its running attempts by `core.ends` as WORKER_LOST, in one transaction per call."""
         ...
 
+    async def attempt_holders(self, attempt_ids: Sequence[UUID]) -> Sequence[AttemptHolder]:
+        """Which workers hold these attempts, ended or not; those that were never claimed, or have made way for
+        another attempt, are left out."""
+        ...
+
     async def recount_slots(self) -> Mapping[str, int]:
         """Recount `used` of every pool and of parallelism under lock; returns the drift found (what is held less what
         was recorded) by name, 0 left out."""
@@ -180,4 +187,44 @@ class DagStore(Protocol):
 
     async def load_file_digests(self) -> Mapping[str, str]:
         """relative_fileloc → digest of the content that was last parsed, good or bad."""
+        ...
+
+
+class TriggererStore(Protocol):
+    """What the triggerer asks."""
+
+    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> None:
+        """Register or renew this triggerer's lease. One that was taken for dead is registered anew, and owns
+        nothing."""
+        ...
+
+    async def retire_triggerer(self, triggerer_id: UUID) -> None:
+        """Graceful end: its triggers become anybody's at once."""
+        ...
+
+    async def expire_triggerers(self, lease: timedelta) -> Sequence[UUID]:
+        """Remove triggerers whose lease (measured on the lease clock) ran out; their triggers become anybody's."""
+        ...
+
+    async def take_triggers(
+        self, triggerer_id: UUID, limit: int, queues: Sequence[str] | None = None
+    ) -> Sequence[WaitingTrigger]:
+        """At most `limit` triggers that nobody runs become this triggerer's, oldest first: those of these queues, or
+        (None) those of no queue. None without a lease (`renew_triggerer` comes first)."""
+        ...
+
+    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
+        """Ids of all triggers that are this triggerer's. Those whose task instance waits no more, because a person or
+        a rule ended it, are removed first."""
+        ...
+
+    async def due_triggers(self, now: datetime, limit: int) -> Sequence[DueTrigger]:
+        """Waits whose timeout is over, of tasks and of people, the longest due first."""
+        ...
+
+    async def fire_triggers(self, outcomes: Sequence[TriggerOutcome], now: datetime) -> Sequence[TriggerAnswer]:
+        """deferred or awaiting_input → as the outcome says, with `end_pending`, XComs and log, in one transaction;
+        the trigger's row goes. Answers in order; of two outcomes of one trigger the first counts. Left alone (`RETRY`)
+        while the run's owner has not decided upon the deferral; a trigger that nobody waits for is `SUPERSEDED`, and
+        its row goes."""
         ...
