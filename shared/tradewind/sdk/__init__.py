@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tradewind.sdk.airflow.names import names_in, origin_of
 
 if TYPE_CHECKING:
-    from tradewind.sdk import macros, timezone
+    from tradewind.sdk import lineage, macros, timezone
+    from tradewind.sdk.async_operator import BaseAsyncOperator
     from tradewind.sdk.chains import chain, chain_linear, cross_downstream
     from tradewind.sdk.configuration import conf
     from tradewind.sdk.connection import Connection
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from tradewind.sdk.io.path import ObjectStoragePath
     from tradewind.sdk.notifier import BaseNotifier
     from tradewind.sdk.operator import BaseOperator
+    from tradewind.sdk.operator_link import BaseOperatorLink
     from tradewind.sdk.operators.branch import BaseBranchOperator, BranchMixIn
     from tradewind.sdk.operators.skipping import SkipMixin
     from tradewind.sdk.param import Param, ParamsDict
+    from tradewind.sdk.resumable_job import ResumableJobMixin
     from tradewind.sdk.retry_policy import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryPolicy, RetryRule
     from tradewind.sdk.sensors.base import BaseSensorOperator, PokeReturnValue, poke_mode_only
     from tradewind.sdk.setup_teardown import setup, teardown
@@ -41,10 +44,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAG",
+    "BaseAsyncOperator",
     "BaseBranchOperator",
     "BaseHook",
     "BaseNotifier",
     "BaseOperator",
+    "BaseOperatorLink",
     "BaseSensorOperator",
     "BaseTrigger",
     "BaseXCom",
@@ -59,6 +64,7 @@ __all__ = [
     "Param",
     "ParamsDict",
     "PokeReturnValue",
+    "ResumableJobMixin",
     "RetryAction",
     "RetryDecision",
     "RetryPolicy",
@@ -80,6 +86,7 @@ __all__ = [
     "dag",
     "get_current_context",
     "get_parsing_context",
+    "lineage",
     "literal",
     "macros",
     "poke_mode_only",

@@ -23,6 +23,9 @@ FOREIGN: Final = ("airflow.providers.", "airflow.example_dags")
 OWN_PROVIDER: Final = "airflow.providers.standard."
 """Ours, whether or not Airflow's is installed."""
 
+REPLACED: Final = ("airflow.providers.common.compat", "airflow.providers.common.io")
+"""Provider packages that we have a part of: installed ones are used instead."""
+
 
 class _AliasModule(ModuleType):
     """A module whose names are looked up, and kept, on first use: importing it imports nothing else."""
@@ -57,14 +60,22 @@ class _AliasFinder:
     ) -> ModuleSpec | None:
         if fullname != "airflow" and not fullname.startswith("airflow."):
             return None
+        if f"{fullname}.".startswith(tuple(f"{package}." for package in REPLACED)):
+            installed = _installed(fullname, path, target)
+            if installed is not None and installed.loader is not None:
+                return installed
         if not names.is_known(fullname):
             if fullname.startswith(FOREIGN) and not fullname.startswith(OWN_PROVIDER):
-                folders = [str(Path(entry or ".", *fullname.split(".")[:-1])) for entry in sys.path]
-                return PathFinder.find_spec(fullname, list(path) if path else folders, target)
+                return _installed(fullname, path, target)
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: this version of Tradewind does not provide it", name=fullname
             )
         return ModuleSpec(fullname, cast("Any", _AliasLoader()), is_package=True)
+
+
+def _installed(fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    folders = [str(Path(entry or ".", *fullname.split(".")[:-1])) for entry in sys.path]
+    return PathFinder.find_spec(fullname, list(path) if path else folders, target)
 
 
 def install() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from tradewind.sdk.exceptions import AirflowNotFoundException
+from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.runtime import current_runtime
 from tradewind.sdk.secrets.search import find_connection
@@ -15,6 +15,9 @@ _FIELDS: Final = ("conn_type", "host", "schema", "login", "password", "port", "e
 
 class Connection:
     """Airflow's Connection. `extra` is a JSON text; `extra_dejson` is what it says."""
+
+    EXTRA_KEY: Final = "__extra__"
+    """In a URI, the parameter that holds an `extra` with values other than texts."""
 
     def __init__(
         self,
@@ -68,6 +71,36 @@ class Connection:
         """As `extra_dejson`."""
         return self.extra_dejson
 
+    async def aextra_dejson(self) -> dict[str, Any]:
+        """As `extra_dejson`."""
+        return self.extra_dejson
+
+    async def aget_uri(self) -> str:
+        """As `get_uri`."""
+        return self.get_uri()
+
+    def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> Any:
+        """The hook of this type of connection, out of an installed provider package, made for this connection.
+        Raises AirflowException if there is none."""
+        from tradewind.sdk.module_loading import import_string
+        from tradewind.sdk.providers import ProvidersManager
+
+        hook = ProvidersManager().hooks.get(self.conn_type or "")
+        if hook is None:
+            raise AirflowException(f'Unknown hook type "{self.conn_type}" of connection {self.conn_id!r}')
+        parameters = {hook.connection_id_attribute_name: self.conn_id, **(hook_params or {})}
+        return import_string(hook.hook_class_name)(**parameters)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the hook can use it, and what it says."""
+        try:
+            hook = self.get_hook()
+            if not getattr(hook, "test_connection", None):
+                return False, f"Hook {type(hook).__name__} doesn't implement or inherit test_connection method"
+            return hook.test_connection()
+        except Exception as exc:
+            return False, str(exc)
+
     def get_uri(self) -> str:
         """The connection as one URI."""
         scheme = (self.conn_type or "").lower().replace("_", "-")
@@ -80,10 +113,15 @@ class Connection:
         query = urlencode(extra if plain else {"__extra__": self.extra or ""}) if extra else ""
         return f"{scheme}://{f'{user}@' if user else ''}{host}{path}" + (f"?{query}" if query else "")
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields by name; `extra` as a dict."""
+    def to_dict(self, *, prune_empty: bool = False, validate: bool = True) -> dict[str, Any]:
+        """All fields by name; `extra` as a dict. Without empty ones if `prune_empty`."""
         fields = {name: getattr(self, name) for name in _FIELDS}
-        return {"conn_id": self.conn_id, **fields, "extra": self.extra_dejson}
+        found = {"conn_id": self.conn_id, **fields, "extra": self.extra_dejson}
+        return {name: value for name, value in found.items() if value or not prune_empty}
+
+    def as_json(self) -> str:
+        """The fields without the id, as a JSON object."""
+        return json.dumps({name: value for name, value in self.to_dict(prune_empty=True).items() if name != "conn_id"})
 
     @classmethod
     def from_fields(cls, conn_id: str, fields: dict[str, Any]) -> Self:
@@ -118,6 +156,13 @@ class Connection:
         if fields is None:
             raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
         return cls.from_fields(conn_id, fields)
+
+    @classmethod
+    async def async_get(cls, conn_id: str) -> "Connection":
+        """As `get`, without blocking the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(cls.get, conn_id)
 
     def __repr__(self) -> str:
         return self.conn_id

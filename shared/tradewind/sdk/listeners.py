@@ -13,6 +13,7 @@ A listener defines, marked by `hookimpl`, functions of these names, each with as
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 _MARK: Final = "airflow_impl"
@@ -43,9 +44,21 @@ class Listeners:
         if all(known is not listener for known in self._listeners):
             self._listeners.append(listener)
 
+    add_listener = add
+
     def clear(self) -> None:
         """Remove all."""
         self._listeners.clear()
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether there is any."""
+        return bool(self._listeners)
+
+    @property
+    def hook(self) -> "_Hook":
+        """To tell all of them: `hook.on_task_instance_running(previous_state=…, task_instance=…)`."""
+        return _Hook(self)
 
     def notify(self, event: str, **arguments: Any) -> None:
         """Tell every listener that has a function for it. What one raises is logged and changes nothing."""
@@ -59,6 +72,16 @@ class Listeners:
                 log.exception("error calling listener")
 
 
+class _Hook:
+    """Events as functions of keyword arguments."""
+
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners = listeners
+
+    def __getattr__(self, event: str) -> Callable[..., None]:
+        return partial(self._listeners.notify, event)
+
+
 def _accepted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
@@ -68,3 +91,8 @@ def _accepted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[s
 
 LISTENERS: Final = Listeners()
 """The process's own: one process serves one folder of plugins."""
+
+
+def get_listener_manager() -> Listeners:
+    """The listeners of this process."""
+    return LISTENERS

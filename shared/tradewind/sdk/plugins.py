@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 FOLDER_VARIABLE = "TRADEWIND__CORE__PLUGINS_FOLDER"
 
@@ -25,6 +25,7 @@ class AirflowPlugin:
     operator_extra_links: ClassVar[list[Any]] = []
     global_operator_extra_links: ClassVar[list[Any]] = []
     partition_mappers: ClassVar[list[Any]] = []
+    hook_lineage_readers: ClassVar[list[Any]] = []
 
     @classmethod
     def validate(cls) -> None:
@@ -66,11 +67,21 @@ def _plugins_in(module: ModuleType) -> list[type[AirflowPlugin]]:
     return found
 
 
+_loaded: Final[dict[type[AirflowPlugin], None]] = {}
+"""The process's own: one process serves one folder of plugins."""
+
+
+def loaded_plugins() -> tuple[type[AirflowPlugin], ...]:
+    """The plugins of this process, in the order in which they were loaded."""
+    return tuple(_loaded)
+
+
 def _take_in(plugin: type[AirflowPlugin]) -> None:
     from tradewind.sdk import macros
     from tradewind.sdk.listeners import LISTENERS
 
     plugin.on_load()
+    _loaded[plugin] = None
     if plugin.macros:
         module = ModuleType(f"{macros.__name__}.{plugin.name}")
         vars(module).update({each.__name__: each for each in plugin.macros})

@@ -39,11 +39,11 @@ class DecoratedOperator(BaseOperator):
         signature = inspect.signature(python_callable)
         for name in signature.parameters.keys() & self.merged_default_args.keys() - arguments.keys():
             arguments[name] = self.merged_default_args[name]
-        _check_arguments(python_callable, signature, op_args, arguments)
+        check_arguments(python_callable, signature, op_args, arguments)
         operator: Any = super()
         operator.__init__(
             python_callable=python_callable,
-            task_id=_free_task_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
+            task_id=free_task_id(task_id, kwargs.get("dag"), kwargs.get("task_group")),
             op_args=op_args,
             op_kwargs=arguments,
             **kwargs,
@@ -56,7 +56,7 @@ class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
     custom_operator_name = "@task"
 
 
-def _check_arguments(
+def check_arguments(
     function: Callable[..., Any], signature: inspect.Signature, args: Collection[Any], kwargs: Mapping[str, Any]
 ) -> None:
     """Raises TypeError for arguments that do not fit; those named after context keys will be filled in at run time."""
@@ -78,7 +78,7 @@ def _check_arguments(
         raise TypeError(f"{name}(): missing required argument(s): {', '.join(repr(m) for m in missing)}")
 
 
-def _free_task_id(task_id: str, dag: "DAG | None", group: "TaskGroup | None") -> str:
+def free_task_id(task_id: str, dag: "DAG | None" = None, group: "TaskGroup | None" = None) -> str:
     """The id itself if it is free, else with the next suffix `__1`, `__2`, …"""
     dag = dag or current_dag()
     if dag is None:
@@ -96,6 +96,9 @@ class TaskDecorator(Generic[P, R]):
     """A function that makes a task each time it is called."""
 
     __name__: str
+
+    _airflow_is_task_decorator = True
+    """What code of providers asks for."""
 
     def __init__(
         self,
@@ -152,7 +155,7 @@ class TaskDecorator(Generic[P, R]):
         from tradewind.sdk.mapped.operator import make_mapped
 
         options: dict[str, Any] = {**self.options, "multiple_outputs": self.multiple_outputs}
-        options["task_id"] = _free_task_id(options["task_id"], options.get("dag"), options.get("task_group"))
+        options["task_id"] = free_task_id(options["task_id"], options.get("dag"), options.get("task_group"))
         given = {**options, "python_callable": self.function, "op_kwargs": dict(partial)}
         return XComArg(self._finished(make_mapped(_mapped_class(), self.operator_class, given, expand_input)))
 
@@ -287,9 +290,16 @@ class _TaskNamespace:
     python = __call__
 
     def __getattr__(self, name: str) -> Any:
-        if name not in DECORATORS:
+        if name in DECORATORS:
+            return _Kind(name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        from tradewind.sdk.providers import provided_decorator
+
+        provided = provided_decorator(name)
+        if provided is None:
             raise AttributeError(f"@task.{name} is not available; there are {', '.join(sorted(DECORATORS))}")
-        return _Kind(name)
+        return provided
 
 
 task = _TaskNamespace()

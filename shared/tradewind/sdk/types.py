@@ -2,19 +2,73 @@
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 
-class ArgNotSet(StrEnum):
+class ArgNotSet:
     """Type of `NOTSET`, the mark of an argument that was not given where None is a value."""
-
-    NOTSET = "NOTSET"
 
     def __bool__(self) -> bool:
         return False
 
+    def __repr__(self) -> str:
+        return "NOTSET"
 
-NOTSET: Final = ArgNotSet.NOTSET
+    def __reduce__(self) -> str:
+        return "NOTSET"
+
+
+class SetDuringExecution(ArgNotSet):
+    """Type of `SET_DURING_EXECUTION`, the mark of an argument whose value is known once the task runs."""
+
+    @staticmethod
+    def serialize() -> str:
+        """What people are shown."""
+        return "DYNAMIC (set during execution)"
+
+    def __repr__(self) -> str:
+        return self.serialize()
+
+    def __reduce__(self) -> str:
+        return "SET_DURING_EXECUTION"
+
+
+NOTSET: Final = ArgNotSet()
+SET_DURING_EXECUTION: Final = SetDuringExecution()
+
+
+class TaskInstanceKey(NamedTuple):
+    """What names a try of a task instance."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    try_number: int = 1
+    map_index: int = -1
+
+    @property
+    def primary(self) -> tuple[str, str, str, int]:
+        """dag_id, task_id, run_id, map_index: what names the task instance."""
+        return self.dag_id, self.task_id, self.run_id, self.map_index
+
+    @property
+    def key(self) -> "TaskInstanceKey":
+        """Itself, as a task instance has one."""
+        return self
+
+    def with_try_number(self, try_number: int) -> "TaskInstanceKey":
+        """The key of another try."""
+        return self._replace(try_number=try_number)
+
+    @classmethod
+    def from_dict(cls, dictionary: Mapping[str, Any]) -> "TaskInstanceKey":
+        """From its fields by name."""
+        return cls(**dictionary)
+
+
+def is_arg_set(value: object) -> bool:
+    """Whether an argument was given."""
+    return not isinstance(value, ArgNotSet)
 
 
 class DagRunType(StrEnum):

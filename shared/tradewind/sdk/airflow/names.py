@@ -6,6 +6,8 @@ A module is a table of names, or stands whole for one of ours. Packages on the w
 from collections.abc import Mapping
 from typing import Final
 
+from tradewind.sdk.airflow.support_names import SUPPORT, SUPPORT_AUTHORING
+
 _SDK: Final = "tradewind.sdk."
 
 _AUTHORING: Final = {
@@ -56,6 +58,7 @@ _AUTHORING: Final = {
     "RetryDecision": "retry_policy",
     "RetryPolicy": "retry_policy",
     "RetryRule": "retry_policy",
+    **SUPPORT_AUTHORING,
 }
 """What `tradewind.sdk` and `airflow.sdk` export; an empty module means that the name is a module itself."""
 
@@ -136,10 +139,12 @@ _ERROR_NAMES: Final = (
 _ERRORS: Final = dict.fromkeys(_ERROR_NAMES, "exceptions")
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    **SUPPORT,
     "airflow": {"DAG": "dags", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
     "airflow.sdk": {**_AUTHORING, "__version__": "version"},
     "airflow.sdk.bases.operator": {
         "BaseOperator": "operator",
+        "BaseAsyncOperator": "async_operator",
         "chain": "chains",
         "chain_linear": "chains",
         "cross_downstream": "chains",
@@ -219,17 +224,14 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.operators.python_operator": {"PythonOperator": "operators.python"},
     "airflow.utils.task_group": {"TaskGroup": "task_groups"},
     "airflow.utils.edgemodifier": {"Label": "edges", "EdgeModifier": "edges"},
-    "airflow.utils.helpers": {"chain": "chains", "cross_downstream": "chains"},
     "airflow.utils.context": {"Context": "context", "context_merge": "context"},
     "airflow.utils.weight_rule": {"WeightRule": "types"},
-    "airflow.utils.types": {"DagRunType": "types", "NOTSET": "types", "ArgNotSet": "types"},
     "airflow.utils.log.logging_mixin": {"LoggingMixin": "log"},
     "airflow.utils.log.secrets_masker": {
         "mask_secret": "masking",
         "redact": "masking",
         "should_hide_value_for_key": "masking",
     },
-    "airflow.utils.operator_helpers": {"context_to_airflow_vars": "environment"},
     "airflow.listeners": {"hookimpl": "listeners"},
     "airflow.plugins_manager": {"AirflowPlugin": "plugins"},
     "airflow.task.priority_strategy": {"PriorityWeightStrategy": "priority_strategy"},
