@@ -154,7 +154,7 @@ class World:
         acknowledged = decision.acknowledged
         released = {pool: sum(a.released_slots for a in acknowledged if a.pool == pool) for pool in POOLS}
         held = sum(a.released_slots > 0 for a in acknowledged)
-        self.ready.set_run(1, limit=self.plan.spec.max_active_tasks, active=self.snapshot.active - held)
+        self.ready.set_run(1, dag_id="dag", limit=self.plan.spec.max_active_tasks, active=self.snapshot.active - held)
         for position in decision.ready:
             self.ready.add(
                 Ready(1, position), lane_of(self.snapshot, position), self.plan.tasks[position].priority_weight

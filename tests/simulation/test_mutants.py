@@ -60,8 +60,8 @@ def _double_slots(patch: pytest.MonkeyPatch) -> None:
 def _no_run_limit(patch: pytest.MonkeyPatch) -> None:
     right = ReadyTasks.set_run
 
-    def unlimited(self: ReadyTasks, dag_run_id: int, *, limit: int, active: int) -> None:
-        right(self, dag_run_id, limit=limit + 100, active=active)
+    def unlimited(self: ReadyTasks, dag_run_id: int, *, dag_id: str, limit: int, active: int) -> None:
+        right(self, dag_run_id, dag_id=dag_id, limit=limit + 100, active=active)
 
     patch.setattr(ReadyTasks, "set_run", unlimited)
 

@@ -54,7 +54,12 @@ class Allocator:
     def sync(self, snapshot: RunSnapshot, *, active: int | None = None) -> None:
         """The run's own limit, and how much of it is in use."""
         limit = 0 if snapshot.run.dag_is_paused else snapshot.plan.spec.max_active_tasks
-        self._ready.set_run(snapshot.run.id, limit=limit, active=snapshot.active if active is None else active)
+        self._ready.set_run(
+            snapshot.run.id,
+            dag_id=snapshot.run.dag_id,
+            limit=limit,
+            active=snapshot.active if active is None else active,
+        )
 
     def allocate(self, acknowledged: Sequence[EndAcknowledged]) -> Sequence[Pick]:
         """Who gets slots, given what these ends return in the same transaction."""

@@ -85,7 +85,7 @@ def bytes_of_a_run(width: int) -> int:
     spec = wide(width)
     loaded = snapshot(spec)
     ready = ReadyTasks()
-    ready.set_run(1, limit=0, active=0)
+    ready.set_run(1, dag_id="wide", limit=0, active=0)
     apply(run_changes(loaded, decide_loaded(loaded, NOW), {0: UUID(int=1)}))
     for position in range(1, width + 1):
         ready.add(Ready(1, position), lane_of(loaded, position), 1)
