@@ -15,13 +15,14 @@ from tradewind.db.statements import FOLDER, statement
 
 LARGE: Final = (
     "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
-    "task_log", "xcom",
+    "task_log", "trigger", "xcom",
 )  # fmt: skip
 
 HOT: Final = (
     "adopt_dag_runs",
     "commit_decisions",
     "disown_dag_runs",
+    "fire_triggers",
     "grant_claims",
     "list_attempt_holders",
     "list_owned_dag_runs",
@@ -38,15 +39,20 @@ HOT: Final = (
     "record_ends",
     "recount_slots",
     "start_dag_runs",
+    "take_triggers",
     "take_unclaimed",
 )
 
 BY_WHOLE_KEY: Final = {
     "commit_decisions": {"task_instance_pkey": 3, "dag_run_pkey": 1},
+    "fire_triggers": {"task_instance_pkey": 3, "trigger_pkey": 1},
     "grant_claims": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2, "xcom_pkey": 3, "worker_pkey": 2},
+    "keep_triggers": {"task_instance_pkey": 3, "trigger_by_triggerer": 1},
+    "list_due_triggers": {"task_instance_pkey": 3},
     "load_reported_attempts": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2},
     "record_ends": {"task_instance_pkey": 2},  # of what a branch skips, all instances
     "record_beats": {"task_instance_running": 1},
+    "take_triggers": {"trigger_unowned": 0, "dag_run_pkey": 1},
     "take_unclaimed": {"task_instance_unclaimed": 1, "task_instance_pkey": 3},
     "list_pending_dag_runs": {"task_instance_undecided": 1, "dag_run_running": 1},
     "load_task_instances": {"task_instance_pkey": 1},
@@ -73,6 +79,9 @@ INSERT INTO worker (worker_id, incarnation, hostname, pid, kind, queues, concurr
         renewed_at, renewed_at_tick)
     SELECT 'worker_' || n, md5(n::text)::uuid, 'host', 1, 'celery', '{default}', 16, 1, 1, now(), now(), 1
     FROM generate_series(1, 50) n;
+INSERT INTO trigger (dag_run_id, task_id, map_index, attempt_id, classpath, kwargs, timeout_at, created_at)
+    SELECT dag_run_id, task_id, map_index, attempt_id, 'a.B', '{}', now(), now() FROM task_instance
+    WHERE dag_run_id < 200;
 INSERT INTO xcom (dag_run_id, task_id, key, value, created_at)
     SELECT dag_run_id, task_id, 'return_value', '1', now() FROM task_instance;
 """

@@ -14,10 +14,14 @@ from tradewind.db.memory_tables import (
     MemoryTables,
     TaskInstanceTableRow,
 )
+from tradewind.db.memory_triggerer import MemoryTriggererStore
 
 
-class MemoryStore(MemorySchedulerStore, MemoryCollectorStore, MemoryDagStore):
-    """`SchedulerStore`, `CollectorStore` and `DagStore`. `tables` may be read by tests at any time."""
+class MemoryStore(MemorySchedulerStore, MemoryCollectorStore, MemoryDagStore, MemoryTriggererStore):
+    """`SchedulerStore`, `CollectorStore`, `DagStore` and `TriggererStore`.
+
+    `tables` may be read by tests at any time.
+    """
 
     @property
     def journal(self) -> Sequence[JournalEntry]:

@@ -166,8 +166,10 @@ class TaskInstanceTableRow:
 class TriggerTableRow:
     """Table `trigger`."""
 
+    number: int
     id: TaskInstanceId
     deferral: DeferralRecord
+    human_input: bytes | None = None
     triggerer_id: UUID | None = None
 
 
@@ -241,6 +243,9 @@ class MemoryTables:
     """(dag_id, run_id) → number of the run."""
     triggers: dict[UUID, TriggerTableRow] = field(default_factory=dict[UUID, TriggerTableRow])
     """By the attempt that was deferred."""
+    triggers_made: int = 0
+    triggerers: dict[UUID, float] = field(default_factory=dict[UUID, float])
+    """Triggerer → tick of its last renewal."""
     attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
     """Index: latest attempts."""
 
@@ -326,8 +331,11 @@ class MemoryStoreBase:
         deferral = effects.deferral if waits else None
         row.next_method = None if deferral is None else deferral.next_method
         row.next_kwargs = None if deferral is None else deferral.next_kwargs
-        if deferral is not None and attempt_id is not None:
-            self.tables.triggers.setdefault(attempt_id, TriggerTableRow(id=row.id, deferral=deferral))
+        if deferral is not None and attempt_id is not None and attempt_id not in self.tables.triggers:
+            self.tables.triggers_made += 1
+            self.tables.triggers[attempt_id] = TriggerTableRow(
+                number=self.tables.triggers_made, id=row.id, deferral=deferral, human_input=effects.human_input
+            )
         for task_id, map_index in effects.skipped:
             for target in self._rows(row.id.dag_run_id):
                 is_meant = target.id.task_id == task_id and map_index in (-1, target.id.map_index)

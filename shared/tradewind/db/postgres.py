@@ -6,14 +6,16 @@ from tradewind.db.dag_store import PostgresDagStore
 from tradewind.db.pool import Database
 from tradewind.db.scheduler_store import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
+from tradewind.db.triggerer_store import PostgresTriggererStore
 from tradewind.service.clock import new_id
 
 
-class PostgresStore(PostgresSchedulerStore, PostgresCollectorStore, PostgresDagStore):
-    """`SchedulerStore`, `CollectorStore` and `DagStore` on one pool of connections."""
+class PostgresStore(PostgresSchedulerStore, PostgresCollectorStore, PostgresDagStore, PostgresTriggererStore):
+    """`SchedulerStore`, `CollectorStore`, `DagStore` and `TriggererStore` on one pool of connections."""
 
     def __init__(self, database: Database, *, new_id: IdFactory = new_id, specs: SpecCache | None = None) -> None:
         cache = SpecCache() if specs is None else specs
         PostgresSchedulerStore.__init__(self, database, cache)
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
+        PostgresTriggererStore.__init__(self, database)

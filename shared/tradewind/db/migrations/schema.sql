@@ -337,7 +337,8 @@ CREATE TABLE trigger (
     triggerer_id                    uuid,
     CONSTRAINT trigger_attempt_id_key UNIQUE (attempt_id),
     CONSTRAINT trigger_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
-    CONSTRAINT trigger_pkey PRIMARY KEY (id)
+    CONSTRAINT trigger_pkey PRIMARY KEY (id),
+    CONSTRAINT trigger_triggerer_id_fkey FOREIGN KEY (triggerer_id) REFERENCES triggerer(id) ON DELETE SET NULL
 );
 
 CREATE TABLE triggerer (
@@ -406,9 +407,13 @@ CREATE INDEX task_instance_unclaimed ON public.task_instance USING btree (dag_ru
 
 CREATE INDEX task_instance_undecided ON public.task_instance USING btree (dag_run_id) WHERE end_pending;
 
+CREATE INDEX trigger_by_dag_run ON public.trigger USING btree (dag_run_id);
+
 CREATE INDEX trigger_by_timeout ON public.trigger USING btree (timeout_at) WHERE (timeout_at IS NOT NULL);
 
-CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, id);
+CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, id) WHERE (classpath <> ''::text);
+
+CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggerer_id IS NULL) AND (classpath <> ''::text));
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
 

@@ -10,7 +10,16 @@ COMMENT ON COLUMN task_instance.is_resuming IS 'entering queued goes on with the
 COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt of this try';
 COMMENT ON COLUMN task_instance.next_kwargs IS 'JSON text; the trigger''s event is added when it fires';
 
--- What deferred task instances wait for, one row each while they do. A triggerer takes rows under a lease.
+-- Who runs triggers, under a lease on the lease clock.
+CREATE TABLE triggerer (
+    id                  uuid PRIMARY KEY,
+    hostname            text NOT NULL,
+    capacity            integer NOT NULL,
+    renewed_at          timestamptz NOT NULL,
+    renewed_at_tick     double precision NOT NULL
+) WITH (fillfactor = 50);
+
+-- What deferred task instances wait for, one row each while they do. A triggerer takes rows under its lease.
 CREATE TABLE trigger (
     id                  bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     dag_run_id          bigint NOT NULL REFERENCES dag_run ON DELETE CASCADE,
@@ -23,19 +32,13 @@ CREATE TABLE trigger (
     timeout_at          timestamptz,
     human_input         bytea,
     created_at          timestamptz NOT NULL,
-    triggerer_id        uuid
+    triggerer_id        uuid REFERENCES triggerer ON DELETE SET NULL
 );
 COMMENT ON COLUMN trigger.attempt_id IS 'the attempt that was deferred: nothing else may be resumed by it';
 COMMENT ON COLUMN trigger.classpath IS 'empty: only a person, or the timeout, ends the wait';
-CREATE INDEX trigger_by_triggerer ON trigger (triggerer_id, id);
+CREATE INDEX trigger_by_triggerer ON trigger (triggerer_id, id) WHERE classpath <> '';
+CREATE INDEX trigger_unowned ON trigger (id) WHERE triggerer_id IS NULL AND classpath <> '';
 CREATE INDEX trigger_by_timeout ON trigger (timeout_at) WHERE timeout_at IS NOT NULL;
-
-CREATE TABLE triggerer (
-    id                  uuid PRIMARY KEY,
-    hostname            text NOT NULL,
-    capacity            integer NOT NULL,
-    renewed_at          timestamptz NOT NULL,
-    renewed_at_tick     double precision NOT NULL
-) WITH (fillfactor = 50);
+CREATE INDEX trigger_by_dag_run ON trigger (dag_run_id);
 
 UPDATE schema_range SET newest = 4;

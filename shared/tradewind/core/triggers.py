@@ -1,0 +1,115 @@
+"""What deferred task instances wait for, and how they go on: the values that pass between a triggerer and a store.
+
+A deferred attempt has ended; its task instance waits in `deferred` (or, for a person, in `awaiting_input`) and has one
+trigger row. What the trigger says moves it on once, guarded by that row and by the attempt that was deferred.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
+from tradewind.core.states import TaskInstanceState
+
+TRIGGER_FAILED: Final = "__fail__"
+"""The next method of a task whose trigger failed or took too long: a worker fails it, with its callbacks."""
+FAILURE_REASON: Final = "Trigger failure"
+TIMEOUT_REASON: Final = "Trigger timeout"
+
+TRIGGER_LOG_SEQUENCE: Final = 2**31 - 1
+"""Number of the chunk that holds a trigger's log: after all that the attempt itself wrote."""
+
+ENDING_STATES: Final = (TaskInstanceState.SUCCESS, TaskInstanceState.FAILED, TaskInstanceState.SKIPPED)
+"""States that a trigger may give a task without a worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingTrigger:
+    """A trigger row that a triggerer has taken, with whom it is for."""
+
+    id: int
+    task_instance: TaskInstanceId
+    dag_id: str
+    run_id: str
+    try_number: int
+    attempt_id: UUID
+    classpath: str
+    kwargs: bytes
+    """JSON text, as the task's process wrote it."""
+    next_kwargs: bytes
+    """JSON text of an object: arguments of the method to go on with, without the event."""
+    relative_fileloc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueTrigger:
+    """A wait whose time is over."""
+
+    id: int
+    next_kwargs: bytes
+    human_input: bytes | None = None
+    """The question, if a person was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerOutcome:
+    """How a waiting task instance goes on."""
+
+    trigger_id: int
+    state: TaskInstanceState = TaskInstanceState.SCHEDULED
+    """`scheduled`, or one of `ENDING_STATES`: the task ends by the trigger alone."""
+    next_method: str | None = None
+    """None = as the task said when it was deferred."""
+    next_kwargs: bytes | None = None
+    """None = as the task said."""
+    detail: str | None = None
+    xcoms: tuple[tuple[str, bytes], ...] = ()
+    """(key, JSON text) pairs, of a task that ends."""
+    log: bytes | None = None
+    """What the trigger logged: NDJSON lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerAnswer:
+    """`DONE` with what the run's owner is to be told; `SUPERSEDED`: nobody waits any more; `RETRY`: the owner has not
+    decided upon the deferral itself yet."""
+
+    trigger_id: int
+    verdict: Verdict
+    ended: EndedTaskInstance | None = None
+
+
+def resumed(trigger_id: int, next_kwargs: bytes, event: bytes, log: bytes | None = None) -> TriggerOutcome:
+    """The task goes on, with the event (JSON text) among its arguments."""
+    return TriggerOutcome(trigger_id=trigger_id, next_kwargs=with_event(next_kwargs, event), log=log)
+
+
+def with_event(next_kwargs: bytes, event: bytes) -> bytes:
+    """The arguments with `event` last, so that it wins over one of that name; neither text is looked into."""
+    inside = next_kwargs.strip()[1:-1].strip()
+    return b"{" + inside + (b"," if inside else b"") + b'"event":' + event + b"}"
+
+
+def failed(trigger_id: int, traceback: Sequence[str], log: bytes | None = None) -> TriggerOutcome:
+    """The trigger raised, or ended without an event: a worker fails the task with this traceback."""
+    arguments = {"error": FAILURE_REASON, "traceback": list(traceback)}
+    return TriggerOutcome(
+        trigger_id=trigger_id, next_method=TRIGGER_FAILED, next_kwargs=json.dumps(arguments).encode(), log=log
+    )
+
+
+def timed_out(due: DueTrigger) -> TriggerOutcome:
+    """Its time is over: a worker fails the task."""
+    arguments = json.dumps({"error": TIMEOUT_REASON}).encode()
+    return TriggerOutcome(trigger_id=due.id, next_method=TRIGGER_FAILED, next_kwargs=arguments)
+
+
+def ended(
+    trigger_id: int, state: TaskInstanceState, xcoms: Sequence[tuple[str, bytes]], log: bytes | None = None
+) -> TriggerOutcome:
+    """The task ends by the trigger alone; raises ValueError for a state that no trigger may give."""
+    if state not in ENDING_STATES:
+        raise ValueError(f"a trigger cannot end a task as {state}")
+    return TriggerOutcome(trigger_id=trigger_id, state=state, xcoms=tuple(xcoms), log=log)
