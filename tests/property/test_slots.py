@@ -40,30 +40,28 @@ class Model:
         self.positions = 0
 
     def step(self) -> None:
-        what = ("run", "add", "add", "add", "remove", "release", "limit", "discard", "allocate", "allocate")
-        match self.random.choice(what):
-            case "run":
-                dag_run_id = self.random.randint(1, 6)
-                if dag_run_id not in self.runs:
-                    self.set_run(dag_run_id, limit=self.random.randint(0, 4), active=self.random.randint(0, 2))
-            case "add":
-                self.add()
-            case "remove":
-                self.remove()
-            case "release":
-                for dag_run_id, run in self.some_run():
-                    limit = self.random.choice((run.limit, run.limit, 0, 5))
-                    self.set_run(dag_run_id, limit=limit, active=max(0, run.active - self.random.randint(0, 2)))
-            case "limit":
-                for limit in self.random.sample(sorted(self.limits, key=str), k=min(1, len(self.limits))):
-                    self.set_limit(limit, self.random.randint(0, 3), self.random.randint(0, 3))
-            case "discard":
-                for dag_run_id, _ in self.some_run():
-                    self.ready.discard_run(dag_run_id)
-                    del self.runs[dag_run_id]
-                    self.limits = {limit: v for limit, v in self.limits.items() if limit.dag_run_id != dag_run_id}
-            case _:
-                self.allocate()
+        often = (self.add, self.add, self.add, self.allocate, self.allocate)
+        self.random.choice((*often, self.begin, self.remove, self.release, self.change_limit, self.discard))()
+
+    def begin(self) -> None:
+        dag_run_id = self.random.randint(1, 6)
+        if dag_run_id not in self.runs:
+            self.set_run(dag_run_id, limit=self.random.randint(0, 4), active=self.random.randint(0, 2))
+
+    def release(self) -> None:
+        for dag_run_id, run in self.some_run():
+            limit = self.random.choice((run.limit, run.limit, 0, 5))
+            self.set_run(dag_run_id, limit=limit, active=max(0, run.active - self.random.randint(0, 2)))
+
+    def change_limit(self) -> None:
+        for limit in self.random.sample(sorted(self.limits, key=str), k=min(1, len(self.limits))):
+            self.set_limit(limit, self.random.randint(0, 3), self.random.randint(0, 3))
+
+    def discard(self) -> None:
+        for dag_run_id, _ in self.some_run():
+            self.ready.discard_run(dag_run_id)
+            del self.runs[dag_run_id]
+            self.limits = {limit: v for limit, v in self.limits.items() if limit.dag_run_id != dag_run_id}
 
     def some_run(self) -> list[tuple[int, ModelRun]]:
         return [self.random.choice(list(self.runs.items()))] if self.runs else []
