@@ -109,7 +109,8 @@ class _Limit:
     active: int
     wanted: int = 0
     """Ready tasks that are under it."""
-    waiting: Contest[Ready] = field(default_factory=Contest[Ready])
+    waiting: dict[tuple[int, Lane], Contest[int]] = field(default_factory=dict[tuple[int, Lane], Contest[int]])
+    """Positions that were set aside, by run and lane: what one of these holds up is not to hold up the others."""
 
     @property
     def room(self) -> int:
@@ -262,7 +263,8 @@ class ReadyTasks:
         full = next((limit for limit in member.limits if not self._limits[limit].room), None)
         if full is not None:
             member.waits_for = full
-            self._limits[full].waiting.enter(ready, (-member.priority, *ready))
+            waiting = self._limits[full].waiting.setdefault((best.member, lane), Contest())
+            waiting.enter(task.member, task.rank)
             self._leave_lane(ready, run, lane)
             return None
         del run.members[task.member]
@@ -275,22 +277,31 @@ class ReadyTasks:
         return Pick(ready, lane, member.priority, member.limits)
 
     def _let_in(self) -> None:
-        """Put as many tasks back into their lanes as the limit for which they wait has room."""
+        """Put as many tasks of each run back into their lanes as the limit for which they wait has room."""
         for limit in self._limits.values():
-            for _ in range(min(limit.room, len(limit.waiting))):
-                first = limit.waiting.leader()
-                assert first is not None, "it was counted"
-                limit.waiting.leave(first.member)
-                run = self._runs[first.member.dag_run_id]
-                member = run.members[first.member.position]
-                member.waits_for = None
-                self._enter_lane(first.member, run, member.lane, member.priority)
+            for group in tuple(limit.waiting) if limit.room else ():
+                self._let_group_in(limit, *group)
+
+    def _let_group_in(self, limit: _Limit, dag_run_id: int, lane: Lane) -> None:
+        waiting, run = limit.waiting[dag_run_id, lane], self._runs[dag_run_id]
+        for _ in range(min(limit.room, len(waiting))):
+            first = waiting.leader()
+            assert first is not None, "it was counted"
+            waiting.leave(first.member)
+            member = run.members[first.member]
+            member.waits_for = None
+            self._enter_lane(Ready(dag_run_id, first.member), run, lane, member.priority)
+        if not waiting:
+            del limit.waiting[dag_run_id, lane]
 
     def _leave_limits(self, ready: Ready, member: _Member) -> None:
         for limit in member.limits:
             self._limits[limit].wanted -= 1
         if member.waits_for is not None:
-            self._limits[member.waits_for].waiting.leave(ready)
+            groups, group = self._limits[member.waits_for].waiting, (ready.dag_run_id, member.lane)
+            groups[group].leave(ready.position)
+            if not groups[group]:
+                del groups[group]
 
     def _enter_lane(self, ready: Ready, run: _Run, lane: Lane, priority: int) -> None:
         tasks = run.lanes.setdefault(lane, Contest())
