@@ -1,0 +1,17 @@
+"""Ids of runs, as Airflow makes them: the run's type and when it is due."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+SUFFIX_LENGTH: Final = 8
+
+
+def run_id_of(run_type: str, run_after: datetime) -> str:
+    """`scheduled__2026-01-01T00:00:00+00:00`."""
+    return f"{run_type}__{run_after.isoformat()}"
+
+
+def run_id_with_suffix(run_type: str, run_after: datetime, entropy: UUID) -> str:
+    """For runs that may share a moment, as those without a logical date: with a random end."""
+    return f"{run_id_of(run_type, run_after)}_{entropy.hex[-SUFFIX_LENGTH:]}"
