@@ -21,7 +21,7 @@ from tradewind.db.api_dag_queries import NewDagRun
 from tradewind.db.pool import Row
 from tradewind.service.dag_roots import DagRoot, resolve_dag_file
 
-UNPERIODIC_SCHEDULES: Final = (None, "@once", "@continuous")
+UNPERIODIC_SCHEDULES: Final = (None, "@once", "@continuous", "Asset", "Partitioned Asset")
 
 Tasks = Mapping[UUID, Mapping[str, TaskSpec]]
 """dag_version_id → task_id → task."""

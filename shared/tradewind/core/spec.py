@@ -95,6 +95,15 @@ class DeadlineSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetWatcherSpec:
+    """A trigger whose every event becomes an event of an asset; `name` tells an asset's watchers apart."""
+
+    name: str
+    classpath: str
+    kwargs: dict[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetRef:
     """An asset, an alias, or a reference to one by name or URI, as an inlet or outlet of a task."""
 
@@ -104,6 +113,9 @@ class AssetRef:
     uri: str = ""
     group: str = "asset"
     extra: dict[str, object] = field(default_factory=dict[str, object])
+    watchers: tuple[AssetWatcherSpec, ...] = ()
+    access_control: dict[str, object] | None = None
+    """None = open to all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +220,15 @@ class DagSpec:
     timetable: TimetableSpec | None = None
     """None = runs are made only by hand or by assets."""
     asset_condition: dict[str, object] | None = None
-    """What the DAG waits for, as Airflow's JSON: `{"any": […]}`, `{"all": […]}`, `{"asset": {…}}`, `{"alias": {…}}`."""
+    """What the DAG waits for, as Airflow's JSON: `{"any": […]}`, `{"all": […]}`, `{"asset": {…}}`, `{"alias": {…}}`,
+    `{"asset_ref": {…}}`. With a `timetable`, runs are made by time too."""
+    schedule_assets: tuple[AssetRef, ...] = ()
+    """The assets, aliases and references of the condition, with all that is known of them."""
+    partition_mappers: dict[str, object] | None = None
+    """Set: runs are made per partition key. `{"default": mapper, "by_asset": [{"name", "uri", "mapper"}]}`, mappers as
+    `core.partitions` has them."""
+    is_partitioned_at_runtime: bool = False
+    """Tasks say which partitions they wrote, or whoever asks for a run does."""
     task_groups: tuple[TaskGroupSpec, ...] = ()
     deadlines: tuple[DeadlineSpec, ...] = ()
     has_on_success_callback: bool = False

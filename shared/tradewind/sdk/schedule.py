@@ -1,6 +1,6 @@
 """What the author wrote as `schedule`, as far as it can be shown: summary, description, whether it can be used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Timetable:
         """When the run after that of this data interval is due; None = there is none."""
         if self.interval is not None:
             return end + (end - start)
-        if self.summary is None or self.summary.startswith("@"):
+        if self.summary is None or self.summary.startswith(("@", "Asset", "Partitioned Asset")):
             return None
         from croniter import croniter
 
@@ -52,9 +52,25 @@ def timetable_of(schedule: Any) -> Timetable:
         case str():
             return _cron(schedule)
         case _:
-            raise AirflowTimetableInvalid(
-                f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, or a timedelta"
-            )
+            return _of_assets(schedule)
+
+
+def _of_assets(schedule: Any) -> Timetable:
+    # Imported here: most DAGs do not wait for assets.
+    from tradewind.sdk.assets.timetables import AssetOrTimeSchedule, PartitionedAtRuntime, asset_schedule_of
+
+    if isinstance(schedule, PartitionedAtRuntime):
+        return Timetable(None, schedule.description)
+    by_assets = asset_schedule_of(schedule)
+    if by_assets is None:
+        raise AirflowTimetableInvalid(
+            f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, a timedelta, or assets"
+        )
+    if not isinstance(by_assets, AssetOrTimeSchedule):
+        return Timetable(by_assets.summary, by_assets.description)
+    by_time = timetable_of(by_assets.timetable)
+    words = f"Triggered by assets or {by_time.description}"
+    return replace(by_time, summary=f"Asset or {by_time.summary}", description=words)
 
 
 def _interval(interval: timedelta) -> Timetable:

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tradewind.core.errors import DomainError
-from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskGroupSpec, TaskSpec, TriggerRule
+from tradewind.core.spec import AssetRef, DagSpec, LengthKind, MapLength, TaskGroupSpec, TaskSpec, TriggerRule
 from tradewind.sdk import timezone as tz
+from tradewind.sdk.assets.specs import asset_fields, asset_refs
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.mapped.expand_input import ExpandInput
@@ -65,7 +66,22 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         owner_links=dict(dag.owner_links),
         rerun_with_latest_version=dag.rerun_with_latest_version,
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
+        **_asset_fields(dag, where),
     )
+
+
+def _asset_fields(dag: DAG, where: str) -> dict[str, Any]:
+    try:
+        return asset_fields(dag)
+    except ValueError as exc:
+        raise DagSpecError(f"{where}: schedule: {exc}") from exc
+
+
+def _asset_refs(task: BaseOperator, assets: list[Any], where: str) -> tuple[AssetRef, ...]:
+    try:
+        return asset_refs(assets)
+    except ValueError as exc:
+        raise DagSpecError(f"{where}: task {task.task_id!r}: {exc}") from exc
 
 
 def _topological(dag: DAG, where: str) -> list[BaseOperator]:
@@ -178,6 +194,8 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         max_active_tis_per_dag=task.max_active_tis_per_dag,
         max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
         is_sensor=bool(getattr(getattr(task, "operator_class", type(task)), "is_sensor", False)),
+        inlets=_asset_refs(task, task.inlets, where),
+        outlets=_asset_refs(task, task.outlets, where),
         downstream_labels=_labels(task),
         has_retry_policy=task.retry_policy is not None,
     )

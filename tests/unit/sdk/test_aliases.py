@@ -80,10 +80,10 @@ def test_star_import_gives_the_table() -> None:
 
 
 def test_missing_names_are_named() -> None:
-    with pytest.raises(ImportError, match=r"cannot import name 'Asset' from 'airflow\.sdk'"):
-        exec("from airflow.sdk import Asset")
-    with pytest.raises(ImportError, match=r"cannot import name 'Asset' from 'tradewind\.sdk'"):
-        exec("from tradewind.sdk import Asset")
+    with pytest.raises(ImportError, match=r"cannot import name 'Nothing' from 'airflow\.sdk'"):
+        exec("from airflow.sdk import Nothing")
+    with pytest.raises(ImportError, match=r"cannot import name 'Nothing' from 'tradewind\.sdk'"):
+        exec("from tradewind.sdk import Nothing")
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'airflow\.jobs'"):
         import_module("airflow.jobs.job")
 

@@ -114,8 +114,8 @@ def test_failed_file_leaves_no_module_and_no_active_dag(load: LoadSource) -> Non
 
 
 def test_name_that_does_not_exist_is_named(load: LoadSource) -> None:
-    with pytest.raises(DagFileError, match=r"ImportError: cannot import name 'AssetWatcher' from 'airflow\.sdk'"):
-        load("from airflow.sdk import AssetWatcher")
+    with pytest.raises(DagFileError, match=r"ImportError: cannot import name 'NoSuchName' from 'airflow\.sdk'"):
+        load("from airflow.sdk import NoSuchName")
     with pytest.raises(DagFileError, match=r"ModuleNotFoundError: No module named 'airflow\.providers\.amazon'"):
         load("import airflow.providers.amazon.aws")
 

@@ -6,6 +6,7 @@ A module is a table of names, or stands whole for one of ours. Packages on the w
 from collections.abc import Mapping
 from typing import Final
 
+from tradewind.sdk.airflow.asset_names import ASSET_AUTHORING, ASSET_MODULES
 from tradewind.sdk.airflow.support_names import SUPPORT, SUPPORT_AUTHORING
 
 _SDK: Final = "tradewind.sdk."
@@ -124,7 +125,11 @@ _TRIGGER_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     "base": {name: "triggers.base" for name in _TRIGGER_NAMES},  # noqa: C420 - the type of fromkeys is too narrow
     "external_task": {"WorkflowTrigger": "triggers.external_task", "DagStateTrigger": "triggers.external_task"},
     "temporal": {"DateTimeTrigger": "triggers.temporal", "TimeDeltaTrigger": "triggers.temporal"},
-    "file": {"FileTrigger": "triggers.file", "FileDeleteTrigger": "triggers.file"},
+    "file": {
+        "FileTrigger": "triggers.file",
+        "FileDeleteTrigger": "triggers.file",
+        "DirectoryFileDeleteTrigger": "triggers.file",
+    },
 }
 
 _ERROR_NAMES: Final = (
@@ -140,8 +145,9 @@ _ERRORS: Final = dict.fromkeys(_ERROR_NAMES, "exceptions")
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     **SUPPORT,
+    **ASSET_MODULES,
     "airflow": {"DAG": "dags", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
-    "airflow.sdk": {**_AUTHORING, "__version__": "version"},
+    "airflow.sdk": {**_AUTHORING, **ASSET_AUTHORING, "__version__": "version"},
     "airflow.sdk.bases.operator": {
         "BaseOperator": "operator",
         "BaseAsyncOperator": "async_operator",
@@ -149,7 +155,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "chain_linear": "chains",
         "cross_downstream": "chains",
     },
-    "airflow.providers.common.compat.sdk": {**_AUTHORING, **_ERRORS},
+    "airflow.providers.common.compat.sdk": {**_AUTHORING, **ASSET_AUTHORING, **_ERRORS},
     "airflow.sdk.bases.notifier": {"BaseNotifier": "notifier"},
     "airflow.notifications.basenotifier": {"BaseNotifier": "notifier"},
     "airflow.sdk.bases.hook": {"BaseHook": "hook"},

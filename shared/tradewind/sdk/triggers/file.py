@@ -58,3 +58,32 @@ class FileDeleteTrigger(BaseEventTrigger):
             return False
         path.unlink()
         return True
+
+
+class DirectoryFileDeleteTrigger(BaseEventTrigger):
+    """Fires with `{"filepath": …}` once a file of this name is in the directory, and removes it."""
+
+    def __init__(self, *, directory: str, filename: str, poke_interval: float = 5.0) -> None:
+        super().__init__()
+        self.directory, self.filename, self.poke_interval = directory, filename, poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments."""
+        arguments = {"directory": self.directory, "filename": self.filename, "poke_interval": self.poke_interval}
+        return "airflow.providers.standard.triggers.file.DirectoryFileDeleteTrigger", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look every `poke_interval` seconds."""
+        file = Path(self.directory) / self.filename
+        while not await asyncio.to_thread(taken, file):  # noqa: ASYNC110
+            await asyncio.sleep(self.poke_interval)
+        yield TriggerEvent({"filepath": str(file)})
+
+
+def taken(file: Path) -> bool:
+    """Remove the file; False if it is not there."""
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        return False
+    return True
