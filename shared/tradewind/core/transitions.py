@@ -72,8 +72,8 @@ ACTORS: Final[Mapping[Event, tuple[Actor, ...]]] = {
     _E.SKIPPED_BY_RULE: (Actor.SCHEDULER,),
     _E.FAILED_BY_RULE: (Actor.SCHEDULER,),
     _E.COMPLETED_EMPTY: (Actor.SCHEDULER,),
-    _E.LEFT_DAG: (Actor.SCHEDULER,),
-    _E.RETURNED_TO_DAG: (Actor.SCHEDULER,),
+    _E.LEFT_DAG: (Actor.SCHEDULER, Actor.API),
+    _E.RETURNED_TO_DAG: (Actor.SCHEDULER, Actor.API),
     _E.CLAIMED: (Actor.COLLECTOR,),
     _E.SUCCEEDED: (Actor.COLLECTOR, Actor.TRIGGERER),
     _E.FAILED: (Actor.COLLECTOR, Actor.SCHEDULER, Actor.TRIGGERER),
@@ -98,6 +98,8 @@ _BY_PERSON: Final[Mapping[Event, TaskInstanceState]] = {
     _E.MARKED_FAILED: _S.FAILED,
     _E.MARKED_SKIPPED: _S.SKIPPED,
 }
+_WITH_VERSION: Final[Mapping[Event, TaskInstanceState]] = {**_BY_PERSON, _E.LEFT_DAG: _S.REMOVED}
+"""A person moves the run to a version of its DAG that does not have the task."""
 _BY_RULE: Final[Mapping[Event, TaskInstanceState]] = {
     _E.BECAME_READY: _S.SCHEDULED,
     _E.DISPATCHED: _S.QUEUED,
@@ -111,19 +113,18 @@ _FAILURES: Final[Mapping[Event, TaskInstanceState]] = {
 }
 
 TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]] = {
-    _S.NONE: {**_BY_RULE, **_BY_PERSON, _E.LEFT_DAG: _S.REMOVED},
+    _S.NONE: {**_BY_RULE, **_WITH_VERSION},
     _S.SCHEDULED: {
         _E.DISPATCHED: _S.QUEUED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
-        _E.LEFT_DAG: _S.REMOVED,
-        **_BY_PERSON,
+        **_WITH_VERSION,
     },
     _S.QUEUED: {
         _E.CLAIMED: _S.RUNNING,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
         _E.LOST: _S.SCHEDULED,
         **_FAILURES,
-        **_BY_PERSON,
+        **_WITH_VERSION,
     },
     _S.RUNNING: {
         _E.SUCCEEDED: _S.SUCCESS,
@@ -133,21 +134,20 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
         _E.RESCHEDULED: _S.UP_FOR_RESCHEDULE,
         _E.DEFERRED: _S.DEFERRED,
         _E.ASKED: _S.AWAITING_INPUT,
-        **_BY_PERSON,
+        **_WITH_VERSION,
         _E.CLEARED: _S.RESTARTING,
     },
-    _S.RESTARTING: {_E.STOPPED: _S.NONE, **_BY_PERSON, _E.CLEARED: _S.RESTARTING},
-    _S.SUCCESS: {**_BY_PERSON},
-    _S.FAILED: {**_BY_PERSON},
-    _S.SKIPPED: {**_BY_PERSON},
-    _S.UPSTREAM_FAILED: {**_BY_PERSON},
-    _S.UP_FOR_RETRY: {**_BY_RULE, **_BY_PERSON, _E.LEFT_DAG: _S.REMOVED},
+    _S.RESTARTING: {_E.STOPPED: _S.NONE, **_WITH_VERSION, _E.CLEARED: _S.RESTARTING},
+    _S.SUCCESS: {**_WITH_VERSION},
+    _S.FAILED: {**_WITH_VERSION},
+    _S.SKIPPED: {**_WITH_VERSION},
+    _S.UPSTREAM_FAILED: {**_WITH_VERSION},
+    _S.UP_FOR_RETRY: {**_BY_RULE, **_WITH_VERSION},
     _S.UP_FOR_RESCHEDULE: {
         _E.RESUMED: _S.SCHEDULED,
         _E.DISPATCHED: _S.QUEUED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
-        _E.LEFT_DAG: _S.REMOVED,
-        **_BY_PERSON,
+        **_WITH_VERSION,
     },
     _S.DEFERRED: {
         _E.RESUMED: _S.SCHEDULED,
@@ -155,9 +155,9 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
         _E.SKIPPED: _S.SKIPPED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
         **_FAILURES,
-        **_BY_PERSON,
+        **_WITH_VERSION,
     },
-    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_BY_PERSON},
+    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_WITH_VERSION},
     _S.REMOVED: {_E.RETURNED_TO_DAG: _S.NONE},
 }
 
