@@ -85,6 +85,7 @@ def apply(changes: RunChanges) -> None:
         position = snapshot.find(acknowledged.id)
         assert position is not None, f"{acknowledged.id} was acknowledged and is not there"
         snapshot.set_held(position, 0)
+        snapshot.set_kept(position, acknowledged.kept_slots)
         snapshot.pending.pop(position, None)
     for ended in decision.ended:
         snapshot.set_state(ended.position, ended.state)
@@ -95,12 +96,22 @@ def apply(changes: RunChanges) -> None:
     for settled in decision.settled:
         _enter(snapshot, settled.position, settled.state)
         snapshot.set_held(settled.position, 0)
+        snapshot.set_kept(settled.position, 0)
     for position in changes.refused:
         _enter(snapshot, position, TaskInstanceState.SCHEDULED)
     for position, attempt_id in changes.queued.items():
         _enter(snapshot, position, TaskInstanceState.QUEUED)
         snapshot.attempt_ids[position] = attempt_id
         snapshot.set_held(position, snapshot.task(position).pool_slots)
+    _note_past(snapshot, decision)
+
+
+def _note_past(snapshot: RunSnapshot, decision: RunDecision) -> None:
+    for place, is_met in decision.past.items():
+        if is_met:
+            snapshot.waiting_for_past.pop(place, None)
+        else:
+            snapshot.waiting_for_past[place] = None
 
 
 def _enter(snapshot: RunSnapshot, position: int, state: TaskInstanceState) -> None:

@@ -5,11 +5,12 @@ at again, each once and in topological order, so that the answer does not hang o
 came. `core.batches` turns decisions into rows and, once they are committed, applies them to the snapshot.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from tradewind.core.gates import Outside
 from tradewind.core.instances import UNMAPPED, Instances
 from tradewind.core.rows import EndAcknowledged, EndedTaskInstance
 from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, RunSnapshot
@@ -107,6 +108,10 @@ class RunDecision:
     ready: tuple[int, ...] = ()
     """Instances that may start as soon as limits have room."""
     timers: tuple[Timer, ...] = ()
+    past: Mapping[int, bool] = field(default_factory=dict[int, bool])
+    """Places of tasks that ask for their past, and what was said."""
+    asks_past: tuple[int, ...] = ()
+    """Places of tasks that would start if their past lets them, which is not known: to be decided again, knowing it."""
     state: DagRunState | None = None
     """The run's end, if it ends."""
 
@@ -117,14 +122,21 @@ class RunDecision:
 
 
 NOTHING: Final = RunDecision()
+_NOTHING_OUTSIDE: Final = Outside()
 
 
-def decide(snapshot: RunSnapshot, ends: Sequence[EndedTaskInstance], due: Sequence[int], now: datetime) -> RunDecision:
+def decide(
+    snapshot: RunSnapshot,
+    ends: Sequence[EndedTaskInstance],
+    due: Sequence[int],
+    now: datetime,
+    outside: Outside = _NOTHING_OUTSIDE,
+) -> RunDecision:
     """What follows from these ends of the run and these positions whose timers ran out.
 
     An end that the snapshot knows already, or that is of another attempt, changes nothing.
     """
-    turn = _Turn(snapshot, now)
+    turn = _Turn(snapshot, now, outside)
     for end in ends:
         turn.record(end)
     for position in due:
@@ -133,9 +145,9 @@ def decide(snapshot: RunSnapshot, ends: Sequence[EndedTaskInstance], due: Sequen
     return turn.decision(created=())
 
 
-def decide_loaded(snapshot: RunSnapshot, now: datetime) -> RunDecision:
+def decide_loaded(snapshot: RunSnapshot, now: datetime, outside: Outside = _NOTHING_OUTSIDE) -> RunDecision:
     """What follows for a run that has just been read from the store: everything is looked at once."""
-    turn = _Turn(snapshot, now)
+    turn = _Turn(snapshot, now, outside)
     turn.acknowledge_pending()
     for position in range(len(snapshot.states)):
         turn.wake(position)
@@ -158,7 +170,9 @@ class _Turn:
         "_failed",
         "_grown",
         "_now",
+        "_outside",
         "_overlay",
+        "_past",
         "_ready",
         "_revised",
         "_settled",
@@ -167,9 +181,11 @@ class _Turn:
         "_timers",
     )
 
-    def __init__(self, snapshot: RunSnapshot, now: datetime) -> None:
+    def __init__(self, snapshot: RunSnapshot, now: datetime, outside: Outside) -> None:
         self._snapshot = snapshot
         self._now = now
+        self._outside = outside
+        self._past: dict[int, bool | None] = {}
         self._overlay = Overlay(snapshot)
         self._due: dict[int, datetime | None] = {}
         self._acknowledged: list[EndAcknowledged] = []
@@ -195,7 +211,7 @@ class _Turn:
             or end.state is overlay.state(position)
         ):
             return
-        self._acknowledge(position)
+        self._acknowledge(position, end.state)
         self._ended.append(Ended(position, end.state, end.next_action_at, end.map_length))
         self._due[position] = end.next_action_at
         if end.map_length is not None:
@@ -209,7 +225,7 @@ class _Turn:
     def acknowledge_pending(self) -> None:
         """Ends found in the rows: their states count already, their slots do not come back by themselves."""
         for position in self._snapshot.pending:
-            self._acknowledge(position)
+            self._acknowledge(position, self._snapshot.states[position])
             self._note_failure(position)
 
     def wake(self, position: int) -> None:
@@ -255,22 +271,33 @@ class _Turn:
             settled=tuple(self._settled),
             ready=tuple(self._ready),
             timers=tuple(self._timers),
+            past={place: met for place, met in self._past.items() if met is not None},
+            asks_past=tuple(place for place, met in self._past.items() if met is None),
             state=self._run_end(),
         )
 
     def _ask(self, position: int, state: TaskInstanceState) -> None:
-        if self._is_skip_requested(position):
-            self._end(position, state, Event.SKIPPED_BY_RULE)
-            return
-        match self._overlay.answer(position):
+        answer = Answer.SKIP if self._is_skip_requested(position) else self._overlay.answer(position)
+        match answer:
             case Answer.WAIT:
                 return
             case Answer.SKIP:
-                self._end(position, state, Event.SKIPPED_BY_RULE)
+                task = self._overlay.task(position)
+                if not task.wait_for_past_depends_before_skipping or self._past_lets(position):
+                    self._end(position, state, Event.SKIPPED_BY_RULE)
             case Answer.UPSTREAM_FAILED:
                 self._end(position, state, Event.FAILED_BY_RULE)
             case Answer.RUN:
-                self._start(position, state)
+                if self._past_lets(position):
+                    self._start(position, state)
+
+    def _past_lets(self, position: int) -> bool:
+        """Whether the run before lets the task start. What is not known yet does not, for this turn."""
+        place = self._overlay.instances.task(position)
+        if not self._snapshot.plan.tasks[place].depends_on_past:
+            return True
+        self._past[place] = met = self._outside.past.get(place)
+        return met is True
 
     def _start(self, position: int, state: TaskInstanceState) -> None:
         overlay, place = self._overlay, self._overlay.instances.task(position)
@@ -362,14 +389,17 @@ class _Turn:
         at = self._next_action_at(position)
         return at is None or at <= self._now
 
-    def _acknowledge(self, position: int) -> None:
-        snapshot = self._snapshot
+    def _acknowledge(self, position: int, state: TaskInstanceState) -> None:
+        snapshot, task = self._snapshot, self._snapshot.task(position)
+        keeps = state is TaskInstanceState.DEFERRED and task.pool in self._outside.deferring_pools
         self._acknowledged.append(
             EndAcknowledged(
                 id=snapshot.id(position),
                 attempt_id=snapshot.attempt_ids[position],
                 released_slots=snapshot.held_slots[position],
-                pool=snapshot.task(position).pool,
+                pool=task.pool,
+                returned_slots=snapshot.kept_slots.get(position, 0),
+                kept_slots=task.pool_slots if keeps else 0,
             )
         )
 

@@ -26,7 +26,9 @@ class DagPlan:
         "downstream",
         "grouped_downstream",
         "grouped_upstream",
+        "has_past",
         "leaves",
+        "limited",
         "map_dependencies",
         "map_lengths",
         "may_wait_for_others",
@@ -52,6 +54,10 @@ class DagPlan:
         self._link_setups()
         self.may_wait_for_others: Final = any(map(_may_wait, self.tasks))
         """A task may wait for what is outside the run, so that a run with nothing to do is not stuck."""
+        self.has_past: Final = any(task.depends_on_past for task in self.tasks)
+        """Runs of the DAG wait for what became of tasks in the run before."""
+        self.limited: Final = tuple(place for place, task in enumerate(self.tasks) if _is_limited(task))
+        """Tasks that have limits of their own."""
         edges = sum(map(len, self.upstream))
         self.size_bytes: Final = _BYTES_PER_PLAN + _BYTES_PER_TASK_SPEC * len(self.tasks) + 24 * edges
 
@@ -98,12 +104,11 @@ class DagPlan:
 
 
 def _may_wait(task: TaskSpec) -> bool:
-    return bool(
-        task.depends_on_past
-        or task.wait_for_downstream
-        or task.max_active_tis_per_dag is not None
-        or task.max_active_tis_per_dagrun is not None
-    )
+    return bool(task.depends_on_past or _is_limited(task))
+
+
+def _is_limited(task: TaskSpec) -> bool:
+    return task.max_active_tis_per_dag is not None or task.max_active_tis_per_dagrun is not None
 
 
 def _mapped_groups(spec: DagSpec) -> dict[str, str]:

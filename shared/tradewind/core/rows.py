@@ -41,6 +41,8 @@ class TaskInstanceRow:
     """Attempts of this try that ended before user code began."""
     held_slots: int = 0
     """Pool slots that the attempt holds in its pool's `used`; 1 of `parallelism` is held whenever this is not 0."""
+    kept_slots: int = 0
+    """Pool slots that it keeps without an attempt: it is deferred, and its pool counts deferred tasks."""
     end_pending: bool = False
     """An end was recorded that the run's owner has not decided upon yet."""
     next_action_at: datetime | None = None
@@ -131,7 +133,17 @@ class EndAcknowledged:
     id: TaskInstanceId
     attempt_id: UUID | None
     released_slots: int
+    """What the attempt held; with it goes its place under `parallelism`."""
     pool: str
+    returned_slots: int = 0
+    """What it had kept while it was deferred."""
+    kept_slots: int = 0
+    """What it keeps from now on: it is deferred, and its pool counts deferred tasks."""
+
+    @property
+    def given_back(self) -> int:
+        """By how much the pool's `used` falls."""
+        return self.released_slots + self.returned_slots - self.kept_slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +183,8 @@ class PoolCapacity:
     pool: str
     slots: int
     used: int
+    include_deferred: bool = False
+    """Deferred tasks keep their slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

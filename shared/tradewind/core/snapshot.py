@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import DomainError
+from tradewind.core.gates import ACTIVE_STATES, has_task
 from tradewind.core.instances import UNMAPPED, Instances
 from tradewind.core.plan import DagPlan
 from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId, TaskInstanceRow
@@ -101,10 +102,12 @@ class RunSnapshot:
 
     __slots__ = (
         "active",
+        "active_by_place",
         "attempt_ids",
         "counters",
         "held_slots",
         "instances",
+        "kept_slots",
         "map_lengths",
         "max_tries",
         "missing",
@@ -119,6 +122,7 @@ class RunSnapshot:
         "try_numbers",
         "undecided",
         "unfinished",
+        "waiting_for_past",
     )
 
     def __init__(self, loaded: LoadedRun, plan: DagPlan) -> None:
@@ -152,7 +156,14 @@ class RunSnapshot:
         self.unfinished = count
         self.active = 0
         """Instances that hold slots."""
+        self.active_by_place: dict[int, int] = dict.fromkeys(plan.limited, 0)
+        """Active instances of the tasks that have limits of their own."""
+        self.kept_slots: dict[int, int] = {}
+        """Position → slots that it keeps while it is deferred: its pool counts deferred tasks."""
+        self.waiting_for_past: dict[int, None] = {}
+        """Places of tasks that would start, were it not for `depends_on_past`."""
         self._load(loaded.task_instances)
+        self._leave_out()
 
     def _load(self, rows: Sequence[TaskInstanceRow]) -> None:
         self._load_mapped(rows)
@@ -188,9 +199,18 @@ class RunSnapshot:
             self.map_lengths[position] = row.map_length
         if row.skip_requested:
             self.skip_requested[position] = None
-        if row.end_pending:
+        if row.kept_slots:
+            self.kept_slots[position] = row.kept_slots
+        if row.end_pending or (row.kept_slots and row.state is not TaskInstanceState.DEFERRED):
             self.pending[position] = None
         self.set_state(position, row.state)
+
+    def _leave_out(self) -> None:
+        """Tasks whose dates do not cover the run have no row: as if they had been removed."""
+        for place, task in enumerate(self.plan.tasks):
+            if self.missing[place] and not has_task(self.run, task):
+                self.missing[place] = 0
+                self.set_state(place, TaskInstanceState.REMOVED)
 
     def find(self, id_: TaskInstanceId) -> int | None:
         """The position of this task instance, if the run has it."""
@@ -241,6 +261,8 @@ class RunSnapshot:
         if before is state:
             return
         self.states[position] = state
+        if self.active_by_place and (place := self.instances.task(position)) in self.active_by_place:
+            self.active_by_place[place] += (state in ACTIVE_STATES) - (before in ACTIVE_STATES)
         self.undecided += (state is TaskInstanceState.NONE) - (before is TaskInstanceState.NONE)
         left, entered = COUNTED_STATES.get(before), COUNTED_STATES.get(state)
         self.unfinished += (left is not None) - (entered is not None)
@@ -269,6 +291,13 @@ class RunSnapshot:
         """Change how many pool slots an instance holds, and whether it counts as active."""
         self.active += (slots > 0) - (self.held_slots[position] > 0)
         self.held_slots[position] = slots
+
+    def set_kept(self, position: int, slots: int) -> None:
+        """Change how many pool slots an instance keeps while it is deferred."""
+        if slots:
+            self.kept_slots[position] = slots
+        else:
+            self.kept_slots.pop(position, None)
 
     def set_next_action(self, position: int, at: datetime | None) -> None:
         """Change when the instance is to be looked at again; None = at no set time."""
