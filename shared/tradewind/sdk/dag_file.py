@@ -39,10 +39,16 @@ def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
     those held by top-level names. Raises DagFileError. Call it only in a process that is meant to run user code."""
     aliases.install()
     _extend_path(dags_folder)
-    module_name = _module_name(path)
+    module_name = module_name_of(path)
     with registering_dags() as registered:
         module = _import(path, module_name)
     return LoadedDagFile(path, _collect(path, registered, module), module_name)
+
+
+def import_from(dags_folder: Path) -> None:
+    """Have modules of the DAGs and plugins folders importable in this process, as DAG files have them."""
+    aliases.install()
+    _extend_path(dags_folder)
 
 
 def _extend_path(dags_folder: Path) -> None:
@@ -55,8 +61,9 @@ def _extend_path(dags_folder: Path) -> None:
                 load_plugins(folder)
 
 
-def _module_name(path: Path) -> str:
-    """Unique to the file, so that files of one name in different folders do not replace each other."""
+def module_name_of(path: Path) -> str:
+    """What a DAG file's module is called: unique to the file, so that files of one name in different folders do not
+    replace each other."""
     checksum = binascii.crc32(str(path.absolute()).encode())
     return f"tradewind_dag_{checksum:08x}_{path.stem.replace('.', '_')}"
 
