@@ -13,6 +13,14 @@ _DISTRIBUTIONS: Final = {
     "airflow/": ("apache-airflow-core", "3.3.2"),
 }
 """Beginning of a path inside a wheel → the wheel; the longest fits first."""
+_PROVIDERS: Final = {
+    "apache-airflow-providers-common-compat": "1.23.0",
+    "apache-airflow-providers-common-sql": "2.4.0",
+    "apache-airflow-providers-http": "6.3.0",
+    "apache-airflow-providers-postgres": "7.1.1",
+    "apache-airflow-providers-sqlite": "4.3.4",
+}
+"""Provider packages of other people, in versions that go with Airflow 3.3.2."""
 _TIMEOUT_SECONDS: Final = 300
 
 
@@ -36,6 +44,13 @@ def airflow_tree(prefix: str, into: Path) -> list[Path]:
     name, version = next(wheel for beginning, wheel in _DISTRIBUTIONS.items() if prefix.startswith(beginning))
     with zipfile.ZipFile(_wheel(name, version)) as wheel:
         return [Path(wheel.extract(path, into)) for path in wheel.namelist() if path.startswith(prefix)]
+
+
+def install_providers(target: Path) -> None:
+    """Install the provider packages into a folder, without what they depend on: `pip install --no-deps --target`."""
+    wheels = [str(_wheel(name, version)) for name, version in _PROVIDERS.items()]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    subprocess.run([*command, *wheels], check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
 
 
 def _wheel(name: str, version: str) -> Path:

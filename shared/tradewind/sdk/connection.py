@@ -1,9 +1,10 @@
 """Connections: addresses and credentials of other systems, by id."""
 
 import json
+import logging
 from typing import Any, Final, Self
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from tradewind.sdk.connection_uri import EXTRA_KEY, fields_of_uri, normal_type, uri_of_fields
 from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.runtime import current_runtime
@@ -12,11 +13,13 @@ from tradewind.sdk.types import is_mapping
 
 _FIELDS: Final = ("conn_type", "host", "schema", "login", "password", "port", "extra", "description")
 
+log = logging.getLogger("tradewind.task")
+
 
 class Connection:
     """Airflow's Connection. `extra` is a JSON text; `extra_dejson` is what it says."""
 
-    EXTRA_KEY: Final = "__extra__"
+    EXTRA_KEY: Final = EXTRA_KEY
     """In a URI, the parameter that holds an `extra` with values other than texts."""
 
     def __init__(
@@ -37,20 +40,8 @@ class Connection:
         self.port = int(port) if port is not None and port != "" else None
         self.extra = json.dumps(extra) if isinstance(extra, dict) else extra
         if uri is not None:
-            self._take_uri(uri)
+            vars(self).update(fields_of_uri(uri))
         self._mask()
-
-    def _take_uri(self, uri: str) -> None:
-        parts = urlsplit(uri)
-        self.conn_type = parts.scheme.replace("-", "_") or None
-        self.host = unquote(parts.hostname) if parts.hostname else None
-        self.login = unquote(parts.username) if parts.username else None
-        self.password = unquote(parts.password) if parts.password else None
-        self.schema = unquote(parts.path.removeprefix("/")) or None
-        self.port = parts.port
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if query:
-            self.extra = query["__extra__"] if "__extra__" in query else json.dumps(query)
 
     def _mask(self) -> None:
         if self.password:
@@ -59,12 +50,14 @@ class Connection:
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
-        """`extra` as a dict; empty if there is none. Raises ValueError if it is not a JSON object."""
-        if not self.extra:
-            return {}
-        value: object = json.loads(self.extra)
+        """`extra` as a dict; empty if there is none, or if it is not a JSON object, which is logged."""
+        try:
+            value: object = json.loads(self.extra or "{}")
+        except ValueError:
+            value = None
         if not is_mapping(value):
-            raise ValueError(f"extra of connection {self.conn_id!r} is not a JSON object")
+            log.error("extra of connection %r is not a JSON object, and taken for empty", self.conn_id)
+            return {}
         return {str(key): inner for key, inner in value.items()}
 
     def get_extra_dejson(self) -> dict[str, Any]:
@@ -103,15 +96,7 @@ class Connection:
 
     def get_uri(self) -> str:
         """The connection as one URI."""
-        scheme = (self.conn_type or "").lower().replace("_", "-")
-        secret = f":{quote(self.password, safe='')}" if self.password is not None else ""
-        user = quote(self.login or "", safe="") + secret
-        host = quote(self.host or "", safe="") + (f":{self.port}" if self.port is not None else "")
-        path = f"/{quote(self.schema, safe='')}" if self.schema else "/" if user or host else ""
-        extra = self.extra_dejson
-        plain = all(isinstance(value, str) for value in extra.values())
-        query = urlencode(extra if plain else {"__extra__": self.extra or ""}) if extra else ""
-        return f"{scheme}://{f'{user}@' if user else ''}{host}{path}" + (f"?{query}" if query else "")
+        return uri_of_fields(vars(self), self.extra_dejson)
 
     def to_dict(self, *, prune_empty: bool = False, validate: bool = True) -> dict[str, Any]:
         """All fields by name; `extra` as a dict. Without empty ones if `prune_empty`."""
@@ -142,7 +127,10 @@ class Connection:
     @classmethod
     def from_json(cls, value: str, conn_id: str = "default") -> Self:
         """From a JSON object of fields. Raises ValueError if it is none."""
-        return cls.from_fields(conn_id, json.loads(value))
+        fields = json.loads(value)
+        if fields.get("conn_type"):
+            fields["conn_type"] = normal_type(fields["conn_type"])
+        return cls.from_fields(conn_id, fields)
 
     @classmethod
     def get(cls, conn_id: str) -> "Connection":

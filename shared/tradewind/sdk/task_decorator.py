@@ -37,8 +37,7 @@ class DecoratedOperator(BaseOperator):
     ) -> None:
         arguments = dict(op_kwargs or {})
         signature = inspect.signature(python_callable)
-        for name in signature.parameters.keys() & self.merged_default_args.keys() - arguments.keys():
-            arguments[name] = self.merged_default_args[name]
+        fill_from_defaults(arguments, self.merged_default_args, signature, op_args)
         check_arguments(python_callable, signature, op_args, arguments)
         operator: Any = super()
         operator.__init__(
@@ -54,6 +53,15 @@ class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
     """The task that `@task` makes."""
 
     custom_operator_name = "@task"
+
+
+def fill_from_defaults(
+    arguments: dict[str, Any], defaults: Mapping[str, Any], signature: inspect.Signature, args: Collection[Any]
+) -> None:
+    """Give the function what `default_args` say for arguments of it that are given neither by name nor by position."""
+    named = signature.parameters.keys() & defaults.keys() - arguments.keys()
+    if named:
+        arguments.update({name: defaults[name] for name in named - signature.bind_partial(*args).arguments.keys()})
 
 
 def check_arguments(

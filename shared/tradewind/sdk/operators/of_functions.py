@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tradewind.sdk.module_loading import is_async_callable
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import accepted_kwargs
-from tradewind.sdk.task_decorator import TaskDecorator, check_arguments, free_task_id
+from tradewind.sdk.task_decorator import TaskDecorator, check_arguments, fill_from_defaults, free_task_id
 
 
 class DecoratedOperator(BaseOperator):
@@ -34,8 +34,7 @@ class DecoratedOperator(BaseOperator):
     ) -> None:
         arguments = dict(op_kwargs or {})
         signature = inspect.signature(python_callable)
-        for name in signature.parameters.keys() & self.merged_default_args.keys() - arguments.keys():
-            arguments[name] = self.merged_default_args[name]
+        fill_from_defaults(arguments, self.merged_default_args, signature, op_args or ())
         check_arguments(python_callable, signature, op_args or (), arguments)
         self.python_callable = python_callable
         self.op_args: Collection[Any] = op_args or ()
