@@ -1,0 +1,146 @@
+"""When asset events make a run: conditions over what has arrived, and partitions that wait for their keys.
+
+A DAG's condition is met by the assets of the events that wait in its queue. A partitioned DAG sorts its events by the
+partition keys of its runs; each key has a condition of its own, and there an asset with a rollup mapper counts only
+once enough of the keys that it expects are there.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
+
+from tradewind.core.partitions.mappers import PartitionMapper, PlainMapper, RollupMapper, mapper_of
+
+MAX_DOWNSTREAM_KEYS: Final = 1000
+"""Runs that one event may count for, unless the mapper says otherwise."""
+
+
+class AssetKey(NamedTuple):
+    """What names an asset."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedEvent:
+    """An event that a DAG's schedule has not used yet."""
+
+    event_id: int
+    asset: AssetKey
+    queued_at: datetime
+    partition_key: str | None = None
+    partition_date: datetime | None = None
+
+
+AliasedAssets = Mapping[str, Collection[AssetKey]]
+"""Alias → the assets that it stands for."""
+
+
+def is_met(condition: Mapping[str, Any], arrived: Collection[AssetKey], aliases: AliasedAssets) -> bool:
+    """Whether a condition, as `DagSpec.asset_condition` has it, is met by these assets. Raises ValueError for one that
+    cannot be read."""
+    match condition:
+        case {"all": list(parts)}:
+            return all(is_met(part, arrived, aliases) for part in _conditions(parts))
+        case {"any": list(parts)}:
+            return any(is_met(part, arrived, aliases) for part in _conditions(parts))
+        case {"asset": {"name": name, "uri": uri}}:
+            return (name, uri) in arrived
+        case {"asset_ref": {"name": name}}:
+            return any(key.name == name for key in arrived)
+        case {"asset_ref": {"uri": uri}}:
+            return any(key.uri == uri for key in arrived)
+        case {"alias": {"name": name}}:
+            return any(key in arrived for key in aliases.get(cast("str", name), ()))
+        case _:
+            raise ValueError(f"not an asset condition: {condition!r}")
+
+
+def _conditions(parts: list[Any]) -> list[Mapping[str, Any]]:
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A run to be: its key, and the events that count for it."""
+
+    key: str
+    events: tuple[QueuedEvent, ...]
+
+
+class PartitionRules:
+    """How a DAG sorts events by partition, from `DagSpec.partition_mappers`. Raises ValueError for mappers that cannot
+    be read."""
+
+    def __init__(self, mappers: Mapping[str, Any]) -> None:
+        self._default = mapper_of(mappers["default"])
+        self._by_name: dict[str, PartitionMapper] = {}
+        self._by_uri: dict[str, PartitionMapper] = {}
+        for entry in mappers["by_asset"]:
+            mapper = mapper_of(entry["mapper"])
+            if entry["name"]:
+                self._by_name[entry["name"]] = mapper
+            if entry["uri"]:
+                self._by_uri[entry["uri"]] = mapper
+        text = json.dumps(mappers, sort_keys=True)
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        """Changes with the mappers."""
+
+    def mapper(self, asset: AssetKey) -> PartitionMapper:
+        """That of an asset: by its name, else by its URI, else the default."""
+        return self._by_name.get(asset.name) or self._by_uri.get(asset.uri) or self._default
+
+    def keys_of(self, event: QueuedEvent) -> tuple[str, ...]:
+        """The partitions that an event counts for; raises ValueError for a key that the mapper does not take, or that
+        counts for too many."""
+        if event.partition_key is None:
+            raise ValueError(f"the event of asset {event.asset.name!r} has no partition key")
+        mapper = self.mapper(event.asset)
+        keys = tuple(dict.fromkeys(mapper.downstream_keys(event.partition_key)))
+        limit = mapper.max_downstream_keys or MAX_DOWNSTREAM_KEYS
+        if len(keys) > limit:
+            raise ValueError(f"the key {event.partition_key!r} counts for {len(keys)} partitions; at most {limit} may")
+        return keys
+
+    def arrived(self, partition: Partition) -> list[AssetKey]:
+        """The assets of which enough has arrived."""
+        keys: dict[AssetKey, dict[str, None]] = {}
+        for event in partition.events:
+            keys.setdefault(event.asset, {})[event.partition_key or ""] = None
+        return [asset for asset, found in keys.items() if self._suffices(asset, partition.key, found)]
+
+    def _suffices(self, asset: AssetKey, partition_key: str, found: Mapping[str, None]) -> bool:
+        mapper = self.mapper(asset)
+        if not isinstance(mapper, RollupMapper):
+            return True
+        try:
+            expected = mapper.expected_keys(partition_key)
+        except ValueError:  # a key that only another asset's mapper makes
+            return False
+        return mapper.is_satisfied(sum(key in found for key in expected), len(expected))
+
+    def date_of(self, partition: Partition) -> datetime | None:
+        """The moment that the partition is about: as all mappers of its assets say that say one; if none does, as the
+        producers' runs say whose keys were taken as they are. None if they disagree."""
+        assets = list(dict.fromkeys(event.asset for event in partition.events))
+        try:
+            said = [self.mapper(asset).partition_date(partition.key) for asset in assets]
+        except ValueError:
+            return None
+        dates = [date for date in said if date is not None] or self._carried(partition.events)
+        return dates[0] if len(dict.fromkeys(dates)) == 1 else None
+
+    def _carried(self, events: Sequence[QueuedEvent]) -> list[datetime]:
+        return [
+            event.partition_date
+            for event in events
+            if event.partition_date is not None and _keeps_keys(self.mapper(event.asset))
+        ]
+
+
+def _keeps_keys(mapper: PartitionMapper) -> bool:
+    return isinstance(mapper, PlainMapper) and mapper.kind == "identity"
