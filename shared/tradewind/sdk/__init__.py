@@ -65,6 +65,13 @@ if TYPE_CHECKING:
     from tradewind.sdk.task_decorator import task
     from tradewind.sdk.task_groups import TaskGroup
     from tradewind.sdk.templating import literal
+    from tradewind.sdk.timetables.events import EventsTimetable
+    from tradewind.sdk.timetables.interval import CronDataIntervalTimetable, DeltaDataIntervalTimetable
+    from tradewind.sdk.timetables.trigger import (
+        CronTriggerTimetable,
+        DeltaTriggerTimetable,
+        MultipleCronTriggerTimetable,
+    )
     from tradewind.sdk.trigger_rule import TriggerRule
     from tradewind.sdk.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent
     from tradewind.sdk.types import WeightRule
@@ -96,9 +103,14 @@ __all__ = [
     "ChainMapper",
     "Connection",
     "Context",
+    "CronDataIntervalTimetable",
+    "CronTriggerTimetable",
     "DagRunState",
     "DayWindow",
+    "DeltaDataIntervalTimetable",
+    "DeltaTriggerTimetable",
     "EdgeModifier",
+    "EventsTimetable",
     "ExceptionRetryPolicy",
     "FanOutMapper",
     "FixedKeyMapper",
@@ -108,6 +120,7 @@ __all__ = [
     "Metadata",
     "MinimumCount",
     "MonthWindow",
+    "MultipleCronTriggerTimetable",
     "ObjectStoragePath",
     "Param",
     "ParamsDict",

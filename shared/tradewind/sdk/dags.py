@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import pop_dag, push_dag
-from tradewind.sdk.exceptions import AirflowException, DuplicateTaskIdFound, ParamValidationError, TaskNotFound
+from tradewind.sdk.exceptions import (
+    AirflowException,
+    AirflowTimetableInvalid,
+    DuplicateTaskIdFound,
+    ParamValidationError,
+    TaskNotFound,
+)
 from tradewind.sdk.node import validate_key
 from tradewind.sdk.param import DagParam, ParamsDict
 from tradewind.sdk.schedule import timetable_of
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from tradewind.sdk.operator import BaseOperator
+    from tradewind.sdk.timetables.base import Timetable
 
 TAG_MAX_LENGTH = 100
 
@@ -79,7 +86,7 @@ class DAG:
         self.tags = _checked_tags(tags)
         self.owner_links = dict(owner_links or {})
         self._set_dates(start_date, end_date)
-        self.schedule, self.timetable, self.catchup = schedule, timetable_of(schedule), catchup
+        self.schedule, self.timetable, self.catchup = schedule, self._timetable_of(schedule), catchup
         self.max_active_tasks = 16 if max_active_tasks is None else max_active_tasks
         self.max_active_runs = 16 if max_active_runs is None else max_active_runs
         self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs or 0
@@ -105,6 +112,12 @@ class DAG:
         for name in ("start_date", "end_date"):
             if self.default_args.get(name) is not None:
                 self.default_args[name] = tz.convert_to_utc(_as_datetime(self.default_args[name]))
+
+    def _timetable_of(self, schedule: Any) -> "Timetable":
+        try:
+            return timetable_of(schedule, self.timezone)
+        except AirflowTimetableInvalid as exc:
+            raise AirflowTimetableInvalid(f"DAG {self.dag_id!r}: schedule: {exc}") from exc
 
     def _check(self) -> None:
         for name in ("max_active_tasks", "max_active_runs", "max_consecutive_failed_dag_runs"):

@@ -1,58 +1,91 @@
-"""What the author wrote as `schedule`, as far as it can be shown: summary, description, whether it can be used."""
+"""From a DAG's `schedule` argument to its timetable."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
+from tradewind.core.spec import TimetableSpec
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.exceptions import AirflowTimetableInvalid
-
-CRON_PRESETS: Final = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
-BY_HAND: Final = "Never, external triggers only"
+from tradewind.sdk.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from tradewind.sdk.timetables.built_in import is_delta
+from tradewind.sdk.timetables.interval import CronDataIntervalTimetable, DeltaDataIntervalTimetable
+from tradewind.sdk.timetables.simple import ContinuousTimetable, NullTimetable, OnceTimetable
+from tradewind.sdk.timetables.specs import timetable_spec
+from tradewind.sdk.timetables.trigger import CronTriggerTimetable, DeltaTriggerTimetable
 
 
-@dataclass(frozen=True, slots=True)
-class Timetable:
-    """A schedule in words."""
+class AssetSchedule(Timetable):
+    """What a DAG waits for in words; when runs are made by time as well, that is asked of `by_time`."""
 
-    summary: str | None
-    """Cron expression, `@once`, `@continuous` or an interval; None = only by hand."""
-    description: str
-    active_runs_limit: int | None = None
-    interval: timedelta | None = None
+    def __init__(self, summary: str | None, description: str, by_time: Timetable | None = None) -> None:
+        self._summary, self.description, self.by_time = summary, description, by_time
+        self.active_runs_limit = None if by_time is None else by_time.active_runs_limit
 
-    def following_interval_end(self, start: datetime, end: datetime) -> datetime | None:
-        """When the run after that of this data interval is due; None = there is none."""
-        if self.interval is not None:
-            return end + (end - start)
-        if self.summary is None or self.summary.startswith(("@", "Asset", "Partitioned Asset")):
+    @property
+    def summary(self) -> str | None:
+        """`Asset`, and the summary of the other."""
+        return self._summary
+
+    def spec(self) -> TimetableSpec | None:
+        """`asset_or_time`; None without a part that goes by time."""
+        inner = None if self.by_time is None else timetable_spec(self.by_time)
+        if inner is None:
             return None
-        from croniter import croniter
+        return TimetableSpec(kind="asset_or_time", data={"timetable": {"kind": inner.kind, "data": inner.data}})
 
-        return croniter(self.summary, end).get_next(datetime)
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """The next run by time."""
+        if self.by_time is None:
+            return None
+        return self.by_time.next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+
+    def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
+        """As by time, or the moment itself."""
+        if self.by_time is None:
+            return DataInterval.exact(run_after)
+        return self.by_time.infer_manual_data_interval(run_after=run_after)
 
 
-def timetable_of(schedule: Any) -> Timetable:
-    """The timetable of a `schedule` argument; raises AirflowTimetableInvalid naming the value."""
-    match schedule:
-        case None:
-            return Timetable(None, BY_HAND)
-        case "@once":
-            return Timetable("@once", "Once, as soon as possible")
-        case "@continuous":
-            return Timetable("@continuous", "As frequently as possible, but only one run at a time", 1)
-        case timedelta():
-            return _interval(schedule)
-        case str():
-            return _cron(schedule)
-        case _:
-            return _of_assets(schedule)
+def timetable_of(schedule: Any, timezone: tzinfo = UTC) -> Timetable:
+    """The timetable of a `schedule` argument, checked; `timezone` is that of cron expressions. Raises
+    AirflowTimetableInvalid naming the value."""
+    timetable = schedule if isinstance(schedule, Timetable) else _made_of(schedule, timezone)
+    timetable.validate()
+    return timetable
+
+
+def schedule_spec(timetable: Timetable) -> TimetableSpec | None:
+    """The scheduler's form of a DAG's timetable; None = no runs are made by time. Raises ValueError for an author's
+    own that cannot be stored."""
+    return timetable.spec() if isinstance(timetable, AssetSchedule) else timetable_spec(timetable)
+
+
+def _made_of(schedule: Any, timezone: tzinfo) -> Timetable:
+    simple: dict[str, Callable[[], Timetable]] = {"@once": OnceTimetable, "@continuous": ContinuousTimetable}
+    if schedule is None:
+        return NullTimetable()
+    if isinstance(schedule, str):
+        return simple[schedule]() if schedule in simple else _cron(schedule, timezone)
+    return _delta(schedule) if is_delta(schedule) else _of_assets(schedule)
+
+
+def _cron(expression: str, timezone: tzinfo) -> Timetable:
+    kind = CronDataIntervalTimetable if _makes_intervals("create_cron_data_intervals") else CronTriggerTimetable
+    return kind(expression, timezone)
+
+
+def _delta(delta: timedelta) -> Timetable:
+    makes_intervals = _makes_intervals("create_cron_data_intervals") or _makes_intervals("create_delta_data_intervals")
+    return DeltaDataIntervalTimetable(delta) if makes_intervals else DeltaTriggerTimetable(delta)
+
+
+def _makes_intervals(setting: str) -> bool:
+    return conf.getboolean("scheduler", setting, fallback=False)
 
 
 def _of_assets(schedule: Any) -> Timetable:
@@ -60,31 +93,15 @@ def _of_assets(schedule: Any) -> Timetable:
     from tradewind.sdk.assets.timetables import AssetOrTimeSchedule, PartitionedAtRuntime, asset_schedule_of
 
     if isinstance(schedule, PartitionedAtRuntime):
-        return Timetable(None, schedule.description)
+        return AssetSchedule(None, schedule.description)
     by_assets = asset_schedule_of(schedule)
     if by_assets is None:
         raise AirflowTimetableInvalid(
-            f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, a timedelta, or assets"
+            f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, a timedelta or"
+            " relativedelta, a timetable, or assets"
         )
     if not isinstance(by_assets, AssetOrTimeSchedule):
-        return Timetable(by_assets.summary, by_assets.description)
+        return AssetSchedule(by_assets.summary, by_assets.description)
     by_time = timetable_of(by_assets.timetable)
     words = f"Triggered by assets or {by_time.description}"
-    return replace(by_time, summary=f"Asset or {by_time.summary}", description=words)
-
-
-def _interval(interval: timedelta) -> Timetable:
-    if interval <= timedelta(0):
-        raise AirflowTimetableInvalid(f"schedule interval must be positive, not {interval!r}")
-    return Timetable(str(interval), "", interval=interval)
-
-
-def _cron(expression: str) -> Timetable:
-    resolved = CRON_PRESETS.get(expression, expression)
-    if resolved is expression:
-        # Imported here: presets and DAGs without a schedule do without it.
-        from croniter import croniter
-
-        if not croniter.is_valid(expression):
-            raise AirflowTimetableInvalid(f"{expression!r} is not a valid cron expression or preset")
-    return Timetable(resolved, "")
+    return AssetSchedule(f"Asset or {by_time.summary}", words, by_time)

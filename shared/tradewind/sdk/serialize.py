@@ -5,7 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tradewind.core.errors import DomainError
-from tradewind.core.spec import AssetRef, DagSpec, LengthKind, MapLength, TaskGroupSpec, TaskSpec, TriggerRule
+from tradewind.core.spec import (
+    AssetRef,
+    DagSpec,
+    LengthKind,
+    MapLength,
+    TaskGroupSpec,
+    TaskSpec,
+    TimetableSpec,
+    TriggerRule,
+)
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.assets.specs import asset_fields, asset_refs
 from tradewind.sdk.configuration import conf
@@ -17,6 +26,7 @@ from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
+from tradewind.sdk.schedule import schedule_spec
 from tradewind.sdk.types import WeightRule
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
@@ -66,8 +76,16 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         owner_links=dict(dag.owner_links),
         rerun_with_latest_version=dag.rerun_with_latest_version,
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
+        timetable=_timetable_spec(dag, where),
         **_asset_fields(dag, where),
     )
+
+
+def _timetable_spec(dag: DAG, where: str) -> TimetableSpec | None:
+    try:
+        return schedule_spec(dag.timetable)
+    except ValueError as exc:
+        raise DagSpecError(f"{where}: schedule: {exc}") from exc
 
 
 def _asset_fields(dag: DAG, where: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from tradewind.sdk.airflow.asset_names import ASSET_AUTHORING, ASSET_MODULES
 from tradewind.sdk.airflow.support_names import SUPPORT, SUPPORT_AUTHORING
+from tradewind.sdk.airflow.timetable_names import TIMETABLE_AUTHORING, TIMETABLE_MODULES
 
 _SDK: Final = "tradewind.sdk."
 
@@ -146,8 +147,9 @@ _ERRORS: Final = dict.fromkeys(_ERROR_NAMES, "exceptions")
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     **SUPPORT,
     **ASSET_MODULES,
+    **TIMETABLE_MODULES,
     "airflow": {"DAG": "dags", "XComArg": "xcom_arg", "AirflowException": "exceptions", "__version__": "version"},
-    "airflow.sdk": {**_AUTHORING, **ASSET_AUTHORING, "__version__": "version"},
+    "airflow.sdk": {**_AUTHORING, **ASSET_AUTHORING, **TIMETABLE_AUTHORING, "__version__": "version"},
     "airflow.sdk.bases.operator": {
         "BaseOperator": "operator",
         "BaseAsyncOperator": "async_operator",
@@ -155,7 +157,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "chain_linear": "chains",
         "cross_downstream": "chains",
     },
-    "airflow.providers.common.compat.sdk": {**_AUTHORING, **ASSET_AUTHORING, **_ERRORS},
+    "airflow.providers.common.compat.sdk": {**_AUTHORING, **ASSET_AUTHORING, **TIMETABLE_AUTHORING, **_ERRORS},
     "airflow.sdk.bases.notifier": {"BaseNotifier": "notifier"},
     "airflow.notifications.basenotifier": {"BaseNotifier": "notifier"},
     "airflow.sdk.bases.hook": {"BaseHook": "hook"},

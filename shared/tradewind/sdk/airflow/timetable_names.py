@@ -1,0 +1,46 @@
+"""Airflow's modules of timetables: module → name → the module of `tradewind.sdk` that defines it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_SIMPLE: Final[Mapping[str, str]] = {
+    "NullTimetable": "timetables.simple",
+    "OnceTimetable": "timetables.simple",
+    "ContinuousTimetable": "timetables.simple",
+    "AssetTriggeredTimetable": "assets.timetables",
+    "PartitionedAssetTimetable": "assets.timetables",
+    "PartitionedAtRuntime": "assets.timetables",
+}
+_INTERVAL: Final[Mapping[str, str]] = {
+    "CronDataIntervalTimetable": "timetables.interval",
+    "DeltaDataIntervalTimetable": "timetables.interval",
+}
+_TRIGGER: Final[Mapping[str, str]] = {
+    "CronTriggerTimetable": "timetables.trigger",
+    "DeltaTriggerTimetable": "timetables.trigger",
+    "MultipleCronTriggerTimetable": "timetables.trigger",
+}
+_EVENTS: Final[Mapping[str, str]] = {"EventsTimetable": "timetables.events"}
+
+TIMETABLE_AUTHORING: Final[Mapping[str, str]] = {**_INTERVAL, **_TRIGGER, **_EVENTS}
+"""What `airflow.sdk` exports of them."""
+
+TIMETABLE_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
+    "airflow.timetables.base": {
+        "DagRunInfo": "timetables.base",
+        "DataInterval": "timetables.base",
+        "TimeRestriction": "timetables.base",
+        "Timetable": "timetables.base",
+    },
+    "airflow.sdk.bases.timetable": {"BaseTimetable": "timetables.base:Timetable"},
+    **{
+        f"airflow.{package}.{module}": names
+        for package in ("timetables", "sdk.definitions.timetables")
+        for module, names in (
+            ("simple", _SIMPLE),
+            ("interval", _INTERVAL),
+            ("trigger", _TRIGGER),
+            ("events", _EVENTS),
+        )
+    },
+}
