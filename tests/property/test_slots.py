@@ -73,7 +73,7 @@ class Model:
         run.limit, run.active = limit, active
 
     def set_limit(self, limit: TaskLimit, size: int, active: int) -> None:
-        self.ready.set_limit(limit, size, active)
+        self.ready.set_limit(limit, size=size, active=active)
         self.limits[limit] = [size, active]
 
     def add(self) -> None:
@@ -186,11 +186,11 @@ def test_tasks_at_their_limit_hold_up_nobody_and_cost_nothing_while_they_wait() 
     ready = ReadyTasks()
     ready.set_run(1, dag_id="d", limit=16, active=0)
     limit = TaskLimit("d", "t", 1)
-    ready.set_limit(limit, 1, 1)
+    ready.set_limit(limit, size=1, active=1)
     for position in range(1000):
         ready.add(Ready(1, position), Lane("a", 1), 9, (limit,))
     ready.add(Ready(1, 1000), Lane("a", 1), 1)
     capacity = Capacity(pools=(PoolCapacity(pool="a", slots=20, used=0),), parallelism=0, parallelism_used=0)
     assert [pick.ready.position for pick in ready.allocate(Room(capacity))] == [1000]
-    ready.set_limit(limit, 1, 0)
+    ready.set_limit(limit, active=0)
     assert [pick.ready.position for pick in ready.allocate(Room(capacity))] == [0]

@@ -251,6 +251,12 @@ class KillAttempts(Message, frozen=True, tag="kill_attempts.1"):
     attempts: tuple[UUID, ...]
 
 
+class TriggersCreated(Message, frozen=True, tag="triggers_created.1"):
+    """Task instances were deferred: triggerers with room look at once."""
+
+    count: int
+
+
 class DagsChanged(Message, frozen=True, tag="dags_changed.1"):
     """A DAG was parsed anew, paused or unpaused."""
 
@@ -270,5 +276,12 @@ class SlotsFreed(Message, frozen=True, tag="slots_freed.1"):
     pools: tuple[str, ...]
 
 
-Event = DagsChanged | DagRunsRevised | SlotsFreed
+class PastChanged(Message, frozen=True, tag="past_changed.1"):
+    """Tasks of these DAGs have ended: later runs that wait for them (`depends_on_past`) look again."""
+
+    scheduler_id: UUID
+    dag_ids: tuple[str, ...]
+
+
+Event = DagsChanged | TriggersCreated | DagRunsRevised | SlotsFreed | PastChanged
 """What is broadcast on the topic `EVENTS`."""

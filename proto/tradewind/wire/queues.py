@@ -22,7 +22,8 @@ DEAD_LETTER: Final = "tradewind.dead_letter"
 """Whatever could not be decoded, with headers `x-reason` and `x-source-queue`."""
 
 EVENTS: Final = "tradewind.events"
-"""Topic, fan-out: `DagsChanged`, `DagRunsRevised`, `SlotsFreed` (the union `Event`)."""
+"""Topic, fan-out: `messages.Event`, that is `DagsChanged`, `TriggersCreated`, `DagRunsRevised`, `SlotsFreed` and
+`PastChanged`."""
 
 
 def scheduler_queue(scheduler_id: UUID) -> str:

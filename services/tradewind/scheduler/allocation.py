@@ -1,9 +1,10 @@
 """The scheduler's view of all limits: ready tasks of its runs, and the shared capacity as last seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from tradewind.core.batches import lane_of, make_room
+from tradewind.core.batches import active_by_place, lane_of, limits_of, make_room
 from tradewind.core.decide import RunDecision
+from tradewind.core.gates import task_limits
 from tradewind.core.rows import Capacity, EndAcknowledged
 from tradewind.core.slots import Pick, Ready, ReadyTasks, Room
 from tradewind.core.snapshot import RunSnapshot
@@ -27,9 +28,24 @@ class Allocator:
         self._capacity = capacity
 
     async def refresh(self) -> None:
+        """Read the shared limits if they are not known, and how much of the limits over several runs is in use."""
+        await self.refresh_capacity()
+        shared = self._ready.shared_limits()
+        if shared:
+            counts = await self._store.count_active([(limit.dag_id, limit.task_id) for limit in shared])
+            for limit, active in zip(shared, counts, strict=True):
+                self._ready.set_limit(limit, active=active)
+
+    async def refresh_capacity(self) -> None:
         """Read the shared limits if they are not known."""
         if self._capacity is None:
             self._capacity = await self._store.load_capacity()
+
+    @property
+    def deferring_pools(self) -> Collection[str]:
+        """Pools whose tasks keep their slots while they are deferred, as far as that is known."""
+        pools = () if self._capacity is None else self._capacity.pools
+        return tuple(pool.pool for pool in pools if pool.include_deferred)
 
     def has_waiting(self, dag_run_id: int) -> bool:
         """Whether a task of the run waits for room."""
@@ -43,23 +59,27 @@ class Allocator:
         """Let the ready tasks of a decision wait, and give back what its ends held of the run's own limit."""
         make_room(snapshot, decision)
         released = sum(ack.released_slots > 0 for ack in decision.acknowledged)
-        self.sync(snapshot, active=snapshot.active - released)
+        self._set_run(snapshot, snapshot.active - released, active_by_place(snapshot, decision))
         for settled in decision.settled:
             if settled.before is TaskInstanceState.SCHEDULED:
                 self._ready.remove(Ready(snapshot.run.id, settled.position))
         for position in decision.ready:
             lane, priority = lane_of(snapshot, position), snapshot.priority(position)
-            self._ready.add(Ready(snapshot.run.id, position), lane, priority)
+            self._ready.add(Ready(snapshot.run.id, position), lane, priority, limits_of(snapshot, position))
 
-    def sync(self, snapshot: RunSnapshot, *, active: int | None = None) -> None:
-        """The run's own limit, and how much of it is in use."""
-        limit = 0 if snapshot.run.dag_is_paused else snapshot.plan.spec.max_active_tasks
-        self._ready.set_run(
-            snapshot.run.id,
-            dag_id=snapshot.run.dag_id,
-            limit=limit,
-            active=snapshot.active if active is None else active,
-        )
+    def sync(self, snapshot: RunSnapshot) -> None:
+        """The limits of the run and of its tasks, and how much of each is in use."""
+        self._set_run(snapshot, snapshot.active, snapshot.active_by_place)
+
+    def _set_run(self, snapshot: RunSnapshot, active: int, by_place: Mapping[int, int]) -> None:
+        run, plan = snapshot.run, snapshot.plan
+        limit = 0 if run.dag_is_paused else plan.spec.max_active_tasks
+        self._ready.set_run(run.id, dag_id=run.dag_id, limit=limit, active=active)
+        for place, count in by_place.items():
+            for task_limit, size in task_limits(run.dag_id, run.id, plan.tasks[place]).items():
+                # How many are active in all runs is for the store to say (`refresh`).
+                is_shared = task_limit.dag_run_id is None
+                self._ready.set_limit(task_limit, size=size, active=None if is_shared else count)
 
     def allocate(self, acknowledged: Sequence[EndAcknowledged]) -> Sequence[Pick]:
         """Who gets slots, given what these ends return in the same transaction."""
@@ -76,5 +96,5 @@ def released_slots(acknowledged: Sequence[EndAcknowledged]) -> Mapping[str, int]
     """Slots that come back, by pool."""
     slots: dict[str, int] = {}
     for ack in acknowledged:
-        slots[ack.pool] = slots.get(ack.pool, 0) + ack.released_slots
+        slots[ack.pool] = slots.get(ack.pool, 0) + ack.given_back
     return slots

@@ -7,22 +7,26 @@ After a failure nothing in memory about the runs concerned is trusted: they are 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from tradewind.core.batches import RunChanges, apply, decision_batch, run_changes
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.core.decide import NOTHING, RunDecision, decide, decide_loaded
 from tradewind.core.errors import AdapterError
+from tradewind.core.gates import Outside
 from tradewind.core.rows import Committed, EndAcknowledged, SlotsRefused, StaleRuns, TaskInstanceId
 from tradewind.core.slots import Pick
+from tradewind.core.snapshot import RunSnapshot
 from tradewind.db.store import SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.dispatch import DispatchOutbox, queued_task_instance
 from tradewind.scheduler.inbox import Inbox, Work
 from tradewind.scheduler.kill_notice import KillNotice
+from tradewind.scheduler.past import PastRuns, waiting_for_past
 from tradewind.scheduler.run_cache import RunCache
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.scheduler.slots_freed import SlotsFreedNotice
@@ -60,6 +64,7 @@ class DecisionLoop:
         outbox: DispatchOutbox,
         freed: SlotsFreedNotice,
         kills: KillNotice,
+        past: PastRuns,
         limits: SchedulerLimits,
         clock: Clock,
         new_id: IdFactory,
@@ -75,6 +80,7 @@ class DecisionLoop:
         self._outbox = outbox
         self._freed = freed
         self._kills = kills
+        self._past = past
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
@@ -124,7 +130,7 @@ class DecisionLoop:
 
     async def _do(self, work: Work, now: datetime, turned: Turned) -> None:
         await self._start_runs(work, now, turned)
-        if work.refresh_capacity and len(self._allocator):
+        if work.refresh_capacity:
             self._allocator.learn(None)
         decisions = await self._decide(work, now)
         for dag_run_id in work.unpublished:
@@ -165,10 +171,33 @@ class DecisionLoop:
         unheard_of = [run_id for run_id in work.owned if run_id not in self._cache and run_id not in self._evicted]
         work.unpublished.update(dict.fromkeys(unheard_of))
         unknown = (run_id for run_id in heard if run_id not in known)
+        await self._allocator.refresh_capacity()
         decisions = await self._load((*work.reload, *unknown, *unheard_of), now)
-        for dag_run_id, snapshot in known.items():
-            ends, due = work.ends.get(dag_run_id, ()), work.due.get(dag_run_id, ())
-            decisions[dag_run_id] = decide(snapshot, ends, due, now)
+        known |= {
+            dag_run_id: found for dag_run_id in self._past.waiting(work) if (found := self._cache.get(dag_run_id))
+        }
+        known = {dag_run_id: snapshot for dag_run_id, snapshot in known.items() if dag_run_id not in decisions}
+        asked = await self._ask(list(known.values()), partial(self._decide_known, work, now))
+        return decisions | asked
+
+    def _decide_known(self, work: Work, now: datetime, snapshot: RunSnapshot, outside: Outside) -> RunDecision:
+        due = [*work.due.get(snapshot.run.id, ()), *waiting_for_past(snapshot)]
+        return decide(snapshot, work.ends.get(snapshot.run.id, ()), due, now, outside)
+
+    async def _ask(
+        self, snapshots: Sequence[RunSnapshot], rule: Callable[[RunSnapshot, Outside], RunDecision]
+    ) -> dict[int, RunDecision]:
+        """Decide these runs; those that depend on their past once more, when the store has said what became of it."""
+        pools = self._allocator.deferring_pools
+        decisions = {snapshot.run.id: rule(snapshot, Outside(deferring_pools=pools)) for snapshot in snapshots}
+        asking = [(snapshot, decisions[snapshot.run.id]) for snapshot in snapshots]
+        # More than one round: a task that its past lets through may, if nothing would run, let another ask.
+        while asking := [(snapshot, decision) for snapshot, decision in asking if decision.asks_past]:
+            answers = await self._past.ask(asking)
+            for snapshot, decision in asking:
+                past = {**decision.past, **answers[snapshot.run.id]}
+                decisions[snapshot.run.id] = rule(snapshot, Outside(past=past, deferring_pools=pools))
+            asking = [(snapshot, decisions[snapshot.run.id]) for snapshot, _ in asking]
         return decisions
 
     async def _load(self, dag_run_ids: Sequence[int], now: datetime) -> dict[int, RunDecision]:
@@ -181,7 +210,7 @@ class DecisionLoop:
         snapshots = await self._cache.load(wanted)
         for dag_run_id in wanted:
             self._evicted.pop(dag_run_id, None)
-        return {snapshot.run.id: decide_loaded(snapshot, now) for snapshot in snapshots}
+        return await self._ask(snapshots, lambda snapshot, outside: decide_loaded(snapshot, now, outside))
 
     async def _commit(self, decisions: dict[int, RunDecision], now: datetime, work: Work, turned: Turned) -> None:
         touched = dict.fromkeys(decisions)
@@ -216,6 +245,8 @@ class DecisionLoop:
         match await self._store.commit_decisions(decision_batch(self._scheduler_id, now, writing)):
             case Committed() as committed:
                 self._apply(changes, committed, turned)
+                await self._past.tell(writing)
+                await self._past.tell_paused(committed.paused_dag_ids)
                 await self._kills.send(writing)
                 await self._freed.send(writing, committed.capacity)
                 return True
@@ -258,6 +289,7 @@ class DecisionLoop:
             for timer in change.decision.timers:
                 self._timers.set(change.snapshot.run.id, timer.position, timer.at)
             self._allocator.sync(change.snapshot)
+            self._past.note(change.snapshot)
             if change.decision.state is not None:
                 self._end_run(change, turned)
         self._outbox.add(messages)
@@ -273,6 +305,7 @@ class DecisionLoop:
 
     def _forget(self, dag_run_id: int, *, is_waiting: bool) -> None:
         self._cache.drop(dag_run_id)
+        is_waiting = self._past.forget(dag_run_id) or is_waiting
         self._allocator.forget(dag_run_id)
         self._evicted[dag_run_id] = is_waiting
 

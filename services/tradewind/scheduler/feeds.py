@@ -23,6 +23,7 @@ from tradewind.wire.messages import (
     DagRunsRevised,
     DagsChanged,
     Event,
+    PastChanged,
     SlotsFreed,
     TaskInstanceRef,
     TaskInstancesEnded,
@@ -130,6 +131,9 @@ class EventFeed:
             case SlotsFreed(scheduler_id=scheduler_id):
                 if scheduler_id != self._scheduler_id:
                     self._inbox.refresh_capacity()
+            case PastChanged(scheduler_id=scheduler_id, dag_ids=dag_ids):
+                if scheduler_id != self._scheduler_id:
+                    self._inbox.past(dag_ids)
 
 
 def put_ends(inbox: Inbox, messages: Sequence[TaskInstancesEnded], batch: Batch) -> None:

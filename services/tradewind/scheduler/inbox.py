@@ -33,6 +33,10 @@ class Work:
     """Queued attempts to publish again."""
     refresh_capacity: bool = False
     """Shared limits may have more room than last seen."""
+    past_of: dict[str, None] = field(default_factory=dict[str, None])
+    """DAGs of which tasks have ended that later runs may wait for (`depends_on_past`)."""
+    any_past: bool = False
+    """The same of whatever DAG: a sweep asks."""
     batches: list[Batch] = field(default_factory=list[Batch])
     """Deliveries to settle when all this is done."""
 
@@ -49,6 +53,8 @@ class Work:
         self.unpublished.update(earlier.unpublished)
         self.unclaimed.update(earlier.unclaimed)
         self.refresh_capacity |= earlier.refresh_capacity
+        self.past_of.update(earlier.past_of)
+        self.any_past |= earlier.any_past
         self.batches.extend(earlier.batches)
 
 
@@ -98,6 +104,16 @@ class Inbox:
     def refresh_capacity(self) -> None:
         """Somebody may have freed slots."""
         self._work.refresh_capacity = True
+        self._put()
+
+    def past(self, dag_ids: Sequence[str]) -> None:
+        """Tasks of these DAGs have ended that later runs may wait for."""
+        self._work.past_of.update(dict.fromkeys(dag_ids))
+        self._put()
+
+    def any_past(self) -> None:
+        """Tasks of any DAG may have."""
+        self._work.any_past = True
         self._put()
 
     def settle(self, batch: Batch) -> None:

@@ -22,6 +22,7 @@ from tradewind.scheduler.feeds import EventFeed, QueueFeed, put_ends, put_runs
 from tradewind.scheduler.inbox import Inbox
 from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.lease import LeaseLoop
+from tradewind.scheduler.past import PastRuns
 from tradewind.scheduler.run_cache import CacheTelemetry, RunCache
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.scheduler.slots_freed import SlotsFreedNotice
@@ -134,6 +135,7 @@ class _SessionFactory:
             timers=Timers(),
             outbox=outbox,
             freed=SlotsFreedNotice(bus=self._bus, scheduler_id=scheduler_id),
+            past=PastRuns(store=self._store, bus=self._bus, inbox=inbox, scheduler_id=scheduler_id),
             kills=KillNotice(bus=self._bus, store=self._store),
             limits=self._settings.scheduler,
             clock=self._clock,

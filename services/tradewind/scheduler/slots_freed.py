@@ -24,10 +24,9 @@ class SlotsFreedNotice:
 
     async def send(self, changes: Sequence[RunChanges], capacity: Capacity | None) -> None:
         """`capacity`: the limits after the commit; None = it touched none, for it took as much as it gave."""
-        if capacity is None:
-            return
-        pools = freed_pools(changes, capacity)
-        if not pools and not _frees_places(changes, capacity):
+        pools = () if capacity is None else freed_pools(changes, capacity)
+        is_roomier = capacity is not None and _frees_places(changes, capacity)
+        if not pools and not is_roomier and not _frees_tasks(changes):
             return
         message = Message(body=encode(SlotsFreed(scheduler_id=self._scheduler_id, pools=pools)))
         try:
@@ -54,3 +53,16 @@ def _frees_places(changes: Sequence[RunChanges], capacity: Capacity) -> bool:
     acknowledged = [ack for change in changes for ack in change.decision.acknowledged]
     freed = sum(ack.released_slots > 0 for ack in acknowledged) - sum(len(change.queued) for change in changes)
     return freed > 0 and 2 * (capacity.parallelism_used + freed) >= capacity.parallelism > 0
+
+
+def _frees_tasks(changes: Sequence[RunChanges]) -> bool:
+    """Whether a task has ended of which only so many instances may be active over all runs."""
+    return any(
+        change.snapshot.task(position).max_active_tis_per_dag is not None
+        for change in changes
+        if change.snapshot.plan.limited
+        for position in [
+            *(ended.position for ended in change.decision.ended),
+            *(settled.position for settled in change.decision.settled),
+        ]
+    )

@@ -122,6 +122,7 @@ class SweepLoop:
         evicted = self._decisions.take_evicted(self._limits.runs_per_batch)
         self._inbox.reload((*pending, *evicted))
         self._inbox.start_any()
+        self._inbox.any_past()
         self._inbox.refresh_capacity()
 
     async def _find_unclaimed(self, now: datetime, found: Found) -> None:

@@ -6,10 +6,18 @@ from datetime import datetime
 from uuid import UUID
 
 from tradewind.core.decide import NOTHING, RunDecision, begins_try
-from tradewind.core.rows import DagRunChange, DecisionBatch, NewTaskInstance, TaskInstanceChange
-from tradewind.core.slots import Lane
+from tradewind.core.gates import ACTIVE_STATES, task_limits
+from tradewind.core.rows import (
+    DagRunChange,
+    DecisionBatch,
+    FailingDag,
+    LimitedTask,
+    NewTaskInstance,
+    TaskInstanceChange,
+)
+from tradewind.core.slots import Lane, TaskLimit
 from tradewind.core.snapshot import RunSnapshot
-from tradewind.core.states import TaskInstanceState
+from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.transitions import Actor, Event, next_state
 
 
@@ -61,6 +69,25 @@ def lane_of(snapshot: RunSnapshot, position: int) -> Lane:
     return Lane(task.pool, task.pool_slots)
 
 
+def limits_of(snapshot: RunSnapshot, position: int) -> tuple[TaskLimit, ...]:
+    """The task's own limits; most tasks have none."""
+    if not snapshot.active_by_place:
+        return ()
+    return tuple(task_limits(snapshot.run.dag_id, snapshot.run.id, snapshot.task(position)))
+
+
+def active_by_place(snapshot: RunSnapshot, decision: RunDecision) -> Mapping[int, int]:
+    """Active instances of the tasks that have limits of their own, as the decision leaves them."""
+    if not snapshot.active_by_place:
+        return snapshot.active_by_place
+    counts = dict(snapshot.active_by_place)
+    for position, state in _decided_states(decision).items():
+        place = snapshot.instances.task(position)
+        if place in counts:
+            counts[place] += (state in ACTIVE_STATES) - (snapshot.states[position] in ACTIVE_STATES)
+    return counts
+
+
 def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]) -> DecisionBatch:
     """The rows of all these runs' changes, to be committed whole or not at all."""
     return DecisionBatch(
@@ -71,7 +98,32 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
         created=tuple(row for changes in runs for row in _created(changes)),
         changes=tuple(row for changes in runs for row in _changes(changes)),
         acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
+        limited=_limited(runs),
+        failing=_failing(runs),
     )
+
+
+def _limited(runs: Sequence[RunChanges]) -> tuple[LimitedTask, ...]:
+    """Tasks with a limit over all runs of their DAG of which instances are queued."""
+    added: dict[tuple[str, str, int], int] = {}
+    for changes in runs:
+        if not changes.snapshot.plan.limited:
+            continue
+        for position in changes.queued:
+            task = changes.snapshot.task(position)
+            if task.max_active_tis_per_dag is not None:
+                key = (changes.snapshot.run.dag_id, task.task_id, task.max_active_tis_per_dag)
+                added[key] = added.get(key, 0) + 1
+    return tuple(LimitedTask(*key, count) for key, count in sorted(added.items()))
+
+
+def _failing(runs: Sequence[RunChanges]) -> tuple[FailingDag, ...]:
+    limits = {
+        changes.snapshot.run.dag_id: changes.snapshot.plan.spec.max_consecutive_failed_dag_runs
+        for changes in runs
+        if changes.decision.state is DagRunState.FAILED
+    }
+    return tuple(FailingDag(dag_id, limit) for dag_id, limit in sorted(limits.items()) if limit > 0)
 
 
 def apply(changes: RunChanges) -> None:

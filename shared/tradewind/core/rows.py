@@ -158,6 +158,22 @@ class DagRunChange:
     end_date: datetime | None = None
 
 
+class LimitedTask(NamedTuple):
+    """A task of which only so many instances may be active over all runs of its DAG, and how many a batch adds."""
+
+    dag_id: str
+    task_id: str
+    size: int
+    added: int
+
+
+class FailingDag(NamedTuple):
+    """A DAG that is paused when so many of its latest runs have failed one after the other."""
+
+    dag_id: str
+    limit: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionBatch:
     """What one scheduler decided over any number of its runs; committed whole or not at all.
@@ -174,6 +190,10 @@ class DecisionBatch:
     created: tuple[NewTaskInstance, ...] = ()
     changes: tuple[TaskInstanceChange, ...] = ()
     acknowledged: tuple[EndAcknowledged, ...] = ()
+    limited: tuple[LimitedTask, ...] = ()
+    """In key order. Those with more active instances than their size, the added ones counted, refuse the batch."""
+    failing: tuple[FailingDag, ...] = ()
+    """DAGs, in key order, of which a run of the batch failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +222,8 @@ class Committed:
     """The batch is in the store. `capacity` holds the shared limits as they stood after it, if slots were touched."""
 
     capacity: Capacity | None = None
+    paused_dag_ids: tuple[str, ...] = ()
+    """DAGs that were paused because too many of their runs have failed."""
 
 
 @dataclass(frozen=True, slots=True)

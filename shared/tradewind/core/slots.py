@@ -168,13 +168,11 @@ class ReadyTasks:
         for limit in [limit for limit in self._limits if limit.dag_run_id == dag_run_id]:
             del self._limits[limit]
 
-    def set_limit(self, limit: TaskLimit, size: int, active: int) -> None:
-        """How many instances of a task may be active, and how many are."""
-        known = self._limits.get(limit)
-        if known is None:
-            self._limits[limit] = _Limit(size, active)
-        else:
-            known.size, known.active = size, active
+    def set_limit(self, limit: TaskLimit, *, size: int | None = None, active: int | None = None) -> None:
+        """How many instances of a task may be active, and how many are; None = as before."""
+        known = self._limits.setdefault(limit, _Limit(0, 0))
+        known.size = known.size if size is None else size
+        known.active = known.active if active is None else active
 
     def shared_limits(self) -> Sequence[TaskLimit]:
         """Limits over several runs, for which tasks wait: how many are active is for the store to say."""

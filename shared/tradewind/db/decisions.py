@@ -84,6 +84,11 @@ class RowChange:
             return self.final.held_slots
         return 0 if self.acknowledged or self.created else None
 
+    @property
+    def kept_after(self) -> int:
+        """Slots that it keeps although no attempt is under way: it is deferred and stays so."""
+        return self.acknowledged.kept_slots if self.acknowledged is not None and self.final is None else 0
+
 
 def row_changes(batch: DecisionBatch) -> list[RowChange]:
     """One entry per task instance that the batch names, in key order."""

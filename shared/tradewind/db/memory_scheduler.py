@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Final
 from uuid import UUID
 
+from tradewind.core.gates import ACTIVE_STATES, PAST_SUCCESS_STATES, Past, PastQuestion
 from tradewind.core.rows import (
     AttemptHolder,
     Capacity,
@@ -11,6 +14,7 @@ from tradewind.core.rows import (
     Committed,
     DecisionBatch,
     EndedTaskInstance,
+    FailingDag,
     LoadedRun,
     SlotsRefused,
     StaleRuns,
@@ -34,6 +38,8 @@ from tradewind.db.memory_tables import (
     core_dag_run,
     core_row,
 )
+
+_ACTIVE_RUNS: Final = (DagRunState.RUNNING, DagRunState.QUEUED)
 
 
 class MemorySchedulerStore(MemoryStoreBase):
@@ -144,7 +150,7 @@ class MemorySchedulerStore(MemoryStoreBase):
         if stale:
             return StaleRuns(stale)
         deltas, parallelism = self._slot_deltas(changes)
-        if not self._have_room(deltas, parallelism):
+        if not self._have_room(deltas, parallelism) or not self._have_task_room(batch):
             return SlotsRefused(self._capacity())
         if any(change.created is not None and self._row(change.id) is not None for change in changes):
             return StaleRuns(tuple(sorted(change.dag_run_id for change in batch.runs)))
@@ -161,7 +167,63 @@ class MemorySchedulerStore(MemoryStoreBase):
             if change.state is not None:
                 self._set_run_state(run, change.state, batch.now, Actor.SCHEDULER)
                 run.end_date = change.end_date
-        return Committed(self._capacity() if deltas or parallelism else None)
+        paused = tuple(dag.dag_id for dag in batch.failing if self._pause_failing(dag))
+        return Committed(self._capacity() if deltas or parallelism else None, paused)
+
+    def _have_task_room(self, batch: DecisionBatch) -> bool:
+        return all(task.added + self._count_active(task.dag_id, task.task_id) <= task.size for task in batch.limited)
+
+    def _count_active(self, dag_id: str, task_id: str) -> int:
+        runs = [run.id for run in self.tables.dag_runs.values() if run.dag_id == dag_id and run.state in _ACTIVE_RUNS]
+        return sum(
+            row.id.task_id == task_id and row.state in ACTIVE_STATES for run_id in runs for row in self._rows(run_id)
+        )
+
+    def _pause_failing(self, dag: FailingDag) -> bool:
+        """Pause the DAG if its latest runs have all failed; False = they have not, or it is paused already."""
+        runs = [run for run in self.tables.dag_runs.values() if run.dag_id == dag.dag_id]
+        latest = sorted(runs, key=lambda run: (run.run_after, run.id))[-dag.limit :]
+        row = self.tables.dags[dag.dag_id]
+        if row.is_paused or len(latest) < dag.limit or any(run.state is not DagRunState.FAILED for run in latest):
+            return False
+        row.is_paused = True
+        return True
+
+    async def count_active(self, tasks: Sequence[tuple[str, str]]) -> Sequence[int]:
+        return [self._count_active(dag_id, task_id) for dag_id, task_id in tasks]
+
+    async def load_past(self, questions: Sequence[PastQuestion]) -> Sequence[Past]:
+        return [self._past(question) for question in questions]
+
+    def _past(self, question: PastQuestion) -> Past:
+        run = self.tables.dag_runs.get(question.dag_run_id)
+        if run is None:
+            return Past()
+        before = sorted(self._runs_before(run), key=itemgetter(0), reverse=True)
+        previous = next((o for _, o in before if not question.only_scheduled or o.run_type != "manual"), None)
+        rows = [] if previous is None else self._rows(previous.id)
+        of_task = [row for row in rows if row.id.task_id == question.task_id]
+        below = [row for row in rows if row.id.task_id in question.downstream_task_ids]
+        return Past(
+            run_id=previous and previous.run_id,
+            logical_date=previous and previous.logical_date,
+            found=len(of_task),
+            unsuccessful=sum(row.state not in PAST_SUCCESS_STATES for row in of_task),
+            unsuccessful_downstream=sum(row.state not in PAST_SUCCESS_STATES for row in below),
+            has_any_before=any(row.id.task_id == question.task_id for _, o in before for row in self._rows(o.id)),
+            is_first_of_backfill=run.backfill_id is not None
+            and all(o.backfill_id != run.backfill_id for _, o in before),
+        )
+
+    def _runs_before(self, run: DagRunTableRow) -> list[tuple[datetime, DagRunTableRow]]:
+        return [
+            (other.logical_date, other)
+            for other in self.tables.dag_runs.values()
+            if other.dag_id == run.dag_id
+            and run.logical_date is not None
+            and other.logical_date is not None
+            and other.logical_date < run.logical_date
+        ]
 
     def _stale_runs(self, batch: DecisionBatch) -> tuple[int, ...]:
         stale: list[int] = []
@@ -184,7 +246,7 @@ class MemorySchedulerStore(MemoryStoreBase):
             row is not None
             and row.attempt_id == change.expected_attempt_id
             and change.expected_state in (None, row.state)
-            and (change.acknowledged is None or row.end_pending)
+            and (change.acknowledged is None or row.end_pending or row.kept_slots > 0)
         )
 
     def _slot_deltas(self, changes: Sequence[RowChange]) -> tuple[dict[str, int], int]:
@@ -193,13 +255,13 @@ class MemorySchedulerStore(MemoryStoreBase):
         parallelism = 0
         for change in changes:
             row = None if change.created else self._row(change.id)
-            before, pool = (0, "") if row is None else (row.held_slots, row.pool)
+            before, kept, pool = (0, 0, "") if row is None else (row.held_slots, row.kept_slots, row.pool)
             after = before if change.holds_after is None else change.holds_after
             after_pool = pool if change.final is None else change.final.pool
-            if before:
-                pools[pool] = pools.get(pool, 0) - before
-            if after:
-                pools[after_pool] = pools.get(after_pool, 0) + after
+            if before or kept:
+                pools[pool] = pools.get(pool, 0) - before - kept
+            if after or change.kept_after:
+                pools[after_pool] = pools.get(after_pool, 0) + after + change.kept_after
             parallelism += (after > 0) - (before > 0)
         return {pool: pools[pool] for pool in sorted(pools) if pools[pool]}, parallelism
 
@@ -231,6 +293,7 @@ class MemorySchedulerStore(MemoryStoreBase):
         self._apply_final(row, change, now)
 
     def _apply_final(self, row: TaskInstanceTableRow, change: RowChange, now: datetime) -> None:
+        row.kept_slots = change.kept_after
         if change.holds_after is not None:
             row.held_slots = change.holds_after
         if change.final is None:
@@ -325,9 +388,8 @@ class MemorySchedulerStore(MemoryStoreBase):
         held: dict[str, int] = {}
         running = 0
         for row in self._all_rows():
-            if row.held_slots:
-                held[row.pool] = held.get(row.pool, 0) + row.held_slots
-                running += 1
+            held[row.pool] = held.get(row.pool, 0) + row.held_slots + row.kept_slots
+            running += row.held_slots > 0
         limits: dict[str, tuple[SlotsTableRow, int]] = {
             pool: (row, held.get(pool, 0)) for pool, row in sorted(self.tables.pools.items())
         }

@@ -101,6 +101,8 @@ class DagRunTableRow:
     owner: UUID | None = None
     owner_epoch: int = 0
     revision: int = 0
+    backfill_id: int | None = None
+    clear_number: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +119,7 @@ class TaskInstanceTableRow:
     lost_attempts: int = 0
     dispatch_failures: int = 0
     held_slots: int = 0
+    kept_slots: int = 0
     end_pending: bool = False
     next_action_at: datetime | None = None
     scheduled_at: datetime | None = None
@@ -179,6 +182,7 @@ class SlotsTableRow:
 
     slots: int
     used: int = 0
+    include_deferred: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -294,7 +298,8 @@ class MemoryStoreBase:
         pools = self.tables.pools
         return Capacity(
             pools=tuple(
-                PoolCapacity(pool=name, slots=pools[name].slots, used=pools[name].used) for name in sorted(pools)
+                PoolCapacity(pool=name, slots=row.slots, used=row.used, include_deferred=row.include_deferred)
+                for name, row in sorted(pools.items())
             ),
             parallelism=self.tables.parallelism.slots,
             parallelism_used=self.tables.parallelism.used,
@@ -373,6 +378,7 @@ def core_row(row: TaskInstanceTableRow) -> TaskInstanceRow:
         map_length=row.map_length,
         skip_requested=row.skip_requested,
         is_resuming=row.is_resuming,
+        kept_slots=row.kept_slots,
     )
 
 
@@ -390,4 +396,6 @@ def core_dag_run(run: DagRunTableRow, dag: DagTableRow | None) -> DagRunRow:
         dag_is_paused=dag is not None and dag.is_paused,
         run_after=run.run_after,
         start_date=run.start_date,
+        run_type=run.run_type,
+        logical_date=run.logical_date,
     )

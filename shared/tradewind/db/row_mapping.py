@@ -35,6 +35,7 @@ def task_instance_row(row: Row) -> TaskInstanceRow:
         map_length=row["map_length"],
         skip_requested=row["skip_requested"],
         is_resuming=row["is_resuming"],
+        kept_slots=row["kept_slots"],
     )
 
 
@@ -52,13 +53,18 @@ def dag_run_row(row: Row) -> DagRunRow:
         dag_is_paused=row["dag_is_paused"],
         run_after=row["run_after"],
         start_date=row["start_date"],
+        run_type=row["run_type"],
+        logical_date=row["logical_date"],
     )
 
 
-def capacity(pools: Iterable[tuple[str, int, int]], parallelism: int, parallelism_used: int) -> Capacity:
-    """The shared limits from (pool, slots, used) and the cap."""
+def capacity(pools: Iterable[tuple[str, int, int, bool]], parallelism: int, parallelism_used: int) -> Capacity:
+    """The shared limits from (pool, slots, used, include_deferred) and the cap."""
     return Capacity(
-        pools=tuple(PoolCapacity(pool=pool, slots=slots, used=used) for pool, slots, used in pools),
+        pools=tuple(
+            PoolCapacity(pool=pool, slots=slots, used=used, include_deferred=include_deferred)
+            for pool, slots, used, include_deferred in pools
+        ),
         parallelism=parallelism,
         parallelism_used=parallelism_used,
     )

@@ -1,12 +1,14 @@
 """The scheduler's port on Postgres."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import Conflict
+from tradewind.core.gates import Past, PastQuestion
 from tradewind.core.rows import (
     AttemptHolder,
     Capacity,
@@ -14,6 +16,8 @@ from tradewind.core.rows import (
     Committed,
     DecisionBatch,
     EndedTaskInstance,
+    FailingDag,
+    LimitedTask,
     LoadedRun,
     SlotsRefused,
     StaleRuns,
@@ -25,7 +29,7 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.db.decisions import RowChange, row_changes
 from tradewind.db.end_writer import EndWriter
 from tradewind.db.limits import REPUBLISH_AFTER_MAX, TOMBSTONES_KEPT, WORKERS_EXPIRED_MAX
-from tradewind.db.pool import Database, Row
+from tradewind.db.pool import Database, Row, Session
 from tradewind.db.row_mapping import (
     capacity,
     dag_run_row,
@@ -100,21 +104,36 @@ class PostgresSchedulerStore:
         return {row["id"]: load_spec(row["spec"]) for row in rows}
 
     async def load_capacity(self) -> Capacity:
-        rows = await self._database.fetch(statement("load_capacity"))
-        pools = [(row["pool"], row["slots"], row["used"]) for row in rows if row["pool"] is not None]
-        return capacity(pools, rows[0]["parallelism"], rows[0]["parallelism_used"])
+        return await _load_capacity(self._database)
 
     async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
+        if not batch.limited and not batch.failing:
+            return await self._commit(self._database, batch)
+        async with self._database.transaction() as transaction:
+            if batch.failing:
+                await transaction.fetch(statement("lock_dag_rows"), [dag.dag_id for dag in batch.failing])
+            if not await _have_room(transaction, batch.limited):
+                return SlotsRefused(await _load_capacity(transaction))
+            result = await self._commit(transaction, batch)
+            if isinstance(result, Committed) and batch.failing:
+                columns = _columns(batch.failing, len(FailingDag._fields))
+                paused = await transaction.fetch(statement("pause_failing_dags"), *columns)
+                return replace(result, paused_dag_ids=tuple(sorted(row["dag_id"] for row in paused)))
+        return result
+
+    async def _commit(self, session: Session, batch: DecisionBatch) -> CommitResult:
         changes = row_changes(batch)
+        changed = [change for change in changes if change.created is None]
         values = (
             *(batch.scheduler_id, batch.now),
             *_run_columns(batch),
-            *_columns([_change_values(change) for change in changes if change.created is None], CHANGE_COLUMNS),
+            *_columns([_change_values(change) for change in changed], CHANGE_COLUMNS),
             *_columns([_created_values(change) for change in changes if change.created is not None], CREATED_COLUMNS),
             *_columns(batch.replaced, REPLACED_COLUMNS),
+            [change.kept_after for change in changed],
         )
         try:
-            row = await self._database.fetch_row(statement("commit_decisions"), *values)
+            row = await session.fetch_row(statement("commit_decisions"), *values)
         except Conflict:  # a task instance to create is there already: this very batch was committed before
             return StaleRuns(tuple(sorted(change.dag_run_id for change in batch.runs)))
         assert row is not None
@@ -125,6 +144,13 @@ class PostgresSchedulerStore:
             return Committed(limits)
         assert limits is not None
         return SlotsRefused(limits)
+
+    async def count_active(self, tasks: Sequence[tuple[str, str]]) -> Sequence[int]:
+        return await _count_active(self._database, tasks)
+
+    async def load_past(self, questions: Sequence[PastQuestion]) -> Sequence[Past]:
+        columns = _columns(questions, len(PastQuestion._fields))
+        return [_past(row) for row in await self._database.fetch(statement("load_past"), *columns)]
 
     async def pending_dag_runs(self, scheduler_id: UUID, older_than: datetime) -> Sequence[int]:
         return first_integers(await self._database.fetch(statement("list_pending_dag_runs"), scheduler_id, older_than))
@@ -162,6 +188,40 @@ class PostgresSchedulerStore:
             await transaction.fetch(statement("lock_limits"))
             rows = await transaction.fetch(statement("recount_slots"))
         return {row["name"]: row["drift"] for row in rows}
+
+
+async def _load_capacity(session: Session) -> Capacity:
+    rows = await session.fetch(statement("load_capacity"))
+    pools = [
+        (row["pool"], row["slots"], row["used"], row["include_deferred"]) for row in rows if row["pool"] is not None
+    ]
+    return capacity(pools, rows[0]["parallelism"], rows[0]["parallelism_used"])
+
+
+async def _have_room(transaction: Session, limited: Sequence[LimitedTask]) -> bool:
+    """Whether each of these tasks may have the added instances; nobody else adds any until the transaction ends."""
+    if not limited:
+        return True
+    tasks = [(task.dag_id, task.task_id) for task in limited]
+    await transaction.fetch(statement("lock_limited_tasks"), *_columns(tasks, 2))
+    active = await _count_active(transaction, tasks)
+    return all(task.added + count <= task.size for task, count in zip(limited, active, strict=True))
+
+
+async def _count_active(session: Session, tasks: Sequence[tuple[str, str]]) -> Sequence[int]:
+    return first_integers(await session.fetch(statement("count_active_task_instances"), *_columns(tasks, 2)))
+
+
+def _past(row: Row) -> Past:
+    return Past(
+        run_id=row["run_id"],
+        logical_date=row["logical_date"],
+        found=row["found"],
+        unsuccessful=row["unsuccessful"],
+        unsuccessful_downstream=row["unsuccessful_downstream"],
+        has_any_before=row["has_any_before"],
+        is_first_of_backfill=row["is_first_of_backfill"],
+    )
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
@@ -209,7 +269,7 @@ def _created_values(change: RowChange) -> tuple[object, ...]:
 def _touched_limits(row: Row) -> Capacity | None:
     if row["pools"] is None:
         return None
-    pools = zip(row["pools"], row["slots"], row["used"], strict=True)
+    pools = zip(row["pools"], row["slots"], row["used"], row["include_deferred"], strict=True)
     return capacity(pools, row["parallelism"], row["parallelism_used"])
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 from uuid import UUID
 
 from tradewind.core.errors import AdapterError
+from tradewind.core.gates import Past, PastQuestion
+from tradewind.core.revisions import Revised, RevisionRule
 from tradewind.core.rows import (
     AttemptEndRecord,
     AttemptHolder,
@@ -29,7 +31,7 @@ from tradewind.core.rows import (
     WorkerBeat,
 )
 from tradewind.core.spec import DagSpec
-from tradewind.core.triggers import DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
+from tradewind.core.triggers import DueTrigger, KeptTriggers, TriggerAnswer, TriggerOutcome, WaitingTrigger
 
 
 class StoreUnavailable(AdapterError):
@@ -81,10 +83,19 @@ class SchedulerStore(Protocol):
     async def load_capacity(self) -> Capacity: ...
 
     async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
-        """Apply a batch whole or not at all. Lock order: dag_run (checked: owner, epoch, revision, running), task
-        instances, pools in key order, parallelism. Entering `queued` sets queued_at and published_at to `batch.now`
-        and publish_count to 1; `scheduled` sets scheduled_at; an end by the scheduler (skipped, upstream_failed,
-        success of an empty operator) sets start_date (if unset) and end_date."""
+        """Apply a batch whole or not at all. Lock order: the `failing` DAGs, the `limited` tasks (advisory), dag_run
+        (checked: owner, epoch, revision, running), task instances, pools in key order, parallelism. Entering `queued`
+        sets queued_at and published_at to `batch.now` and publish_count to 1; `scheduled` sets scheduled_at; an end by
+        the scheduler (skipped, upstream_failed, success of an empty operator) sets start_date (if unset) and end_date.
+        A DAG whose latest runs have all failed, as many as its limit, is paused."""
+        ...
+
+    async def count_active(self, tasks: Sequence[tuple[str, str]]) -> Sequence[int]:
+        """How many instances of each (dag_id, task_id) are active over all runs, in the order asked."""
+        ...
+
+    async def load_past(self, questions: Sequence[PastQuestion]) -> Sequence[Past]:
+        """What became of tasks in the run before theirs, in the order asked."""
         ...
 
     async def pending_dag_runs(self, scheduler_id: UUID, older_than: datetime) -> Sequence[int]:
@@ -213,9 +224,13 @@ class TriggererStore(Protocol):
         (None) those of no queue. None without a lease (`renew_triggerer` comes first)."""
         ...
 
-    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
-        """Ids of all triggers that are this triggerer's. Those whose task instance waits no more, because a person or
-        a rule ended it, are removed first."""
+    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
+        """All triggers that are this triggerer's. Those whose task instance waits no more, because a person or a rule
+        ended it, are removed."""
+        ...
+
+    async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
+        """Those of these triggers that are this triggerer's become anybody's."""
         ...
 
     async def due_triggers(self, now: datetime, limit: int) -> Sequence[DueTrigger]:
@@ -227,4 +242,18 @@ class TriggererStore(Protocol):
         the trigger's row goes. Answers in order; of two outcomes of one trigger the first counts. Left alone (`RETRY`)
         while the run's owner has not decided upon the deferral; a trigger that nobody waits for is `SUPERSEDED`, and
         its row goes."""
+        ...
+
+
+class PeopleStore(Protocol):
+    """What people do to runs. Selecting, deleting and showing are the API's own questions."""
+
+    async def read_dag_runs(self, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
+        """The runs, in whatever state, with all their task instances: what a rule would be asked about."""
+        ...
+
+    async def revise_dag_runs(self, dag_run_ids: Sequence[int], rule: RevisionRule, now: datetime) -> Revised:
+        """Lock the runs and their task instances, ask the rule, write what it says; an error of the rule writes
+        nothing. Lock order: dag_run, task instances, pools in key order, parallelism. The revision of each revised
+        run is raised, triggers and slots of what is voided go, kept tries are copied to the history."""
         ...

@@ -27,6 +27,7 @@ from tradewind.wire.messages import (
     HeartbeatReply,
     KillAttempts,
     Message,
+    PastChanged,
     QueuedTaskInstance,
     SlotsFreed,
     TaskFinished,
@@ -35,6 +36,7 @@ from tradewind.wire.messages import (
     TaskInstanceRef,
     TaskInstancesEnded,
     TaskStarted,
+    TriggersCreated,
 )
 
 ATTEMPT: Final = UUID("019a0000-0000-7000-8000-0000000000a1")
@@ -150,9 +152,11 @@ SAMPLES: Final[Sequence[Message]] = (
     ),
     HeartbeatReply(verdict="expired", kill=(ATTEMPT,)),
     KillAttempts(attempts=(ATTEMPT, OTHER_ATTEMPT)),
+    TriggersCreated(count=3),
     DagsChanged(dag_ids=("tutorial",)),
     DagRunsRevised(dag_run_ids=(42, 2**40)),
     SlotsFreed(scheduler_id=SCHEDULER, pools=("default_pool", "höher")),
+    PastChanged(scheduler_id=SCHEDULER, dag_ids=("sales", "päst")),
 )
 
 

@@ -20,19 +20,21 @@ changed AS MATERIALIZED (
     SELECT
         w.*,
         t.held_slots AS held_before,
+        t.kept_slots AS kept_before,
         t.pool AS pool_before,
         coalesce(w.held_slots, t.held_slots) AS held_after,
         coalesce(w.pool, t.pool) AS pool_after,
         t.attempt_id IS NOT DISTINCT FROM w.expected_attempt_id
             AND (w.expected_state IS NULL OR t.state = w.expected_state)
-            AND (NOT w.acknowledged OR t.end_pending) AS is_expected
+            AND (NOT w.acknowledged OR t.end_pending OR t.kept_slots > 0) AS is_expected
     FROM unnest(
         $8::bigint[], $9::text[], $10::integer[], $11::text[], $12::uuid[], $13::boolean[], $14::text[], $15::uuid[],
         $16::integer[], $17::text[], $18::integer[], $19::timestamptz[], $20::boolean[], $21::boolean[],
-        $22::boolean[], $23::boolean[]
+        $22::boolean[], $23::boolean[], $46::integer[]
     ) AS w (
         dag_run_id, task_id, map_index, expected_state, expected_attempt_id, acknowledged, state, attempt_id,
-        try_number, pool, held_slots, next_action_at, enters_queued, enters_scheduled, finishes, resets_losses
+        try_number, pool, held_slots, next_action_at, enters_queued, enters_scheduled, finishes, resets_losses,
+        kept_after
     )
     JOIN task_instance t
         ON t.dag_run_id = w.dag_run_id AND t.task_id = w.task_id AND t.map_index = w.map_index
@@ -55,9 +57,9 @@ created AS MATERIALIZED (
 deltas AS MATERIALIZED (
     SELECT pool, sum(slots)::integer AS slots
     FROM (
-        SELECT pool_before, -held_before FROM changed
+        SELECT pool_before, -held_before - kept_before FROM changed
         UNION ALL
-        SELECT pool_after, held_after FROM changed
+        SELECT pool_after, held_after + kept_after FROM changed
         UNION ALL
         SELECT pool, held_slots FROM created
     ) AS held (pool, slots)
@@ -109,6 +111,7 @@ updated AS (
         try_number = coalesce(c.try_number, t.try_number),
         pool = c.pool_after,
         held_slots = c.held_after,
+        kept_slots = c.kept_after,
         end_pending = t.end_pending AND NOT c.acknowledged,
         next_action_at = CASE WHEN c.state IS NULL THEN t.next_action_at ELSE c.next_action_at END,
         lost_attempts = CASE WHEN c.resets_losses THEN 0 ELSE t.lost_attempts END,
@@ -205,6 +208,7 @@ LEFT JOIN LATERAL (
     SELECT
         array_agg(p.pool ORDER BY p.pool) AS pools,
         array_agg(p.slots ORDER BY p.pool) AS slots,
+        array_agg(p.include_deferred ORDER BY p.pool) AS include_deferred,
         array_agg(greatest(coalesce(l.used + CASE v.answer WHEN 'committed' THEN l.delta ELSE 0 END, p.used), 0)
             ORDER BY p.pool) AS used,
         min(m.slots) AS parallelism,

@@ -12,7 +12,7 @@ SELECT
     n.dag_version_id,
     t.dag_run_id, t.task_id, t.map_index, t.state, t.try_number, t.max_tries, t.attempt_id, t.lost_attempts,
     t.dispatch_failures, t.held_slots, t.end_pending, t.next_action_at, t.queued_at, t.published_at, t.publish_count,
-    t.map_length, t.skip_requested, t.is_resuming,
+    t.map_length, t.skip_requested, t.is_resuming, t.kept_slots,
     t.cause, t.worker_id, t.incarnation
 FROM named n
 JOIN task_instance t ON t.dag_run_id = n.dag_run_id AND t.task_id = n.task_id AND t.map_index = n.map_index

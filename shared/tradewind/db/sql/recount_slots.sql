@@ -1,9 +1,13 @@
--- Sets `used` of every (locked) limit to what task instances hold; returns what was off. By task_instance_holding.
+-- Sets `used` of every (locked) limit to what task instances hold; returns what was off.
+-- By task_instance_holding and task_instance_keeping.
 WITH held AS MATERIALIZED (
-    SELECT t.pool, sum(t.held_slots)::integer AS slots, count(*)::integer AS attempts
-    FROM task_instance t
-    WHERE t.held_slots > 0
-    GROUP BY t.pool
+    SELECT pool, sum(slots)::integer AS slots, sum(attempts)::integer AS attempts
+    FROM (
+        SELECT t.pool, sum(t.held_slots), count(*) FROM task_instance t WHERE t.held_slots > 0 GROUP BY t.pool
+        UNION ALL
+        SELECT t.pool, sum(t.kept_slots), 0 FROM task_instance t WHERE t.kept_slots > 0 GROUP BY t.pool
+    ) AS each (pool, slots, attempts)
+    GROUP BY pool
 ),
 pools AS (
     UPDATE slot_pool p
