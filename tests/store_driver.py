@@ -31,7 +31,7 @@ from tradewind.db.migrate import set_parallelism
 from tradewind.db.pool import Database
 from tradewind.db.postgres import PostgresStore
 from tradewind.db.row_mapping import task_instance_row
-from tradewind.db.store import CollectorStore, DagStore, SchedulerStore, TriggererStore
+from tradewind.db.store import CollectorStore, DagStore, PeopleStore, SchedulerStore, TriggererStore
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=10)
@@ -39,7 +39,7 @@ SCHEDULER, WORKER, COLLECTOR = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 S = TaskInstanceState
 
 
-class AnyStore(SchedulerStore, CollectorStore, DagStore, TriggererStore, Protocol):
+class AnyStore(SchedulerStore, CollectorStore, DagStore, TriggererStore, PeopleStore, Protocol):
     """All ports in one."""
 
 

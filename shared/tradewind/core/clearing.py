@@ -47,6 +47,8 @@ class Clearing:
     resets_dag_runs: bool = True
     latest_version_id: UUID | None = None
     """Runs move to this version; None = each stays on its own."""
+    adds_new: bool = False
+    """Only what the latest version has and the run has not is to run: nothing that is there is cleared."""
     spares_running: bool = False
     """Raise `RunningTask` rather than stop what runs."""
 
@@ -65,7 +67,7 @@ def cleared_rows(runs: Sequence[LoadedRun], clearing: Clearing) -> list[TaskInst
 def is_meant(row: TaskInstanceRow, clearing: Clearing) -> bool:
     """Whether the row is to be cleared. What its DAG does not have any more never is."""
     _, task_id, map_index = row.id
-    if row.state is _S.REMOVED or not is_chosen(clearing.choice, task_id, map_index):
+    if clearing.adds_new or row.state is _S.REMOVED or not is_chosen(clearing.choice, task_id, map_index):
         return False
     if clearing.left_out and is_chosen(clearing.left_out, task_id, map_index):
         return False
@@ -76,15 +78,14 @@ def is_meant(row: TaskInstanceRow, clearing: Clearing) -> bool:
 def _cleared_run(loaded: LoadedRun, clearing: Clearing) -> RunRevision | None:
     run = loaded.run
     meant = [row for row in loaded.task_instances if is_meant(row, clearing)]
-    is_whole = clearing.choice is None and not clearing.only_failed and not clearing.only_running
-    if not meant and not (is_whole and not loaded.task_instances):
-        return None
     if clearing.spares_running and any(row.state is _S.RUNNING for row in meant):
         raise RunningTask("A task that is to be cleared is running, and running tasks are not to be stopped")
     version_id = run.dag_version_id if clearing.latest_version_id is None else clearing.latest_version_id
     spec = clearing.specs.get(version_id)
     if spec is None or run.dag_version_id not in clearing.specs:
         raise Conflict(f"The run {run.run_id!r} of the DAG {run.dag_id!r} was changed meanwhile: try again")
+    if not meant and not _is_meant_without_rows(loaded, spec, clearing):
+        return None
     state = _reset_state(run.state) if clearing.resets_dag_runs else None
     rows = _RunRows(loaded, spec, moves=version_id != run.dag_version_id, ends_up=state or run.state)
     return RunRevision(
@@ -94,6 +95,20 @@ def _cleared_run(loaded: LoadedRun, clearing: Clearing) -> RunRevision | None:
         dag_version_id=version_id if rows.moves else None,
         task_instances=rows.revised(meant),
     )
+
+
+def _is_meant_without_rows(loaded: LoadedRun, spec: DagSpec, clearing: Clearing) -> bool:
+    """A run that lacks tasks which are to run: new ones, or all of them, for it never began."""
+    if clearing.adds_new:
+        return bool(new_task_ids(loaded, spec))
+    is_whole = clearing.choice is None and not clearing.only_failed and not clearing.only_running
+    return is_whole and not loaded.task_instances
+
+
+def new_task_ids(loaded: LoadedRun, spec: DagSpec) -> list[str]:
+    """Tasks of the version that the run has nothing of, in order."""
+    known = {row.id.task_id: None for row in loaded.task_instances}
+    return [task.task_id for task in spec.tasks if task.task_id not in known]
 
 
 def _reset_state(state: DagRunState) -> DagRunState | None:

@@ -212,8 +212,15 @@ def _end_answer(end: AttemptEndRecord, read: ReadAttempt | None, write: EndWrite
         state=read.row.state if write is None else write.end.state,
         next_action_at=read.row.next_action_at if write is None else write.end.next_action_at,
         map_length=read.row.map_length if write is None else write.effects.map_length,
-        skipped=() if end.effects is None else end.effects.skipped,
+        skipped=_replayed_skips(end, read) if write is None else write.effects.skipped,
     )
+
+
+def _replayed_skips(end: AttemptEndRecord, read: ReadAttempt) -> tuple[tuple[str, int], ...]:
+    """What the first report asked to be skipped; of an attempt that was stopped for another try, nothing counted."""
+    if end.effects is None or read.row.state is TaskInstanceState.NONE:
+        return ()
+    return end.effects.skipped
 
 
 def _beat_row(beat: WorkerBeat) -> tuple[object, ...]:

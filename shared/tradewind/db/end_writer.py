@@ -69,9 +69,14 @@ class EndWrite:
         )
 
     @property
+    def pushes(self) -> bool:
+        """Whether anything but its log counts: of what was told to stop for another try, nothing does."""
+        return self.record is not None and self.read.row.state is not TaskInstanceState.RESTARTING
+
+    @property
     def effects(self) -> EndEffectsRecord:
         """What else changes by it."""
-        found = None if self.record is None else self.record.effects
+        found = self.record.effects if self.record is not None and self.pushes else None
         return NO_EFFECTS if found is None else found
 
 
@@ -149,7 +154,7 @@ def _xcom_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
     values = {
         (*write.read.row.id, storable_text(key)): value
         for write in writes
-        if write.record is not None
+        if write.record is not None and write.pushes
         for key, value in write.record.xcoms
     }
     rows = [(*key, value) for key, value in values.items()]

@@ -100,7 +100,7 @@ class MemoryCollectorStore(MemoryStoreBase):
             state=row.state,
             next_action_at=row.next_action_at,
             map_length=row.map_length,
-            skipped=() if end.effects is None else end.effects.skipped,
+            skipped=() if end.effects is None or row.state is TaskInstanceState.NONE else end.effects.skipped,
         )
 
     def _may_end(self, row: TaskInstanceTableRow, end: AttemptEndRecord) -> bool:
@@ -110,13 +110,15 @@ class MemoryCollectorStore(MemoryStoreBase):
         return row.incarnation == end.incarnation and (row.is_open or row.cause not in (None, EndCause.WORKER_LOST))
 
     def _write_end(self, row: TaskInstanceTableRow, end: AttemptEndRecord, now: datetime) -> None:
-        for key, value in end.xcoms:
+        # Of what was told to stop for another try, nothing counts but the log.
+        counts = row.state is not TaskInstanceState.RESTARTING
+        for key, value in end.xcoms if counts else ():
             self.tables.xcoms[row.id, key] = value
         if end.log:
             self.tables.logs.setdefault((end.attempt_id, end.log_sequence), end.log)
         row.detail, row.code_started_at, row.rendered_fields = end.detail, end.started_at, end.rendered_fields
         row.worker_id, row.incarnation = end.worker_id, end.incarnation
-        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR, end.effects)
+        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR, end.effects if counts else None)
 
     async def record_beats(self, beats: Sequence[WorkerBeat], now: datetime) -> Sequence[BeatAnswer]:
         return [self._beat(beat, now) for beat in beats]

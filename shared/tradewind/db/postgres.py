@@ -3,6 +3,7 @@
 from tradewind.core.clock import IdFactory
 from tradewind.db.collector_store import PostgresCollectorStore
 from tradewind.db.dag_store import PostgresDagStore
+from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Database
 from tradewind.db.scheduler_store import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
@@ -10,8 +11,10 @@ from tradewind.db.triggerer_store import PostgresTriggererStore
 from tradewind.service.clock import new_id
 
 
-class PostgresStore(PostgresSchedulerStore, PostgresCollectorStore, PostgresDagStore, PostgresTriggererStore):
-    """`SchedulerStore`, `CollectorStore`, `DagStore` and `TriggererStore` on one pool of connections."""
+class PostgresStore(
+    PostgresSchedulerStore, PostgresCollectorStore, PostgresDagStore, PostgresTriggererStore, PostgresPeopleStore
+):
+    """`SchedulerStore`, `CollectorStore`, `DagStore`, `TriggererStore` and `PeopleStore` on one pool of connections."""
 
     def __init__(self, database: Database, *, new_id: IdFactory = new_id, specs: SpecCache | None = None) -> None:
         cache = SpecCache() if specs is None else specs
@@ -19,3 +22,4 @@ class PostgresStore(PostgresSchedulerStore, PostgresCollectorStore, PostgresDagS
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
         PostgresTriggererStore.__init__(self, database)
+        PostgresPeopleStore.__init__(self, database)
