@@ -105,6 +105,11 @@ class ApiClient:
         assert answer.status_code == 200, answer.text
         return [str(record["event"]) for record in answer.json()["content"]]
 
+    def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """A task's log with tracebacks and all, as one text."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        return self.get(path, full_content="true").text
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         answer = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}")
         assert answer.status_code == 200, answer.text

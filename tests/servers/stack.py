@@ -20,7 +20,7 @@ from cryptography.fernet import Fernet
 from tests.servers.process import ServerProcess, free_ports, wait_until
 from tradewind.db.embedded import site_folder
 
-ALL_SERVICES: Final = ("api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker")
+ALL_SERVICES: Final = ("api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker", "triggerer")
 HEALTHY_TIMEOUT_SECONDS: Final = 60.0
 LOG_TAIL_CHARACTERS: Final = 2_500
 DATABASE_VARIABLE: Final = "TRADEWIND__DATABASE__URL"

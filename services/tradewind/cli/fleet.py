@@ -30,6 +30,8 @@ from tradewind.service.clock import new_id, utc_now
 from tradewind.service.lifecycle import find_error
 from tradewind.service.logging import bind_log_values, get_logger
 from tradewind.service.settings import ServiceSettings
+from tradewind.triggerer import service as triggerer
+from tradewind.triggerer.settings import TriggererSettings
 from tradewind.worker import service as worker
 from tradewind.worker.settings import WorkerSettings
 
@@ -50,7 +52,7 @@ class SettingsSource(Protocol):
 
 def service_names(settings: ServiceSettings) -> tuple[str, ...]:
     """The services to run: a worker only where an executor sends tasks to queues."""
-    always = ("api-server", "collector", "scheduler", "dispatcher", "dag-processor")
+    always = ("api-server", "collector", "scheduler", "dispatcher", "dag-processor", "triggerer")
     executors = [name.strip() for name in settings.core.executor.split(",")]
     return (*always, "worker") if CELERY_EXECUTOR in executors else always
 
@@ -77,6 +79,7 @@ class Fleet:
                 first.start(group, "dispatcher", first.dispatcher())
                 first.start(group, "scheduler", first.scheduler())
                 first.start(group, "dag-processor", first.dag_processor())
+                first.start(group, "triggerer", first.triggerer())
                 if "worker" in self.buses:
                     first.start(group, "worker", first.worker())
             servers_stop.set()
@@ -130,6 +133,17 @@ class _Runner:
         await dag_processor.run(
             settings=self._fleet.settings_of(DagProcessorSettings),
             bus=self._fleet.buses["dag-processor"],
+            store=self._store,
+            clock=utc_now,
+            new_id=new_id,
+            stop=self._stop,
+            registry=self._fleet.registry,
+        )
+
+    async def triggerer(self) -> None:
+        await triggerer.run(
+            settings=self._fleet.settings_of(TriggererSettings),
+            bus=self._fleet.buses["triggerer"],
             store=self._store,
             clock=utc_now,
             new_id=new_id,

@@ -14,6 +14,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("dispatcher")(dispatcher)
     app.command("collector")(collector)
     app.command("worker")(worker)
+    app.command("triggerer")(triggerer)
 
 
 def standalone() -> None:
@@ -54,6 +55,13 @@ def dispatcher() -> None:
 def collector() -> None:
     """Grant claims, take results and heartbeats."""
     from tradewind.collector.__main__ import main
+
+    main()
+
+
+def triggerer() -> None:
+    """Run what deferred tasks wait for."""
+    from tradewind.triggerer.__main__ import main
 
     main()
 

@@ -37,11 +37,20 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A message to whoever listens to a topic. It may be lost."""
+
+    topic: str
+    message: WireMessage
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """One reply per request, in order, and what else is to be told."""
 
     replies: Sequence[WireMessage]
     pushes: Sequence[Push] = ()
+    broadcasts: Sequence[Broadcast] = ()
 
 
 class Unanswerable(DomainError):
@@ -175,6 +184,8 @@ class AnsweringLoop(Generic[RequestT]):
         for push in answers.pushes:
             publish = partial(self._bus.publish, push.queue, [_body(push.message)], confirm=False)
             await self._attempt("push", publish)
+        for broadcast in answers.broadcasts:
+            await self._attempt("broadcast", partial(self._bus.broadcast, broadcast.topic, _body(broadcast.message)))
         replies = [(d, _body(reply)) for d, reply in zip(deliveries, answers.replies, strict=True)]
         await self._attempt("reply", partial(self._bus.reply, replies))
         await self._attempt("ack", partial(batch.ack, deliveries))
@@ -210,6 +221,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
     return Answers(
         replies=[reply for part in parts for reply in part.replies],
         pushes=[push for part in parts for push in part.pushes],
+        broadcasts=[broadcast for part in parts for broadcast in part.broadcasts],
     )
 
 

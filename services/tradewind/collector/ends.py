@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from tradewind.collector.answering import Answers, Push, Unanswerable
+from tradewind.collector.answering import Answers, Broadcast, Push, Unanswerable
 from tradewind.core.clock import Clock
 from tradewind.core.errors import DomainError
 from tradewind.core.rows import (
@@ -16,7 +16,7 @@ from tradewind.core.rows import (
     EndEffectsRecord,
     Verdict,
 )
-from tradewind.core.states import EndCause, Outcome
+from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.db.store import CollectorStore
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -29,8 +29,9 @@ from tradewind.wire.messages import (
     TaskFinished,
     TaskInstanceRef,
     TaskInstancesEnded,
+    TriggersCreated,
 )
-from tradewind.wire.queues import scheduler_queue
+from tradewind.wire.queues import EVENTS, scheduler_queue
 
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 CAUSES: Final = frozenset(cause.value for cause in EndCause)
@@ -70,7 +71,7 @@ class EndHandler:
         for answer in answers:
             self._verdicts.labels(answer.verdict).inc()
         replies = [_reply(request, verdicts) for request in requests]
-        return Answers(replies=replies, pushes=nudges(_ended(answers)))
+        return Answers(replies=replies, pushes=nudges(_ended(answers)), broadcasts=_new_triggers(answers))
 
     async def _record(self, records: Sequence[AttemptEndRecord]) -> Sequence[EndAnswer]:
         """Record all together; if the database refuses a value among them, each alone, so that one does not block
@@ -108,6 +109,12 @@ def nudges(ended: Iterable[EndedTaskInstance]) -> list[Push]:
         if item.owner is not None:
             by_owner.setdefault(item.owner, []).append(_ref(item))
     return [Push(scheduler_queue(owner), TaskInstancesEnded(items=tuple(refs))) for owner, refs in by_owner.items()]
+
+
+def _new_triggers(answers: Sequence[EndAnswer]) -> Sequence[Broadcast]:
+    """Triggerers need not wait for their next look."""
+    count = sum(answer.state is TaskInstanceState.DEFERRED for answer in answers)
+    return (Broadcast(EVENTS, TriggersCreated(count)),) if count else ()
 
 
 def _ref(item: EndedTaskInstance) -> TaskInstanceRef:

@@ -1,15 +1,19 @@
 """What the execution API does for an attempt: each function is one statement that checks the attempt and acts.
 
 An attempt that is not current or not running reads, writes and deletes nothing, and the function raises: `StaleAttempt`
-if another attempt has taken its place, `AttemptNotRunning` if it has ended or is being stopped.
+if another attempt has taken its place, `AttemptNotRunning` if it has ended or is being stopped. For an attempt that was
+deferred its trigger speaks, as long as the task waits.
 """
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import DomainError
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
+
+SPEAKING_STATES: Final = ("running", "deferred")
 
 
 class StaleAttempt(DomainError):
@@ -83,6 +87,6 @@ def running(attempt_id: UUID, row: Row | None) -> Row:
     """The row, whose `state` is the attempt's; raises for an attempt that is not current or does not run."""
     if row is None:
         raise StaleAttempt(f"attempt {attempt_id} is not the current one of its task instance: stop, nothing is kept")
-    if row["state"] != "running":
+    if row["state"] not in SPEAKING_STATES:
         raise AttemptNotRunning(f"attempt {attempt_id} does not run: its task instance is {row['state']}")
     return row

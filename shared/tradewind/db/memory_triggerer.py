@@ -7,7 +7,14 @@ from uuid import UUID
 from tradewind.core.rows import EndedTaskInstance, Verdict
 from tradewind.core.states import TaskInstanceState
 from tradewind.core.transitions import Actor
-from tradewind.core.triggers import TRIGGER_LOG_SEQUENCE, DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
+from tradewind.core.triggers import (
+    TRIGGER_LOG_SEQUENCE,
+    DueTrigger,
+    KeptTriggers,
+    TriggerAnswer,
+    TriggerOutcome,
+    WaitingTrigger,
+)
 from tradewind.db.memory_tables import MemoryStoreBase, TaskInstanceTableRow, TriggerTableRow
 
 WAITING = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
@@ -30,12 +37,18 @@ class MemoryTriggererStore(MemoryStoreBase):
             await self.retire_triggerer(triggerer_id)
         return expired
 
-    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
+    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
         owned = {attempt: row for attempt, row in self._programs() if row.triggerer_id == triggerer_id}
-        for attempt_id, trigger in owned.items():
-            if not self._is_deferred(attempt_id, trigger):
-                del self.tables.triggers[attempt_id]
-        return sorted(row.number for attempt, row in owned.items() if attempt in self.tables.triggers)
+        ended = {attempt: row for attempt, row in owned.items() if not self._is_deferred(attempt, row)}
+        for attempt_id in ended:
+            del self.tables.triggers[attempt_id]
+        kept = sorted(row.number for attempt, row in owned.items() if attempt not in ended)
+        return KeptTriggers(ids=tuple(kept), ended=tuple(sorted(row.number for row in ended.values())))
+
+    async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
+        for trigger in self.tables.triggers.values():
+            if trigger.triggerer_id == triggerer_id and trigger.number in trigger_ids:
+                trigger.triggerer_id = None
 
     async def take_triggers(
         self, triggerer_id: UUID, limit: int, queues: Sequence[str] | None = None

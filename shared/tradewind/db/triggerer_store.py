@@ -5,9 +5,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
-from tradewind.core.triggers import TRIGGER_LOG_SEQUENCE, DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
+from tradewind.core.triggers import (
+    TRIGGER_LOG_SEQUENCE,
+    DueTrigger,
+    KeptTriggers,
+    TriggerAnswer,
+    TriggerOutcome,
+    WaitingTrigger,
+)
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_integers, first_uuids, storable_text
+from tradewind.db.row_mapping import first_uuids, storable_text
 from tradewind.db.statements import statement
 
 
@@ -27,8 +34,15 @@ class PostgresTriggererStore:
         rows = await self._database.fetch(statement("expire_triggerers"), lease.total_seconds())
         return sorted(first_uuids(rows))
 
-    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
-        return first_integers(await self._database.fetch(statement("keep_triggers"), triggerer_id))
+    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
+        rows = await self._database.fetch(statement("keep_triggers"), triggerer_id)
+        return KeptTriggers(
+            ids=tuple(row["id"] for row in rows if row["is_waiting"]),
+            ended=tuple(row["id"] for row in rows if not row["is_waiting"]),
+        )
+
+    async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
+        await self._database.fetch(statement("release_triggers"), triggerer_id, list(trigger_ids))
 
     async def take_triggers(
         self, triggerer_id: UUID, limit: int, queues: Sequence[str] | None = None

@@ -203,7 +203,7 @@ async def _prepare(api: ApiServer, child: Child) -> None:
     await api.client.post("/api/v2/connections", json={"connection_id": child.attempt.dag_id, "conn_type": "http"})
 
 
-@pytest.mark.parametrize("state", ["restarting", "queued", "up_for_retry", "deferred"])
+@pytest.mark.parametrize("state", ["restarting", "queued", "up_for_retry", "awaiting_input"])
 async def test_an_attempt_that_does_not_run_may_do_nothing(api: ApiServer, child: Child, state: str) -> None:
     await _prepare(api, child)
     await api.database.fetch(
@@ -217,6 +217,16 @@ async def test_an_attempt_that_does_not_run_may_do_nothing(api: ApiServer, child
     assert {answer.json()["detail"]["reason"] for answer in answers.values()} == {"attempt_not_running"}
     assert state in answers["write xcom"].json()["detail"]["message"]
     assert await _kept(api, child) == before
+
+
+async def test_its_trigger_speaks_for_an_attempt_that_was_deferred(api: ApiServer, child: Child) -> None:
+    await _prepare(api, child)
+    sql = "UPDATE task_instance SET state = 'deferred' WHERE attempt_id = $1"
+    await api.database.fetch(sql, child.attempt.attempt_id)
+
+    answers = await _everything(child)
+
+    assert {what: answer.status_code for what, answer in answers.items() if answer.status_code >= 300} == {}
 
 
 async def test_an_attempt_that_has_ended_may_do_nothing(api: ApiServer, scene: Scene, child: Child) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 DATABASE_URL = "TRADEWIND__DATABASE__URL"
 BROKER_URL = "TRADEWIND__BROKER__URL"
+SERVICES = ("api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker", "triggerer")
 NOBODY_THERE = "postgresql://user:secret@127.0.0.1:1/nothing"
 
 
@@ -35,11 +36,11 @@ def test_version() -> None:
 
 def test_help_names_every_command() -> None:
     done = tradewind("--help")
-    commands = ("standalone", "api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker")
+    commands = ("standalone", *SERVICES)
     assert [command for command in (*commands, "db", "tasks", "version") if command not in done.stdout] == []
 
 
-@pytest.mark.parametrize("command", ["api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker"])
+@pytest.mark.parametrize("command", SERVICES)
 def test_a_service_without_a_broker_names_the_setting(command: str, tmp_path: Path) -> None:
     done = tradewind(command, TRADEWIND__DATABASE__URL=NOBODY_THERE, TRADEWIND__HOME=str(tmp_path))
     assert done.returncode == 2
@@ -47,7 +48,7 @@ def test_a_service_without_a_broker_names_the_setting(command: str, tmp_path: Pa
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["api-server", "dag-processor", "scheduler", "collector"])
+@pytest.mark.parametrize("command", ["api-server", "dag-processor", "scheduler", "collector", "triggerer"])
 def test_a_service_without_a_database_names_the_setting(command: str, tmp_path: Path) -> None:
     done = tradewind(command, TRADEWIND__BROKER__URL="amqp://127.0.0.1:1/", TRADEWIND__HOME=str(tmp_path))
     assert done.returncode == 2

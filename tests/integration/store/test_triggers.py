@@ -8,7 +8,7 @@ from tests.store_driver import LEASE, Driver, acknowledged, change, number
 from tradewind.core.rows import DagRunRow, DeferralRecord, EndEffectsRecord, GrantedRun, TaskInstanceId, Verdict
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
-from tradewind.core.triggers import WaitingTrigger, ended, failed, resumed, timed_out
+from tradewind.core.triggers import KeptTriggers, WaitingTrigger, ended, failed, resumed, timed_out
 
 S = TaskInstanceState
 TASKS = (TaskSpec(task_id="task"), TaskSpec(task_id="other"))
@@ -58,7 +58,7 @@ async def test_a_triggerer_takes_a_trigger_with_all_that_it_needs(driver: Driver
         next_kwargs=b'{"a":"b"}',
         relative_fileloc="dag.py",
     )
-    assert await driver.store.keep_triggers(FIRST) == [trigger.id]
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(trigger.id,))
 
 
 async def test_two_triggerers_share_the_triggers(driver: Driver) -> None:
@@ -97,7 +97,7 @@ async def test_the_triggers_of_a_dead_triggerer_are_adopted(driver: Driver) -> N
     assert await driver.store.expire_triggerers(LEASE) == [FIRST]
     assert [found.id for found in await taken(driver, SECOND)] == [trigger.id]
     await driver.store.renew_triggerer(FIRST, "host", 10, driver.now)
-    assert await driver.store.keep_triggers(FIRST) == []
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
 
 
 async def test_a_triggerer_that_leaves_gives_its_triggers_up_at_once(driver: Driver) -> None:
@@ -121,7 +121,7 @@ async def test_an_event_sends_the_task_on_with_the_event_among_its_arguments(dri
     assert told == (id_, driver.scheduler_id, attempt, S.SCHEDULED)
     row = await driver.row(id_)
     assert (row.state, row.end_pending, row.is_resuming, row.attempt_id) == (S.SCHEDULED, True, True, attempt)
-    assert await driver.store.keep_triggers(FIRST) == []
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
     assert await driver.inside.log(attempt) == b'{"event":"said"}\n'
     grant = await going_on(driver, run)
     assert (grant.try_number, grant.next_method, grant.next_kwargs) == (1, "go_on", b'{"a":"b","event":{"x":[1]}}')
@@ -224,7 +224,7 @@ async def test_the_trigger_of_a_task_that_waits_no_more_goes(driver: Driver) -> 
     (answer,) = await driver.store.fire_triggers([resumed(trigger.id, b"{}", b"1")], driver.now)
     assert answer.verdict is Verdict.SUPERSEDED
     assert (await driver.row(id_)).state is S.SKIPPED
-    assert await driver.store.keep_triggers(FIRST) == []
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
 
 
 async def test_a_triggerer_learns_that_nobody_waits_any_more(driver: Driver) -> None:
@@ -234,5 +234,15 @@ async def test_a_triggerer_learns_that_nobody_waits_any_more(driver: Driver) -> 
     first, second = await taken(driver)
     id_ = first.task_instance
     await driver.commit(run, change(id_, S.DEFERRED, S.SKIPPED, attempt))
-    assert await driver.store.keep_triggers(FIRST) == [second.id]
-    assert await driver.store.keep_triggers(FIRST) == [second.id]
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(second.id,), ended=(first.id,))
+    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(second.id,))
+
+
+async def test_triggers_that_are_given_back_are_taken_by_others(driver: Driver) -> None:
+    run = await driver.started_run(*TASKS)
+    await deferred(driver, run)
+    (trigger,) = await taken(driver, FIRST)
+    await driver.store.release_triggers(SECOND, [trigger.id])
+    assert await taken(driver, SECOND) == []
+    await driver.store.release_triggers(FIRST, [trigger.id])
+    assert [found.id for found in await taken(driver, SECOND)] == [trigger.id]

@@ -13,7 +13,7 @@ from tradewind.service.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 
-SERVICES = ("api", "dag-processor", "scheduler", "dispatcher", "collector", "worker")
+SERVICES = ("api", "dag-processor", "scheduler", "dispatcher", "collector", "worker", "triggerer")
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ WITH attempt AS (
     SELECT dag_run_id, task_id, map_index, try_number, state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), written AS (
     INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, created_at, lines)
-    SELECT dag_run_id, task_id, map_index, try_number, $1, $2, $4, $3 FROM attempt WHERE state = 'running'
+    SELECT dag_run_id, task_id, map_index, try_number, $1, $2, $4, $3
+    FROM attempt
+    WHERE state IN ('running', 'deferred')
     ON CONFLICT DO NOTHING
 )
 SELECT

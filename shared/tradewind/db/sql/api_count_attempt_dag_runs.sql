@@ -9,5 +9,5 @@ LEFT JOIN LATERAL (
         AND ($3::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($3))
         AND ($4::text[] IS NULL OR dag_run.run_id = ANY ($4))
         AND ($5::text[] IS NULL OR dag_run.state = ANY ($5))
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -12,5 +12,5 @@ LEFT JOIN LATERAL (
         AND ($5::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($5))
         AND ($6::text[] IS NULL OR dag_run.run_id = ANY ($6))
         AND ($7::text[] IS NULL OR ti.state = ANY ($7))
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -7,5 +7,5 @@ LEFT JOIN LATERAL (
     FROM dag_run
     JOIN xcom ON xcom.dag_run_id = dag_run.id AND xcom.task_id = $4 AND xcom.key = $5
     WHERE dag_run.dag_id = $2 AND dag_run.run_id = $3
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -5,7 +5,7 @@ WITH attempt AS (
     SELECT state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), removed AS (
     DELETE FROM asset_state_store AS kept USING attempt
-    WHERE attempt.state = 'running' AND ($4::text IS NULL OR kept.key = $4)
+    WHERE attempt.state IN ('running', 'deferred') AND ($4::text IS NULL OR kept.key = $4)
         AND (($2::text <> '' AND kept.asset_name = $2) OR ($2 = '' AND kept.asset_uri = $3::text))
 )
 SELECT state FROM attempt

@@ -3,6 +3,6 @@
 WITH attempt AS (
     SELECT state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), removed AS (
-    DELETE FROM variable USING attempt WHERE variable.key = $2 AND attempt.state = 'running'
+    DELETE FROM variable USING attempt WHERE variable.key = $2 AND attempt.state IN ('running', 'deferred')
 )
 SELECT state FROM attempt

@@ -5,7 +5,8 @@ WITH attempt AS (
     SELECT dag_run_id, task_id, map_index, state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), removed AS (
     DELETE FROM xcom USING attempt
-    WHERE attempt.state = 'running' AND xcom.dag_run_id = attempt.dag_run_id AND xcom.task_id = attempt.task_id
+    WHERE attempt.state IN ('running', 'deferred')
+        AND xcom.dag_run_id = attempt.dag_run_id AND xcom.task_id = attempt.task_id
         AND xcom.map_index = attempt.map_index AND xcom.key = $2
 )
 SELECT state FROM attempt

@@ -3,5 +3,5 @@
 SELECT
     attempt.state, dag.dag_id, dag.is_paused, dag.relative_fileloc, dag.owners, dag.tags, dag.next_dagrun_run_after
 FROM task_instance AS attempt
-LEFT JOIN dag ON dag.dag_id = $2 AND NOT dag.is_stale AND attempt.state = 'running'
+LEFT JOIN dag ON dag.dag_id = $2 AND NOT dag.is_stale AND attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -11,5 +11,5 @@ LEFT JOIN LATERAL (
     WHERE dag_run.dag_id = $2 AND dag_run.logical_date < $3 AND ($4::text IS NULL OR dag_run.state = $4)
     ORDER BY dag_run.logical_date DESC
     LIMIT 1
-) AS run ON attempt.state = 'running'
+) AS run ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -16,5 +16,5 @@ LEFT JOIN LATERAL (
         AND ($6::text IS NULL OR ti.state = $6)
     ORDER BY dag_run.logical_date DESC
     LIMIT 1
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -4,6 +4,6 @@ SELECT attempt.state, kept.value
 FROM task_instance AS attempt
 LEFT JOIN task_state_store AS kept
     ON kept.dag_run_id = attempt.dag_run_id AND kept.task_id = attempt.task_id
-    AND kept.map_index = attempt.map_index AND kept.key = $2 AND attempt.state = 'running'
+    AND kept.map_index = attempt.map_index AND kept.key = $2 AND attempt.state IN ('running', 'deferred')
     AND coalesce(kept.expires_at > $3, true)
 WHERE attempt.attempt_id = $1

@@ -2,5 +2,5 @@
 -- task_instance_attempt, variable_pkey.
 SELECT attempt.state, variable.value
 FROM task_instance AS attempt
-LEFT JOIN variable ON variable.key = $2 AND attempt.state = 'running'
+LEFT JOIN variable ON variable.key = $2 AND attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -14,5 +14,5 @@ LEFT JOIN LATERAL (
     WHERE named.dag_id = $2 AND named.run_id = $3
     ORDER BY dag_run.id = named.id DESC, dag_run.logical_date DESC
     LIMIT 1
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -17,7 +17,7 @@ WITH attempt AS (
         $2, $3, 'queued', 'operator_triggered', 'operator', attempt.triggering_user_name, $4, $5, $6, $7, $8, $9::json,
         $10, $11
     FROM attempt
-    WHERE attempt.state = 'running'
+    WHERE attempt.state IN ('running', 'deferred')
     ON CONFLICT DO NOTHING
     RETURNING id
 )

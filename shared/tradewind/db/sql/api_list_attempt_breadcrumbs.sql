@@ -10,6 +10,6 @@ LEFT JOIN LATERAL (
     JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id
     WHERE dag_run.dag_id = $2 AND dag_run.run_id = $3
         AND ti.state IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed')
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1
 ORDER BY found.task_id, found.map_index

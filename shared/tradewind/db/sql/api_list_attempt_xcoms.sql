@@ -26,5 +26,5 @@ LEFT JOIN LATERAL (
         OFFSET $7::bigint
         LIMIT $8::bigint
     ) AS chosen
-) AS found ON attempt.state = 'running'
+) AS found ON attempt.state IN ('running', 'deferred')
 WHERE attempt.attempt_id = $1

@@ -13,7 +13,7 @@ WITH attempt AS (
         value = $5, updated_at = $6, dag_id = attempt.dag_id, run_id = attempt.run_id, task_id = attempt.task_id,
         map_index = attempt.map_index
     FROM attempt
-    WHERE attempt.state = 'running' AND kept.key = $4
+    WHERE attempt.state IN ('running', 'deferred') AND kept.key = $4
         AND (($2::text <> '' AND kept.asset_name = $2) OR ($2 = '' AND kept.asset_uri = $3::text))
     RETURNING kept.key
 ), written AS (
@@ -22,7 +22,7 @@ WITH attempt AS (
     )
     SELECT $2, $3, $4, $5, $6, attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index
     FROM attempt
-    WHERE attempt.state = 'running' AND NOT EXISTS (SELECT FROM updated)
+    WHERE attempt.state IN ('running', 'deferred') AND NOT EXISTS (SELECT FROM updated)
     ON CONFLICT (asset_name, asset_uri, key)
     DO UPDATE SET
         value = excluded.value, updated_at = excluded.updated_at, dag_id = excluded.dag_id, run_id = excluded.run_id,

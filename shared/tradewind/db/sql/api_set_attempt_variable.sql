@@ -4,7 +4,7 @@ WITH attempt AS (
     SELECT state FROM task_instance WHERE attempt_id = $1 FOR SHARE
 ), written AS (
     INSERT INTO variable (key, value, description)
-    SELECT $2, $3, $4 FROM attempt WHERE state = 'running'
+    SELECT $2, $3, $4 FROM attempt WHERE state IN ('running', 'deferred')
     ON CONFLICT (key)
     DO UPDATE SET value = excluded.value, description = coalesce(excluded.description, variable.description)
 )

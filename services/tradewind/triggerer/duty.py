@@ -1,0 +1,166 @@
+"""What a triggerer does again and again: keep its lease, let go of what nobody waits for, take what nobody runs, and
+see whose time is over. A message makes it look at once; what messages miss is found at the next look."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tradewind.core.clock import Clock
+from tradewind.core.triggers import WaitingTrigger
+from tradewind.db.store import StoreUnavailable, TriggererStore
+from tradewind.service.lifecycle import pause
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
+from tradewind.service.tokens import AttemptClaims, TokenSigner
+from tradewind.triggerer.outcomes import OutcomeLoop
+from tradewind.triggerer.placement import Placement
+from tradewind.triggerer.protocol import RunTrigger
+from tradewind.triggerer.settings import TriggererGroup
+from tradewind.triggerer.timeouts import outcome_of_timeout
+
+DUE_PER_TURN: Final = 500
+LEASES_PER_RENEWAL: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn did."""
+
+    taken: int
+    ended: int
+    """Triggers that nobody waits for any more, by a person or a rule."""
+    due: int
+
+
+class DutyLoop:
+    """One triggerer's turns."""
+
+    def __init__(
+        self,
+        *,
+        triggerer_id: UUID,
+        store: TriggererStore,
+        clock: Clock,
+        lease: timedelta,
+        settings: TriggererGroup,
+        placement: Placement,
+        outcomes: OutcomeLoop,
+        signer: TokenSigner,
+        telemetry: Telemetry,
+    ) -> None:
+        self._triggerer_id = triggerer_id
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+        self._settings = settings
+        self._placement = placement
+        self._outcomes = outcomes
+        self._signer = signer
+        self._interval = min(settings.sweep_interval_seconds, lease.total_seconds() / LEASES_PER_RENEWAL)
+        self._loop = telemetry.loop("duty", interval_seconds=self._interval)
+        self._taken = telemetry.counter("taken_total", "Triggers taken, by how they were heard of", ("heard",))
+        self._adopted = telemetry.counter("triggerers_expired_total", "Triggerers taken for dead")
+        self._wake = asyncio.Event()
+        self._log = get_logger(loop="duty", triggerer_id=str(triggerer_id))
+
+    def wake_up(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take turns until `stop`; then give everything up."""
+        heard = "sweep"
+        while not stop.is_set():
+            try:
+                with self._loop.turn():
+                    turn = await self.run_once(self._clock())
+                    self._taken.labels(heard).inc(turn.taken)
+                if turn.taken >= self._settings.max_trigger_to_select_per_loop:
+                    continue
+            except StoreUnavailable as exc:
+                self._log.warning("store.unavailable", error=str(exc))
+            deadline = asyncio.get_running_loop().time() + self._interval
+            await pause(stop, self._interval, self._wake)
+            heard = "sweep" if asyncio.get_running_loop().time() >= deadline else "event"
+        await self._retire()
+
+    async def run_once(self, now: datetime) -> Turn:
+        """One turn; raises `StoreUnavailable`."""
+        settings, id_ = self._settings, self._triggerer_id
+        await self._store.renew_triggerer(id_, socket.gethostname(), settings.capacity, now)
+        expired = await self._store.expire_triggerers(self._lease)
+        if expired:
+            self._adopted.inc(len(expired))
+            self._log.warning("triggerers.expired", triggerers=[str(other) for other in expired])
+        ended = await self._keep()
+        due = await self._end_overdue(now)
+        taken = await self._take()
+        return Turn(taken=len(taken), ended=ended, due=due)
+
+    async def _keep(self) -> int:
+        """What the store says is ours is what runs here: no more, and no less."""
+        kept = await self._store.keep_triggers(self._triggerer_id)
+        ours = dict.fromkeys((*kept.ids, *self._outcomes.waiting))
+        ended = dict.fromkeys(kept.ended)
+        for trigger_id in self._placement.running:
+            if trigger_id not in ours:
+                self._placement.stop(trigger_id, by_person=trigger_id in ended)
+        held = dict.fromkeys((*self._placement.running, *self._outcomes.waiting))
+        lost = [trigger_id for trigger_id in kept.ids if trigger_id not in held]
+        if lost:
+            # Taken, but the answer never came: anybody may take them now.
+            await self._store.release_triggers(self._triggerer_id, lost)
+        return len(ended)
+
+    async def _end_overdue(self, now: datetime) -> int:
+        due = await self._store.due_triggers(now, DUE_PER_TURN)
+        for each in due:
+            self._outcomes.put(outcome_of_timeout(each, now))
+        return len(due)
+
+    async def _take(self) -> Sequence[WaitingTrigger]:
+        settings = self._settings
+        room = settings.capacity - len(self._placement.running)
+        limit = min(room, settings.max_trigger_to_select_per_loop)
+        if limit <= 0:
+            return ()
+        taken = await self._store.take_triggers(self._triggerer_id, limit, settings.queues)
+        for trigger in taken:
+            self._log.info("trigger.taken", trigger_id=trigger.id, classpath=trigger.classpath, dag_id=trigger.dag_id)
+            self._placement.start(_request(trigger, self._signer), trigger.next_kwargs)
+        return taken
+
+    async def _retire(self) -> None:
+        try:
+            await self._store.retire_triggerer(self._triggerer_id)
+        except StoreUnavailable as exc:
+            self._log.warning("store.unavailable", error=str(exc), doing="retire_triggerer")
+
+
+def _request(trigger: WaitingTrigger, signer: TokenSigner) -> RunTrigger:
+    task_instance = trigger.task_instance
+    claims = AttemptClaims(
+        attempt_id=trigger.attempt_id,
+        dag_id=trigger.dag_id,
+        run_id=trigger.run_id,
+        task_id=task_instance.task_id,
+        map_index=task_instance.map_index,
+        try_number=trigger.try_number,
+    )
+    return RunTrigger(
+        id=trigger.id,
+        classpath=trigger.classpath,
+        kwargs=trigger.kwargs,
+        dag_id=trigger.dag_id,
+        run_id=trigger.run_id,
+        task_id=task_instance.task_id,
+        map_index=task_instance.map_index,
+        try_number=trigger.try_number,
+        attempt_id=trigger.attempt_id,
+        token=signer.mint_attempt_token(claims),
+        relative_fileloc=trigger.relative_fileloc,
+    )

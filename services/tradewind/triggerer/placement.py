@@ -1,0 +1,266 @@
+"""Which child runs which trigger. All share one; a trigger that blocks its loop, or ends its process, gets one of its
+own, and the others go on.
+
+A loop that is blocked cannot be told anything. So the trigger that blocks keeps the child, with all that it has done so
+far, and the others are started anew in a fresh one; the blocked child is told to let go of them, which it does, if
+ever it comes round again. Whose step it is that takes so long stands in the child's cell (`loop_cell`).
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tradewind.core.states import TaskInstanceState
+from tradewind.core.triggers import TriggerOutcome, ended, failed, resumed
+from tradewind.service.backoff import Backoff, Jitter
+from tradewind.service.logging import get_logger
+from tradewind.service.metrics import Telemetry
+from tradewind.triggerer.child_process import TriggerChild
+from tradewind.triggerer.loop_cell import NOBODY
+from tradewind.triggerer.protocol import (
+    ChildReady,
+    ChildSetup,
+    FromChild,
+    RunTrigger,
+    StopTrigger,
+    TriggerFailed,
+    TriggerFired,
+    TriggerStopped,
+)
+
+STEADY_SECONDS: Final = 10.0
+"""A child that lived for this long had started well."""
+WATCHES_PER_BLOCK: Final = 8
+STUCK_FACTOR: Final = 5
+"""A loop that has not come round for this many times `block_seconds`, with no trigger to blame, is given up."""
+
+_STATES: Final = {state.value: state for state in TaskInstanceState}
+
+
+class Placement:
+    """The children, and what each runs."""
+
+    def __init__(
+        self,
+        *,
+        setup: ChildSetup,
+        report: Callable[[TriggerOutcome], None],
+        block_seconds: float,
+        isolated_max: int,
+        jitter: Jitter,
+        telemetry: Telemetry,
+    ) -> None:
+        self._setup = setup
+        self._report = report
+        self._block_seconds = block_seconds
+        self._isolated_max = isolated_max
+        self._jitter = jitter
+        self._next_kwargs: dict[int, bytes] = {}
+        self._shared = TriggerChild(setup, self._hear)
+        self._isolated: dict[int, TriggerChild] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._is_stopping = False
+        self._backoff, self._failures = Backoff(cap_seconds=10.0), 0
+        self._telemetry = PlacementTelemetry(telemetry, self)
+        self._log = get_logger(loop="triggers")
+
+    @property
+    def running(self) -> Sequence[int]:
+        """Ids of the triggers that run."""
+        return tuple(self._next_kwargs)
+
+    @property
+    def isolated(self) -> int:
+        """How many triggers have a process of their own."""
+        return len(self._isolated)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether triggers run at once when they are started."""
+        return self._shared.is_ready
+
+    def start(self, request: RunTrigger, next_kwargs: bytes) -> None:
+        """Run a trigger; one that runs already goes on."""
+        if request.id not in self._next_kwargs:
+            self._next_kwargs[request.id] = next_kwargs
+            self._shared.start(request)
+
+    def stop(self, trigger_id: int, *, by_person: bool) -> None:
+        """End a trigger that nobody waits for."""
+        if self._next_kwargs.pop(trigger_id, None) is None:
+            return
+        request = StopTrigger(trigger_id, by_person)
+        own = self._isolated.get(trigger_id)
+        if own is None:
+            self._shared.stop(request)
+        elif by_person and own.read_cell().step_seconds < self._block_seconds:
+            own.stop(request)  # and its process ends when it has said that it stopped
+        else:
+            own.triggers.pop(trigger_id, None)
+            own.kill()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep children running and watch them, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            self._group, self._is_stopping = group, False
+            self._launch(self._shared)
+            watch = group.create_task(self._watch(), name="trigger-watchdog")
+            await stop.wait()
+            self._is_stopping = True
+            watch.cancel()
+            for child in (self._shared, *self._isolated.values()):
+                child.end()
+        self._group = None
+
+    def _launch(self, child: TriggerChild, delay_seconds: float = 0.0) -> None:
+        if self._group is not None:
+            self._group.create_task(self._live(child, delay_seconds), name="trigger-child")
+
+    async def _live(self, child: TriggerChild, delay_seconds: float) -> None:
+        await child.wait(delay_seconds)
+        if self._is_stopping:
+            child.cell.close()
+            return
+        began = asyncio.get_running_loop().time()
+        exit_code = await child.run()
+        if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
+            self._failures = 0
+        if self._is_stopping:
+            return
+        if child is self._shared:
+            self._replace_dead(child, exit_code)
+        else:
+            self._let_go(child, exit_code)
+
+    def _replace_dead(self, child: TriggerChild, exit_code: int) -> None:
+        """The process of all is gone: whoever's step it was goes on alone, if it was anybody's."""
+        self._telemetry.lost.inc()
+        self._log.error("triggers.child_ended", exit_code=exit_code, trigger_id=child.last_step or None)
+        self._failures += 1
+        self._replace_shared(child, child.last_step, self._backoff.delay_seconds(self._failures, self._jitter()))
+        culprit = child.triggers.get(child.last_step)
+        if culprit is not None:
+            self._isolate(culprit, f"ended its process: {_exit_text(exit_code)}")
+
+    def _replace_shared(self, child: TriggerChild, culprit: int, delay_seconds: float) -> None:
+        """A fresh child for all triggers of this one, but for the culprit."""
+        self._shared = TriggerChild(self._setup, self._hear)
+        for request in child.triggers.values():
+            if request.id != culprit:
+                self._shared.start(request)
+        self._launch(self._shared, delay_seconds)
+
+    def _isolate(self, request: RunTrigger, why: str) -> None:
+        """Run it again, in a process of its own, if there may be one more."""
+        if len(self._isolated) >= self._isolated_max:
+            self._fail(request.id, why)
+            return
+        child = TriggerChild(self._setup, self._hear)
+        child.blocker = request.id
+        self._isolated[request.id] = child
+        child.start(request)
+        self._launch(child)
+
+    def _let_go(self, child: TriggerChild, exit_code: int) -> None:
+        """A trigger's own process has ended, by its end or before it."""
+        assert child.blocker is not None
+        if self._isolated.get(child.blocker) is child:
+            del self._isolated[child.blocker]
+        if child.blocker in child.triggers:
+            self._fail(child.blocker, f"ended its process: {_exit_text(exit_code)}")
+
+    def _fail(self, trigger_id: int, why: str) -> None:
+        if self._next_kwargs.pop(trigger_id, None) is not None:
+            self._report(failed(trigger_id, [f"The trigger {why}"]))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._block_seconds / WATCHES_PER_BLOCK)
+            child = self._shared
+            if not child.is_ready:
+                continue
+            reading = child.read_cell()
+            if reading.trigger_id != NOBODY and reading.step_seconds > self._block_seconds:
+                self._part_with_blocker(child, reading.trigger_id, reading.step_seconds)
+            elif reading.beat_age_seconds > STUCK_FACTOR * self._block_seconds:
+                self._log.error("triggers.loop_stuck", seconds=round(reading.beat_age_seconds, 3))
+                child.kill()
+
+    def _part_with_blocker(self, child: TriggerChild, trigger_id: int, seconds: float) -> None:
+        """This trigger keeps the child that it blocks; all others get a fresh one."""
+        self._telemetry.blocked.inc()
+        blocker = child.triggers.get(trigger_id)
+        self._log.error(
+            "trigger.blocked",
+            trigger_id=trigger_id,
+            seconds=round(seconds, 3),
+            **({} if blocker is None else _names(blocker)),
+        )
+        is_one_too_many = len(self._isolated) >= self._isolated_max
+        if blocker is None or is_one_too_many:
+            # It was stopped, or has fired, and does not come to its end; or there is no room for one more such process.
+            self._replace_shared(child, trigger_id, 0.0)
+            child.blocker, child.triggers = trigger_id, {}
+            child.kill()
+            self._fail(
+                trigger_id, f"blocked the event loop for {seconds:.1f} s, and {self._isolated_max} others do too"
+            )
+            return
+        self._replace_shared(child, trigger_id, 0.0)
+        child.blocker = trigger_id
+        self._isolated[trigger_id] = child
+        for other in list(child.triggers):
+            if other != trigger_id:
+                child.stop(StopTrigger(other))
+
+    def _hear(self, child: TriggerChild, message: FromChild) -> None:
+        if isinstance(message, ChildReady):
+            return
+        if child.blocker == message.id:
+            child.end()
+        if child.triggers.pop(message.id, None) is None:
+            return  # it was stopped, or moved, meanwhile
+        next_kwargs = self._next_kwargs.pop(message.id, None)
+        if next_kwargs is not None:
+            self._report(outcome_of(message, next_kwargs))
+
+
+def outcome_of(message: TriggerFired | TriggerFailed | TriggerStopped, next_kwargs: bytes) -> TriggerOutcome:
+    """What a waiting task instance does by what its trigger said."""
+    match message:
+        case TriggerFired():
+            state, log = _STATES.get(message.state), message.log or None
+            if state is TaskInstanceState.SCHEDULED:
+                return resumed(message.id, next_kwargs, message.event, log)
+            if state is None:
+                return failed(message.id, [f"The trigger ended the task as {message.state!r}"], log)
+            return ended(message.id, state, message.xcoms, log)
+        case TriggerFailed():
+            return failed(message.id, message.traceback, message.log or None)
+        case TriggerStopped():
+            return failed(message.id, ["The trigger cancelled itself"])
+
+
+def _names(request: RunTrigger) -> dict[str, object]:
+    return {
+        "classpath": request.classpath,
+        "dag_id": request.dag_id,
+        "run_id": request.run_id,
+        "task_id": request.task_id,
+        "map_index": request.map_index,
+    }
+
+
+def _exit_text(exit_code: int) -> str:
+    return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
+
+
+class PlacementTelemetry:
+    """What the children count."""
+
+    def __init__(self, telemetry: Telemetry, placement: Placement) -> None:
+        self.blocked = telemetry.counter("blocked_total", "Triggers that blocked the event loop of all")
+        self.lost = telemetry.counter("children_lost_total", "Processes of triggers that ended by themselves")
+        telemetry.gauge("running", "Triggers that run").set_function(lambda: len(placement.running))
+        telemetry.gauge("isolated", "Triggers in processes of their own").set_function(lambda: placement.isolated)
