@@ -10,9 +10,9 @@ from pathlib import Path
 from tradewind.core.rows import DagFileRow
 from tradewind.dag_processor.dependencies import ENVIRONMENT, environment_fingerprint
 from tradewind.dag_processor.file_index import is_about_files
-from tradewind.dag_processor.fingerprints import file_fingerprint, is_visible
+from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.folder import DagFolder
-from tradewind.dag_processor.ignore import IGNORE_FILE
+from tradewind.service.dag_files import IGNORE_FILE, is_visible
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from tradewind.service.dag_files import is_visible
+
 ABSENT: Final = ""
 """Fingerprint of what does not exist."""
-
-SKIPPED_NAMES: Final = ("__pycache__",)
 
 
 def content_fingerprint(content: bytes) -> str:
@@ -34,8 +34,3 @@ def folder_fingerprint(path: Path) -> str:
     except OSError:
         return ABSENT
     return content_fingerprint("\0".join(names).encode("utf-8", "surrogateescape"))
-
-
-def is_visible(name: str) -> bool:
-    """Whether files or folders of this name are looked at at all."""
-    return not name.startswith(".") and name not in SKIPPED_NAMES

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tradewind.dag_processor.fingerprints import (
-    content_fingerprint,
-    file_fingerprint,
-    folder_fingerprint,
+from tradewind.dag_processor.fingerprints import content_fingerprint, file_fingerprint, folder_fingerprint
+from tradewind.service.dag_files import (
+    IGNORE_FILE,
+    IgnoreRules,
+    Syntax,
+    is_dag_file_name,
     is_visible,
+    may_contain_dag,
 )
-from tradewind.dag_processor.ignore import IGNORE_FILE, IgnoreRules, Syntax, is_dag_file_name, may_contain_dag
 from tradewind.service.dag_roots import DagRoot
 from tradewind.service.logging import get_logger
 

@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 from pathspec import GitIgnoreSpec
 
-from tradewind.dag_processor.fingerprints import is_visible
 from tradewind.service.logging import get_logger
 
 IGNORE_FILE: Final = ".airflowignore"
+
+SKIPPED_NAMES: Final = ("__pycache__",)
 
 Syntax = Literal["glob", "regexp"]
 Matcher = Callable[[PurePosixPath, bool], bool | None]
@@ -21,6 +22,11 @@ _COMMENT: Final = re.compile(r"\s*#.*")
 _SYSTEM_WORDS: Final = (b"airflow", b"tradewind")
 _DAG_WORDS: Final = (b"dag", b"asset")
 _TEMPORARY_PREFIXES: Final = ("#", "flycheck_")
+
+
+def is_visible(name: str) -> bool:
+    """Whether files or folders of this name are looked at at all."""
+    return not name.startswith(".") and name not in SKIPPED_NAMES
 
 
 def is_dag_file_name(name: str) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tradewind.dag_processor.ignore import IgnoreRules, Syntax, is_dag_file_name, may_contain_dag
+from tradewind.service.dag_files import IgnoreRules, Syntax, is_dag_file_name, may_contain_dag
 
 
 def rules_of(folder: Path, text: str, syntax: Syntax = "glob") -> IgnoreRules:
