@@ -31,7 +31,14 @@ from tradewind.db.migrate import set_parallelism
 from tradewind.db.pool import Database
 from tradewind.db.postgres import PostgresStore
 from tradewind.db.row_mapping import task_instance_row
-from tradewind.db.store import CollectorStore, DagStore, PeopleStore, SchedulerStore, TriggererStore
+from tradewind.db.store import (
+    CollectorStore,
+    DagStore,
+    PeopleStore,
+    RunCreationStore,
+    SchedulerStore,
+    TriggererStore,
+)
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=10)
@@ -39,7 +46,7 @@ SCHEDULER, WORKER, COLLECTOR = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 S = TaskInstanceState
 
 
-class AnyStore(SchedulerStore, CollectorStore, DagStore, TriggererStore, PeopleStore, Protocol):
+class AnyStore(SchedulerStore, RunCreationStore, CollectorStore, DagStore, TriggererStore, PeopleStore, Protocol):
     """All ports in one."""
 
 
@@ -47,7 +54,13 @@ class Backdoor(Protocol):
     """What tests need of a store beyond its ports: people's actions, and a look inside."""
 
     async def create_dag_run(
-        self, dag_id: str, run_id: str, now: datetime, run_after: datetime | None = None
+        self,
+        dag_id: str,
+        run_id: str,
+        now: datetime,
+        run_after: datetime | None = None,
+        logical_date: datetime | None = None,
+        run_type: str = "manual",
     ) -> int: ...
 
     async def pause(self, dag_id: str, *, is_paused: bool) -> None: ...
@@ -56,7 +69,7 @@ class Backdoor(Protocol):
 
     async def restart(self, id_: TaskInstanceId) -> None: ...
 
-    async def set_pool(self, pool: str, slots: int) -> None: ...
+    async def set_pool(self, pool: str, slots: int, *, include_deferred: bool = False) -> None: ...
 
     async def set_parallelism(self, slots: int) -> None: ...
 
@@ -112,9 +125,9 @@ class Driver:
         await self.write_dag(*tasks, dag_id=dag_id, **fields)
         return await self.next_run(dag_id, run_id)
 
-    async def next_run(self, dag_id: str = "dag", run_id: str = "run") -> DagRunRow:
+    async def next_run(self, dag_id: str = "dag", run_id: str = "run", **fields: Any) -> DagRunRow:
         """One more running run."""
-        number_ = await self.inside.create_dag_run(dag_id, run_id, self.now)
+        number_ = await self.inside.create_dag_run(dag_id, run_id, self.now, **fields)
         assert await self.store.renew_scheduler(self.scheduler_id, self.now)
         assert number_ in await self.store.start_dag_runs(self.scheduler_id, [dag_id], self.now, 100)
         return await self.run(number_)
@@ -272,8 +285,18 @@ class MemoryBackdoor:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def create_dag_run(self, dag_id: str, run_id: str, now: datetime, run_after: datetime | None = None) -> int:
-        row = await self._store.create_dag_run(dag_id=dag_id, run_id=run_id, now=now, run_after=run_after)
+    async def create_dag_run(
+        self,
+        dag_id: str,
+        run_id: str,
+        now: datetime,
+        run_after: datetime | None = None,
+        logical_date: datetime | None = None,
+        run_type: str = "manual",
+    ) -> int:
+        row = await self._store.create_dag_run(
+            dag_id=dag_id, run_id=run_id, now=now, run_after=run_after, logical_date=logical_date, run_type=run_type
+        )
         return row.id
 
     async def pause(self, dag_id: str, *, is_paused: bool) -> None:
@@ -285,8 +308,8 @@ class MemoryBackdoor:
     async def restart(self, id_: TaskInstanceId) -> None:
         self._store.tables.task_instances[id_.dag_run_id][id_].state = S.RESTARTING
 
-    async def set_pool(self, pool: str, slots: int) -> None:
-        await self._store.set_pool(pool, slots)
+    async def set_pool(self, pool: str, slots: int, *, include_deferred: bool = False) -> None:
+        await self._store.set_pool(pool, slots, include_deferred=include_deferred)
 
     async def set_parallelism(self, slots: int) -> None:
         await self._store.set_parallelism(slots)
@@ -327,12 +350,21 @@ class PostgresBackdoor:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_dag_run(self, dag_id: str, run_id: str, now: datetime, run_after: datetime | None = None) -> int:
+    async def create_dag_run(
+        self,
+        dag_id: str,
+        run_id: str,
+        now: datetime,
+        run_after: datetime | None = None,
+        logical_date: datetime | None = None,
+        run_type: str = "manual",
+    ) -> int:
         row = await self._database.fetch_row(
-            "INSERT INTO dag_run (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id)"
-            " SELECT dag_id, $2, 'queued', 'manual', 'rest_api', $4, $3, dag_version_id FROM dag WHERE dag_id = $1"
+            "INSERT INTO dag_run"
+            " (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, logical_date)"
+            " SELECT dag_id, $2, 'queued', $6, 'rest_api', $4, $3, dag_version_id, $5 FROM dag WHERE dag_id = $1"
             " RETURNING id",
-            *(dag_id, run_id, now, run_after or now),
+            *(dag_id, run_id, now, run_after or now, logical_date, run_type),
         )
         assert row is not None
         return row["id"]
@@ -348,11 +380,11 @@ class PostgresBackdoor:
             "UPDATE task_instance SET state = 'restarting' WHERE (dag_run_id, task_id, map_index) = ($1, $2, $3)", *id_
         )
 
-    async def set_pool(self, pool: str, slots: int) -> None:
+    async def set_pool(self, pool: str, slots: int, *, include_deferred: bool = False) -> None:
         await self._database.fetch(
-            "INSERT INTO slot_pool (pool, slots) VALUES ($1, $2) ON CONFLICT (pool) DO UPDATE SET slots = $2",
-            pool,
-            slots,
+            "INSERT INTO slot_pool (pool, slots, include_deferred) VALUES ($1, $2, $3)"
+            " ON CONFLICT (pool) DO UPDATE SET slots = $2, include_deferred = $3",
+            *(pool, slots, include_deferred),
         )
 
     async def set_parallelism(self, slots: int) -> None:

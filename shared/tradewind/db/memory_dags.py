@@ -9,6 +9,9 @@ import msgspec
 from tradewind.core.errors import Conflict, NotFound
 from tradewind.core.rows import DagFileParse, DagFileRow, DagRunRow
 from tradewind.core.spec import DagSpec
+from tradewind.core.timetables.from_spec import next_run_of
+from tradewind.db.memory_run_creation import last_automated_interval
+from tradewind.db.assets.memory_writing import write_references
 from tradewind.db.memory_tables import (
     DagFileTableRow,
     DagRunTableRow,
@@ -25,7 +28,7 @@ class MemoryDagStore(MemoryStoreBase):
     """`DagStore` on dictionaries, with `create_dag_run` and `pause_dag`."""
 
     async def write_dag_files(self, parses: Sequence[DagFileParse], now: datetime) -> Sequence[str]:
-        changed = [dag_id for parse in parses for dag_id in self._write_file(parse)]
+        changed = [dag_id for parse in parses for dag_id in self._write_file(parse, now)]
         return sorted(dict.fromkeys(changed))
 
     async def write_dag_file(
@@ -38,11 +41,11 @@ class MemoryDagStore(MemoryStoreBase):
         parse = DagFileParse(relative_fileloc=relative_fileloc, file_digest=file_digest, stacktrace=stacktrace)
         await self.write_dag_files([parse], now)
 
-    def _write_file(self, parse: DagFileParse) -> list[str]:
+    def _write_file(self, parse: DagFileParse, now: datetime) -> list[str]:
         self.tables.dag_files[parse.relative_fileloc] = DagFileTableRow(
             file_digest=parse.file_digest, dependencies=dict(parse.dependencies)
         )
-        changed = [spec.dag_id for spec in parse.specs if self._write_dag(spec, parse)]
+        changed = [spec.dag_id for spec in parse.specs if self._write_dag(spec, parse, now)]
         left = [dag for dag in self._dags_of(parse.relative_fileloc) if dag.dag_id not in _ids(parse)]
         if parse.stacktrace is None:
             self.tables.import_errors.pop(parse.relative_fileloc, None)
@@ -51,6 +54,7 @@ class MemoryDagStore(MemoryStoreBase):
             self.tables.import_errors[parse.relative_fileloc] = parse.stacktrace
         for dag in self._dags_of(parse.relative_fileloc):
             dag.has_import_errors = parse.stacktrace is not None
+        write_references(self.tables, parse.specs, [dag.dag_id for dag in left if dag.is_stale], now)
         return changed
 
     def _dags_of(self, relative_fileloc: str) -> list[DagTableRow]:
@@ -63,7 +67,7 @@ class MemoryDagStore(MemoryStoreBase):
             dag.is_stale = True
         return [dag.dag_id for dag in fresh]
 
-    def _write_dag(self, spec: DagSpec, parse: DagFileParse) -> bool:
+    def _write_dag(self, spec: DagSpec, parse: DagFileParse, now: datetime) -> bool:
         """True if anything changed that somebody might show or decide by."""
         dag = self.tables.dags.get(spec.dag_id)
         if dag is None:
@@ -76,6 +80,7 @@ class MemoryDagStore(MemoryStoreBase):
                 is_paused=is_paused,
                 max_active_runs=spec.max_active_runs,
             )
+            self._set_schedule(self.tables.dags[spec.dag_id], spec, now)
             return True
         version = self.tables.dag_versions[dag.dag_version_id]
         is_changed = version.spec != spec or dag.is_stale or dag.relative_fileloc != parse.relative_fileloc
@@ -85,7 +90,12 @@ class MemoryDagStore(MemoryStoreBase):
         version.file_digest, version.relative_fileloc = parse.file_digest, parse.relative_fileloc
         dag.dag_version_id, dag.relative_fileloc = version.id, parse.relative_fileloc
         dag.max_active_runs, dag.is_stale = spec.max_active_runs, False
+        self._set_schedule(dag, spec, now)
         return is_changed
+
+    def _set_schedule(self, dag: DagTableRow, spec: DagSpec, now: datetime) -> None:
+        dag.next_run = next_run_of(spec, last_automated_interval(self.tables, dag.dag_id), now)
+        dag.dagrun_timeout_seconds = spec.dagrun_timeout_seconds
 
     def _new_version(self, spec: DagSpec, parse: DagFileParse, number: int) -> DagVersionTableRow:
         version = DagVersionTableRow(
@@ -110,7 +120,9 @@ class MemoryDagStore(MemoryStoreBase):
         for file in [file for file in self.tables.import_errors if file not in kept]:
             del self.tables.import_errors[file]
         gone = [dag for _, dag in sorted(self.tables.dags.items()) if dag.relative_fileloc not in kept]
-        return self._make_stale(gone)
+        stale = self._make_stale(gone)
+        write_references(self.tables, (), stale, now)
+        return stale
 
     async def load_file_digests(self) -> Mapping[str, str]:
         return {file: row.file_digest for file, row in self.tables.dag_files.items()}
@@ -179,9 +191,10 @@ class MemoryDagStore(MemoryStoreBase):
             raise NotFound(f"there is no DAG {dag_id!r}")
         dag.is_paused = is_paused
 
-    async def set_pool(self, pool: str, slots: int) -> None:
-        """Make or resize a pool (-1 = unlimited)."""
-        self.tables.pools.setdefault(pool, SlotsTableRow(slots=slots)).slots = slots
+    async def set_pool(self, pool: str, slots: int, *, include_deferred: bool = False) -> None:
+        """Make or change a pool (-1 = unlimited)."""
+        row = self.tables.pools.setdefault(pool, SlotsTableRow(slots=slots))
+        row.slots, row.include_deferred = slots, include_deferred
 
     async def set_parallelism(self, slots: int) -> None:
         """As `migrate.set_parallelism`."""
