@@ -33,10 +33,12 @@ LEFT JOIN LATERAL (
     WHERE t.dag_run_id = p.id AND t.task_id = w.task_id
 ) AS i ON true
 LEFT JOIN LATERAL (
-    SELECT count(*) AS unsuccessful
-    FROM task_instance t
-    WHERE t.dag_run_id = p.id
-        AND t.task_id IN (SELECT jsonb_array_elements_text(w.downstream))
-        AND t.state NOT IN ('success', 'skipped')
+    SELECT sum(u.unsuccessful) AS unsuccessful
+    FROM jsonb_array_elements_text(w.downstream) AS d (task_id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS unsuccessful
+        FROM task_instance t
+        WHERE t.dag_run_id = p.id AND t.task_id = d.task_id AND t.state NOT IN ('success', 'skipped')
+    ) AS u
 ) AS b ON true
 ORDER BY w.position

@@ -1,4 +1,5 @@
--- Pauses those (locked) DAGs of which as many of the latest runs as given have all failed. By dag_run_by_run_after.
+-- Pauses those (locked) DAGs of which as many of the latest runs as given have all failed.
+-- By dag_pkey and an index on a DAG's runs.
 UPDATE dag d
 SET is_paused = true
 FROM unnest($1::text[], $2::integer[]) AS w (dag_id, latest)
