@@ -126,6 +126,7 @@ class EventFeed:
                 # Pausing changes what may be queued, unpausing what may be started.
                 self._inbox.reload(self._cache.run_ids_of(dag_ids))
                 self._inbox.start(dag_ids)
+                self._inbox.run_creation.dags_changed()
             case DagRunsRevised(dag_run_ids=dag_run_ids):
                 self._inbox.reload(dag_run_ids)
             case SlotsFreed(scheduler_id=scheduler_id):

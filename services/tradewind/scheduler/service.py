@@ -7,14 +7,14 @@ whenever a commit's outcome is not known. A scheduler that lost its lease throws
 
 import asyncio
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus, Queue
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.db.store import SchedulerStore, StoreUnavailable
+from tradewind.db.store import RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.decisions import DecisionLoop, DecisionTelemetry
 from tradewind.scheduler.dispatch import DispatchOutbox, DispatchTelemetry
@@ -24,6 +24,7 @@ from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.lease import LeaseLoop
 from tradewind.scheduler.past import PastRuns
 from tradewind.scheduler.run_cache import CacheTelemetry, RunCache
+from tradewind.scheduler.run_creation.loop import RunCreationLoop, RunCreationTelemetry
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.scheduler.slots_freed import SlotsFreedNotice
 from tradewind.scheduler.sweep import SweepLoop, SweepTelemetry
@@ -38,11 +39,15 @@ from tradewind.wire.queues import RUNS, scheduler_queue
 _RESTART_SECONDS: Final = 0.1
 
 
+class Store(SchedulerStore, RunCreationStore, Protocol):
+    """All that a scheduler asks of the store."""
+
+
 async def run(
     *,
     settings: SchedulerSettings,
     bus: Bus,
-    store: SchedulerStore,
+    store: Store,
     clock: Clock,
     new_id: IdFactory,
     stop: asyncio.Event,
@@ -64,6 +69,7 @@ class _Telemetries:
         self.decisions = DecisionTelemetry(self.service)
         self.dispatch = DispatchTelemetry(self.service)
         self.sweep = SweepTelemetry(self.service, sweep_interval_seconds)
+        self.run_creation = RunCreationTelemetry(self.service, sweep_interval_seconds)
 
 
 class _SessionFactory:
@@ -73,7 +79,7 @@ class _SessionFactory:
         self,
         settings: SchedulerSettings,
         bus: Bus,
-        store: SchedulerStore,
+        store: Store,
         clock: Clock,
         new_id: IdFactory,
         registry: CollectorRegistry,
@@ -98,6 +104,7 @@ class _SessionFactory:
             outbox=outbox,
             decisions=decisions,
             sweep=self._sweep(scheduler_id, inbox, decisions),
+            run_creation=self._run_creation(scheduler_id, inbox) if self._settings.scheduler.use_job_schedule else None,
             lease=self._lease(scheduler_id, lost),
             feeds=self._feeds(scheduler_id, inbox, cache),
             lost=lost,
@@ -155,6 +162,18 @@ class _SessionFactory:
             lease_seconds=self._settings.leases.lease_seconds,
             limits=self._settings.scheduler,
             telemetry=self._telemetries.sweep,
+        )
+
+    def _run_creation(self, scheduler_id: UUID, inbox: Inbox) -> RunCreationLoop:
+        return RunCreationLoop(
+            scheduler_id=scheduler_id,
+            store=self._store,
+            scheduler_store=self._store,
+            inbox=inbox,
+            wake_up=inbox.run_creation,
+            clock=self._clock,
+            limits=self._settings.scheduler,
+            telemetry=self._telemetries.run_creation,
         )
 
     def _lease(self, scheduler_id: UUID, lost: asyncio.Event) -> LeaseLoop:
@@ -215,6 +234,7 @@ class Session:
         outbox: DispatchOutbox,
         decisions: DecisionLoop,
         sweep: SweepLoop,
+        run_creation: RunCreationLoop | None,
         lease: LeaseLoop,
         feeds: tuple[QueueFeed[TaskInstancesEnded], QueueFeed[DagRunsCreated], EventFeed],
         lost: asyncio.Event,
@@ -227,6 +247,7 @@ class Session:
         self._outbox = outbox
         self._decisions = decisions
         self._sweep = sweep
+        self._run_creation = run_creation
         self._lease = lease
         self._feeds = feeds
         self._lost = lost
@@ -246,6 +267,8 @@ class Session:
             group.create_task(self._decisions.run(ended), name="decisions")
             group.create_task(self._outbox.run(ended), name="dispatch")
             group.create_task(self._sweep.run(ended), name="sweep")
+            if self._run_creation is not None:
+                group.create_task(self._run_creation.run(ended), name="run-creation")
             group.create_task(self._lease.run(ended), name="lease")
             ends, runs, events = self._feeds
             group.create_task(ends.run(ended), name="ends")
@@ -263,6 +286,7 @@ class Session:
         for watcher in watchers:
             watcher.cancel()
         self._inbox.wake_up()
+        self._inbox.run_creation.dags_changed()
         self._outbox.wake_up()
 
     async def _retire(self) -> None:

@@ -32,6 +32,12 @@ class SchedulerLimits(BaseModel):
     """The same, for one sweep after the bus was away: its queues may have been lost."""
     unclaimed_per_sweep: int = Field(default=1000, ge=1)
     """Attempts published again in one sweep."""
+    use_job_schedule: bool = True
+    """False = no runs are made by time; those that people, tasks and assets ask for still are."""
+    dags_per_batch: int = Field(default=100, ge=1)
+    """DAGs whose due runs are made in one transaction."""
+    runs_per_dag: int = Field(default=16, ge=1)
+    """Runs of one DAG made in one transaction: a DAG that catches up for years does not hold up the others."""
     recount_interval_seconds: float = Field(default=60.0, gt=0)
     """How often slots in use are counted afresh."""
 

@@ -13,6 +13,7 @@ from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.row_mapping import storable_text
+from tradewind.db.run_creation_store import write_schedules
 from tradewind.db.specs import StoredSpec, stored_spec
 from tradewind.db.statements import statement
 
@@ -194,6 +195,7 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
         await session.fetch(statement("write_dag_versions"), now, *versions)
         columns = [list(column) for column in zip(*map(_dag_values, written), strict=True)]
         await session.fetch(statement("write_dags"), now, *columns)
+        await write_schedules(session, {dag.dag_id: dag.spec.spec for dag in written if dag.spec is not None}, now)
     flags = [
         [dag.dag_id for dag in dags],
         [dag.is_stale for dag in dags],

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tradewind.db.memory_collector import MemoryCollectorStore
 from tradewind.db.memory_dags import MemoryDagStore
 from tradewind.db.memory_people import MemoryPeopleStore
+from tradewind.db.memory_run_creation import MemoryRunCreationStore
 from tradewind.db.memory_scheduler import MemorySchedulerStore
 from tradewind.db.memory_tables import (
     DagRunTableRow,
@@ -18,11 +19,15 @@ from tradewind.db.memory_tables import (
 from tradewind.db.memory_triggerer import MemoryTriggererStore
 
 
-class MemoryStore(MemorySchedulerStore, MemoryCollectorStore, MemoryDagStore, MemoryTriggererStore, MemoryPeopleStore):
-    """`SchedulerStore`, `CollectorStore`, `DagStore`, `TriggererStore` and `PeopleStore`.
-
-    `tables` may be read by tests at any time.
-    """
+class MemoryStore(
+    MemorySchedulerStore,
+    MemoryRunCreationStore,
+    MemoryCollectorStore,
+    MemoryDagStore,
+    MemoryTriggererStore,
+    MemoryPeopleStore,
+):
+    """Every port. `tables` may be read by tests at any time."""
 
     @property
     def journal(self) -> Sequence[JournalEntry]:

@@ -27,6 +27,7 @@ from tradewind.core.states import (
     Outcome,
     TaskInstanceState,
 )
+from tradewind.core.timetables.values import NextRun
 from tradewind.core.transitions import Actor
 
 DEFAULT_POOL: Final = "default_pool"
@@ -54,6 +55,8 @@ class DagTableRow:
     dag_version_id: UUID
     is_paused: bool
     max_active_runs: int
+    next_run: NextRun | None = None
+    dagrun_timeout_seconds: float | None = None
     is_stale: bool = False
     has_import_errors: bool = False
 
@@ -101,6 +104,7 @@ class DagRunTableRow:
     owner: UUID | None = None
     owner_epoch: int = 0
     revision: int = 0
+    timeout_at: datetime | None = None
     backfill_id: int | None = None
     clear_number: int = 0
 

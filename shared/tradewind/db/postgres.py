@@ -5,6 +5,7 @@ from tradewind.db.collector_store import PostgresCollectorStore
 from tradewind.db.dag_store import PostgresDagStore
 from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Database
+from tradewind.db.run_creation_store import PostgresRunCreationStore
 from tradewind.db.scheduler_store import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
 from tradewind.db.triggerer_store import PostgresTriggererStore
@@ -12,13 +13,19 @@ from tradewind.service.clock import new_id
 
 
 class PostgresStore(
-    PostgresSchedulerStore, PostgresCollectorStore, PostgresDagStore, PostgresTriggererStore, PostgresPeopleStore
+    PostgresSchedulerStore,
+    PostgresRunCreationStore,
+    PostgresCollectorStore,
+    PostgresDagStore,
+    PostgresTriggererStore,
+    PostgresPeopleStore,
 ):
-    """`SchedulerStore`, `CollectorStore`, `DagStore`, `TriggererStore` and `PeopleStore` on one pool of connections."""
+    """Every port, on one pool of connections."""
 
     def __init__(self, database: Database, *, new_id: IdFactory = new_id, specs: SpecCache | None = None) -> None:
         cache = SpecCache() if specs is None else specs
         PostgresSchedulerStore.__init__(self, database, cache)
+        PostgresRunCreationStore.__init__(self, database)
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
         PostgresTriggererStore.__init__(self, database)

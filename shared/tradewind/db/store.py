@@ -31,6 +31,7 @@ from tradewind.core.rows import (
     WorkerBeat,
 )
 from tradewind.core.spec import DagSpec
+from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation
 from tradewind.core.triggers import DueTrigger, KeptTriggers, TriggerAnswer, TriggerOutcome, WaitingTrigger
 
 
@@ -130,6 +131,24 @@ class SchedulerStore(Protocol):
     async def recount_slots(self) -> Mapping[str, int]:
         """Recount `used` of every pool and of parallelism under lock; returns the drift found (what is held less what
         was recorded) by name, 0 left out."""
+        ...
+
+
+class RunCreationStore(Protocol):
+    """What the scheduler asks to make runs by time."""
+
+    async def due_dags(self, now: datetime, limit: int) -> Sequence[DueDag]:
+        """DAGs whose next run is due, those due longest first: not paused, stale or with import errors, and with fewer
+        active runs (backfills do not count) than their `max_active_runs`."""
+        ...
+
+    async def next_run_times(self, now: datetime) -> NextRunTimes:
+        """When the next run of any such DAG is due after `now`, and whether one is due already."""
+        ...
+
+    async def create_scheduled_runs(self, creations: Sequence[RunCreation], now: datetime) -> CreatedRuns:
+        """One transaction: compare each DAG's next run and version with what was seen, set the next run, insert the
+        runs, `queued`. A DAG that is not as it was seen is left as it is; a run that exists already is passed over."""
         ...
 
 

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from tradewind.core.spec import DagSpec
-from tradewind.core.timetables.from_spec import next_run_of
+from tradewind.core.timetables.from_spec import is_custom, next_run_of
+from tradewind.core.timetables.run_ids import run_id_of
 from tradewind.core.timetables.values import DataInterval, NextRun
 
 MISSED_AFTER: Final = timedelta(seconds=30)
 """A run overdue for this long (the DAG was paused, had no room, nobody scheduled) is asked for anew: the timetable says
 by `now` and `catchup` whether it is still wanted."""
+
+SCHEDULED: Final = "scheduled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,72 @@ class RunsDue:
 
     runs: tuple[NextRun, ...]
     following: NextRun | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueDag:
+    """A DAG whose next run is due, and that has room for it."""
+
+    dag_id: str
+    dag_version_id: UUID
+    expected: NextRun
+    last: DataInterval | None
+    """What its last automated run was about."""
+    room: int
+    """How many more active runs it may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """A run to insert, in state `queued`."""
+
+    run_id: str
+    run: NextRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCreation:
+    """What becomes of one DAG, if its next run and its version are still those that were seen."""
+
+    dag_id: str
+    dag_version_id: UUID
+    expected_run_after: datetime
+    runs: tuple[ScheduledRun, ...]
+    following: NextRun | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedRuns:
+    """DAGs that were as they had been seen, and (dag_id, run_id) of the runs made."""
+
+    dag_ids: tuple[str, ...]
+    runs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRunTimes:
+    """When to look again."""
+
+    next_at: datetime | None
+    """None = no DAG has a run to come."""
+    is_due: bool
+    """A DAG's next run is due already: it had no room."""
+
+
+def run_creation(due: DueDag, spec: DagSpec, now: datetime, limit: int) -> RunCreation:
+    """The DAG's due runs, at most `limit` and as many as there is room for. After a run of a custom timetable the
+    author's class is to be asked for the next."""
+    if is_custom(spec.timetable):
+        found = RunsDue((due.expected,), None)
+    else:
+        found = runs_due(spec, due.expected, due.last, now, min(limit, due.room))
+    return RunCreation(
+        dag_id=due.dag_id,
+        dag_version_id=due.dag_version_id,
+        expected_run_after=due.expected.run_after,
+        runs=tuple(ScheduledRun(run_id=run_id_of(SCHEDULED, run.run_after), run=run) for run in found.runs),
+        following=found.following,
+    )
 
 
 def runs_due(spec: DagSpec, expected: NextRun, last: DataInterval | None, now: datetime, limit: int) -> RunsDue:

@@ -155,6 +155,7 @@ CREATE TABLE dag (
     next_dagrun_data_interval_start timestamp with time zone,
     next_dagrun_data_interval_end   timestamp with time zone,
     next_dagrun_run_after           timestamp with time zone,
+    dagrun_timeout_seconds          double precision,
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
 );
@@ -524,6 +525,8 @@ CREATE INDEX asset_state_store_by_uri ON public.asset_state_store USING btree (a
 
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
+CREATE INDEX dag_next_run ON public.dag USING btree (next_dagrun_run_after) WHERE ((next_dagrun_run_after IS NOT NULL) AND (NOT is_paused) AND (NOT is_stale) AND (NOT has_import_errors));
+
 CREATE INDEX dag_run_asset_event_by_event ON public.dag_run_asset_event USING btree (event_id);
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
@@ -575,6 +578,8 @@ COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id
 COMMENT ON COLUMN connection.password IS 'Fernet token';
 
 COMMENT ON COLUMN connection.extra IS 'Fernet token';
+
+COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from its start; null = however long';
 
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 

@@ -1,0 +1,104 @@
+"""Making runs by time, on the in-memory store."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tradewind.core.states import DagRunState
+from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation, ScheduledRun
+from tradewind.core.timetables.values import DataInterval, NextRun
+from tradewind.db.memory_tables import DagRunTableRow, DagTableRow, MemoryStoreBase, MemoryTables
+
+AUTOMATED = ("scheduled", "backfill")
+ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)
+
+
+class MemoryRunCreationStore(MemoryStoreBase):
+    """`RunCreationStore` on dictionaries."""
+
+    async def due_dags(self, now: datetime, limit: int) -> Sequence[DueDag]:
+        due = [
+            DueDag(
+                dag_id=dag.dag_id,
+                dag_version_id=dag.dag_version_id,
+                expected=run,
+                last=last_automated_interval(self.tables, dag.dag_id),
+                room=dag.max_active_runs - self._active_runs(dag.dag_id),
+            )
+            for run, dag in self._schedulable()
+            if run.run_after <= now
+        ]
+        return [dag for dag in due if dag.room > 0][:limit]
+
+    async def next_run_times(self, now: datetime) -> NextRunTimes:
+        times = [run.run_after for run, _ in self._schedulable()]
+        return NextRunTimes(
+            next_at=min((at for at in times if at > now), default=None), is_due=any(at <= now for at in times)
+        )
+
+    async def create_scheduled_runs(self, creations: Sequence[RunCreation], now: datetime) -> CreatedRuns:
+        seen = [creation for creation in creations if self._is_as_seen(creation)]
+        runs: list[tuple[str, str]] = []
+        for creation in sorted(seen, key=lambda creation: creation.dag_id):
+            self.tables.dags[creation.dag_id].next_run = creation.following
+            runs += [
+                (creation.dag_id, scheduled.run_id)
+                for scheduled in creation.runs
+                if self._insert(creation, scheduled, now)
+            ]
+        return CreatedRuns(dag_ids=tuple(sorted(creation.dag_id for creation in seen)), runs=tuple(runs))
+
+    def _schedulable(self) -> list[tuple[NextRun, DagTableRow]]:
+        """DAGs that have a next run and may have it, those due first first."""
+        found = [
+            (dag.next_run, dag)
+            for dag in self.tables.dags.values()
+            if dag.next_run is not None and not (dag.is_paused or dag.is_stale or dag.has_import_errors)
+        ]
+        return sorted(found, key=lambda entry: (entry[0].run_after, entry[1].dag_id))
+
+    def _active_runs(self, dag_id: str) -> int:
+        runs = self.tables.dag_runs.values()
+        return sum(run.dag_id == dag_id and run.state in ACTIVE and run.backfill_id is None for run in runs)
+
+    def _is_as_seen(self, creation: RunCreation) -> bool:
+        seen = (creation.expected_run_after, creation.dag_version_id)
+        return any(
+            (run.run_after, dag.dag_version_id) == seen
+            for run, dag in self._schedulable()
+            if dag.dag_id == creation.dag_id
+        )
+
+    def _insert(self, creation: RunCreation, scheduled: ScheduledRun, now: datetime) -> bool:
+        """False if there is such a run already."""
+        dag_id, run = creation.dag_id, scheduled.run
+        dates = [other.logical_date for other in self.tables.dag_runs.values() if other.dag_id == dag_id]
+        is_taken = run.logical_date is not None and run.logical_date in dates
+        if is_taken or (dag_id, scheduled.run_id) in self.tables.run_numbers:
+            return False
+        row = DagRunTableRow(
+            id=len(self.tables.dag_runs) + 1,
+            dag_id=dag_id,
+            run_id=scheduled.run_id,
+            run_type="scheduled",
+            triggered_by="timetable",
+            dag_version_id=creation.dag_version_id,
+            run_after=run.run_after,
+            queued_at=now,
+            conf=b"{}",
+            logical_date=run.logical_date,
+            data_interval_start=None if run.data_interval is None else run.data_interval.start,
+            data_interval_end=None if run.data_interval is None else run.data_interval.end,
+        )
+        self.tables.dag_runs[row.id] = row
+        self.tables.run_numbers[dag_id, row.run_id] = row.id
+        return True
+
+
+def last_automated_interval(tables: MemoryTables, dag_id: str) -> DataInterval | None:
+    """What the DAG's last scheduled or backfilled run was about."""
+    intervals = [
+        DataInterval(run.data_interval_start, run.data_interval_end)
+        for run in tables.dag_runs.values()
+        if run.dag_id == dag_id and run.run_type in AUTOMATED and run.data_interval_start and run.data_interval_end
+    ]
+    return max(intervals, default=None)
