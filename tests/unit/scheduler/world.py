@@ -93,6 +93,9 @@ class FlakyStore(MemoryStore):
 FLAKY_METHODS = (
     "renew_scheduler",
     "start_dag_runs",
+    "due_dags",
+    "next_run_times",
+    "create_scheduled_runs",
     "adopt_dag_runs",
     "owned_dag_runs",
     "load_dag_runs",

@@ -10,6 +10,7 @@ from uuid import UUID
 from tradewind.core.clock import Clock
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.due import DueDag, NextRunTimes, RunCreation, run_creation
+from tradewind.core.timetables.values import NextRun
 from tradewind.db.store import RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.inbox import Inbox
 from tradewind.scheduler.run_creation.wake_up import WakeUp
@@ -80,7 +81,7 @@ class RunCreationLoop:
             self._inbox.start(tuple(dict.fromkeys(dag_id for dag_id, _ in created.runs)))
             self._log.info("dag_runs.created", count=len(created.runs), dags=len(created.dag_ids))
         is_full = len(due) == self._limits.dags_per_batch
-        is_behind = any(_is_behind(creation, now, self._limits.runs_per_dag) for creation in creations)
+        is_behind = any(_is_due(creation.following, now) for creation in creations)
         return Made(len(created.dag_ids), len(created.runs), bool(created.dag_ids) and (is_full or is_behind))
 
     async def _creations(self, due: Sequence[DueDag], now: datetime) -> list[RunCreation]:
@@ -112,7 +113,5 @@ class RunCreationTelemetry:
         self.created = telemetry.counter("dag_runs_created_total", "Runs made by time")
 
 
-def _is_behind(creation: RunCreation, now: datetime, limit: int) -> bool:
-    """Whether its batch was full and the next run is due too."""
-    following = creation.following
-    return len(creation.runs) == limit and following is not None and following.run_after <= now
+def _is_due(run: NextRun | None, now: datetime) -> bool:
+    return run is not None and run.run_after <= now

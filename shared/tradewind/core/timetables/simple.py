@@ -2,9 +2,12 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from tradewind.core.timetables.values import DataInterval, NextRun, TimeRestriction
+
+LEAST: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ class Continuous:
             return NextRun.of_interval(earliest, max(earliest, now))
         if last.end > now:
             return NextRun.of_interval(earliest, earliest + (last.end - last.start))
-        # A run about a single moment has that one's logical date already.
-        return NextRun.of_interval(last.end if last.end > last.start else now, now)
+        # Neither the moment when it is due nor its logical date may be those of the last run.
+        end = max(now, last.end + LEAST)
+        return NextRun.of_interval(last.end if last.end > last.start else end, end)
 
     def manual_interval(self, run_after: datetime) -> DataInterval:
         """That moment."""
