@@ -10,6 +10,9 @@ from uuid import UUID
 from tradewind.api.errors import BadRequest
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
 from tradewind.core.spec import DagSpec
+from tradewind.core.timetables.from_spec import manual_interval_of
+from tradewind.core.timetables.run_ids import run_id_of, run_id_with_suffix
+from tradewind.core.timetables.values import DataInterval
 from tradewind.db.api_dag_queries import NewDagRun
 
 ALLOWED_RUN_ID: Final = re.compile(r"[A-Za-z0-9_.~:+-]+")
@@ -20,7 +23,7 @@ RESERVED_PREFIXES: Final = (
     "asset_triggered__",
     "asset_materialization__",
 )
-SUFFIX_LENGTH: Final = 8
+MANUAL: Final = "manual"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ def new_dag_run(
     logical_date = _in_utc(body.logical_date)
     conf = body.conf or {}
     check_conf(spec, conf)
+    interval = None if logical_date is None else _data_interval(spec, body, logical_date)
     return NewDagRun(
         dag_id=dag_id,
         run_id=_checked(body.dag_run_id) if body.dag_run_id else _made_up(run_after, logical_date, requester.entropy),
@@ -50,15 +54,21 @@ def new_dag_run(
         triggered_by=requester.triggered_by,
         triggering_user_name=requester.username,
         logical_date=logical_date,
-        # Without a logical date there is no interval; with one it is that moment: what cron, timedelta and no
-        # schedule all come to by default.
-        data_interval_start=(_in_utc(body.data_interval_start) or logical_date) if logical_date else None,
-        data_interval_end=(_in_utc(body.data_interval_end) or logical_date) if logical_date else None,
+        data_interval_start=None if interval is None else interval.start,
+        data_interval_end=None if interval is None else interval.end,
         run_after=run_after,
         queued_at=requester.now,
         conf=conf,
         note=body.note,
     )
+
+
+def _data_interval(spec: DagSpec, body: TriggerDAGRunPostBody, logical_date: datetime) -> DataInterval:
+    """As asked for, or as the DAG's timetable says of a run for that date."""
+    start, end = _in_utc(body.data_interval_start), _in_utc(body.data_interval_end)
+    if start is not None and end is not None:
+        return DataInterval(start, end)
+    return manual_interval_of(spec, logical_date)
 
 
 def check_conf(spec: DagSpec, conf: Mapping[str, object]) -> None:
@@ -98,8 +108,7 @@ def _checked(run_id: str) -> str:
 
 def _made_up(run_after: datetime, logical_date: datetime | None, entropy: UUID) -> str:
     """Runs without a logical date may share a moment: their ids get a random end."""
-    run_id = f"manual__{run_after.isoformat()}"
-    return run_id if logical_date else f"{run_id}_{entropy.hex[-SUFFIX_LENGTH:]}"
+    return run_id_of(MANUAL, run_after) if logical_date else run_id_with_suffix(MANUAL, run_after, entropy)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

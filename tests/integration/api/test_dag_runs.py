@@ -12,7 +12,7 @@ from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import Queue
-from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.spec import DagSpec, TaskSpec, TimetableSpec
 from tradewind.core.states import DagRunState
 from tradewind.wire.codec import decode
 from tradewind.wire.messages import DagRunsCreated
@@ -43,6 +43,18 @@ async def run_ids(client: httpx.AsyncClient, dag_id: str, **params: str | list[s
     answer = await client.get(f"/api/v2/dags/{dag_id}/dagRuns", params=params)
     assert answer.status_code == 200, answer.text
     return [run["dag_run_id"] for run in answer.json()["dag_runs"]]
+
+
+async def test_a_manual_run_is_about_what_the_timetable_says(
+    client: httpx.AsyncClient, scene: Scene, dag_id: str
+) -> None:
+    daily = TimetableSpec(kind="cron_data_interval", data={"expression": "0 0 * * *", "timezone": "Europe/Berlin"})
+    await scene.write_dag(DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", timetable=daily))
+
+    run = (await trigger(client, dag_id, logical_date=NOON)).json()
+
+    assert run["logical_date"] == NOON
+    assert (run["data_interval_start"], run["data_interval_end"]) == ("2026-11-18T23:00:00Z", "2026-11-19T23:00:00Z")
 
 
 @pytest.mark.parametrize("body", [{}, {"logical_date": None}])
