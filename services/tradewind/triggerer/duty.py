@@ -31,8 +31,6 @@ class Turn:
     """What one turn did."""
 
     taken: int
-    ended: int
-    """Triggers that nobody waits for any more, by a person or a rule."""
     due: int
 
 
@@ -91,34 +89,37 @@ class DutyLoop:
     async def run_once(self, now: datetime) -> Turn:
         """One turn; raises `StoreUnavailable`."""
         settings, id_ = self._settings, self._triggerer_id
-        await self._store.renew_triggerer(id_, socket.gethostname(), settings.capacity, now)
+        if await self._store.renew_triggerer(id_, socket.gethostname(), settings.capacity, now):
+            # Whatever ran here, after having been silent for too long, is others' now.
+            for trigger_id in self._placement.running:
+                self._placement.stop(trigger_id, by_person=False)
         expired = await self._store.expire_triggerers(self._lease)
         if expired:
             self._adopted.inc(len(expired))
             self._log.warning("triggerers.expired", triggerers=[str(other) for other in expired])
-        ended = await self._keep()
+        await self._keep()
         due = await self._end_overdue(now)
         taken = await self._take()
-        return Turn(taken=len(taken), ended=ended, due=due)
+        return Turn(taken=len(taken), due=due)
 
-    async def _keep(self) -> int:
-        """What the store says is ours is what runs here: no more, and no less."""
+    async def _keep(self) -> None:
+        """What the store says is ours is what runs here: no more, and no less. While the lease holds, a row that is
+        gone was removed by a person, or by a rule that ended the task; what fires or times out stops here first."""
         kept = await self._store.keep_triggers(self._triggerer_id)
-        ours = dict.fromkeys((*kept.ids, *self._outcomes.waiting))
-        ended = dict.fromkeys(kept.ended)
+        ours = dict.fromkeys(kept)
         for trigger_id in self._placement.running:
             if trigger_id not in ours:
-                self._placement.stop(trigger_id, by_person=trigger_id in ended)
+                self._placement.stop(trigger_id, by_person=True)
         held = dict.fromkeys((*self._placement.running, *self._outcomes.waiting))
-        lost = [trigger_id for trigger_id in kept.ids if trigger_id not in held]
+        lost = [trigger_id for trigger_id in kept if trigger_id not in held]
         if lost:
             # Taken, but the answer never came: anybody may take them now.
             await self._store.release_triggers(self._triggerer_id, lost)
-        return len(ended)
 
     async def _end_overdue(self, now: datetime) -> int:
-        due = await self._store.due_triggers(now, DUE_PER_TURN)
+        due = await self._store.due_triggers(self._triggerer_id, now, DUE_PER_TURN)
         for each in due:
+            self._placement.stop(each.id, by_person=False)
             self._outcomes.put(outcome_of_timeout(each, now))
         return len(due)
 

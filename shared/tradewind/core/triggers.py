@@ -44,15 +44,6 @@ class WaitingTrigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptTriggers:
-    """What is a triggerer's to run."""
-
-    ids: tuple[int, ...]
-    ended: tuple[int, ...] = ()
-    """Removed just now: their task instances wait no more, because a person or a rule ended them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DueTrigger:
     """A wait whose time is over."""
 

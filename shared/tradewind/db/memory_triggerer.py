@@ -10,7 +10,6 @@ from tradewind.core.transitions import Actor
 from tradewind.core.triggers import (
     TRIGGER_LOG_SEQUENCE,
     DueTrigger,
-    KeptTriggers,
     TriggerAnswer,
     TriggerOutcome,
     WaitingTrigger,
@@ -23,8 +22,10 @@ WAITING = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
 class MemoryTriggererStore(MemoryStoreBase):
     """`TriggererStore` on dictionaries."""
 
-    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> None:
+    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> bool:
+        is_new = triggerer_id not in self.tables.triggerers
         self.tables.triggerers[triggerer_id] = self.tables.lease_clock.tick
+        return is_new
 
     async def retire_triggerer(self, triggerer_id: UUID) -> None:
         self.tables.triggerers.pop(triggerer_id, None)
@@ -37,13 +38,12 @@ class MemoryTriggererStore(MemoryStoreBase):
             await self.retire_triggerer(triggerer_id)
         return expired
 
-    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
+    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
         owned = {attempt: row for attempt, row in self._programs() if row.triggerer_id == triggerer_id}
         ended = {attempt: row for attempt, row in owned.items() if not self._is_deferred(attempt, row)}
         for attempt_id in ended:
             del self.tables.triggers[attempt_id]
-        kept = sorted(row.number for attempt, row in owned.items() if attempt not in ended)
-        return KeptTriggers(ids=tuple(kept), ended=tuple(sorted(row.number for row in ended.values())))
+        return sorted(row.number for attempt, row in owned.items() if attempt not in ended)
 
     async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
         for trigger in self.tables.triggers.values():
@@ -65,11 +65,13 @@ class MemoryTriggererStore(MemoryStoreBase):
             trigger.triggerer_id = triggerer_id
         return [self._waiting(*pair) for pair in taken if self._is_deferred(*pair)]
 
-    async def due_triggers(self, now: datetime, limit: int) -> Sequence[DueTrigger]:
+    async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
         due = [
             (timeout_at, trigger.number, trigger)
             for trigger in self.tables.triggers.values()
-            if (timeout_at := trigger.deferral.timeout_at) is not None and timeout_at <= now
+            if trigger.triggerer_id in (None, triggerer_id)
+            and (timeout_at := trigger.deferral.timeout_at) is not None
+            and timeout_at <= now
         ]
         return [
             DueTrigger(id=number, next_kwargs=trigger.deferral.next_kwargs, human_input=trigger.human_input)

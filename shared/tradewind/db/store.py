@@ -32,7 +32,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation
-from tradewind.core.triggers import DueTrigger, KeptTriggers, TriggerAnswer, TriggerOutcome, WaitingTrigger
+from tradewind.core.triggers import DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
 
 
 class StoreUnavailable(AdapterError):
@@ -223,9 +223,9 @@ class DagStore(Protocol):
 class TriggererStore(Protocol):
     """What the triggerer asks."""
 
-    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> None:
-        """Register or renew this triggerer's lease. One that was taken for dead is registered anew, and owns
-        nothing."""
+    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> bool:
+        """Register or renew this triggerer's lease. True = it was registered: it is new, or was taken for dead and
+        owns nothing any more."""
         ...
 
     async def retire_triggerer(self, triggerer_id: UUID) -> None:
@@ -243,17 +243,18 @@ class TriggererStore(Protocol):
         (None) those of no queue. None without a lease (`renew_triggerer` comes first)."""
         ...
 
-    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
-        """All triggers that are this triggerer's. Those whose task instance waits no more, because a person or a rule
-        ended it, are removed."""
+    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
+        """Ids of all triggers that are this triggerer's. Those whose task instance waits no more, because a person or
+        a rule ended it, are removed first."""
         ...
 
     async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
         """Those of these triggers that are this triggerer's become anybody's."""
         ...
 
-    async def due_triggers(self, now: datetime, limit: int) -> Sequence[DueTrigger]:
-        """Waits whose timeout is over, of tasks and of people, the longest due first."""
+    async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
+        """Waits whose timeout is over, of tasks and of people, the longest due first: this triggerer's own, and those
+        that nobody runs."""
         ...
 
     async def fire_triggers(self, outcomes: Sequence[TriggerOutcome], now: datetime) -> Sequence[TriggerAnswer]:

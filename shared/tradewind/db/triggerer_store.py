@@ -8,13 +8,12 @@ from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
 from tradewind.core.triggers import (
     TRIGGER_LOG_SEQUENCE,
     DueTrigger,
-    KeptTriggers,
     TriggerAnswer,
     TriggerOutcome,
     WaitingTrigger,
 )
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_uuids, storable_text
+from tradewind.db.row_mapping import first_integers, first_uuids, storable_text
 from tradewind.db.statements import statement
 
 
@@ -24,8 +23,9 @@ class PostgresTriggererStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> None:
-        await self._database.fetch(statement("renew_triggerer"), triggerer_id, storable_text(hostname), capacity, now)
+    async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> bool:
+        values = (triggerer_id, storable_text(hostname), capacity, now)
+        return bool(await self._database.fetch_value(statement("renew_triggerer"), *values))
 
     async def retire_triggerer(self, triggerer_id: UUID) -> None:
         await self._database.fetch(statement("delete_triggerer"), triggerer_id)
@@ -34,12 +34,8 @@ class PostgresTriggererStore:
         rows = await self._database.fetch(statement("expire_triggerers"), lease.total_seconds())
         return sorted(first_uuids(rows))
 
-    async def keep_triggers(self, triggerer_id: UUID) -> KeptTriggers:
-        rows = await self._database.fetch(statement("keep_triggers"), triggerer_id)
-        return KeptTriggers(
-            ids=tuple(row["id"] for row in rows if row["is_waiting"]),
-            ended=tuple(row["id"] for row in rows if not row["is_waiting"]),
-        )
+    async def keep_triggers(self, triggerer_id: UUID) -> Sequence[int]:
+        return first_integers(await self._database.fetch(statement("keep_triggers"), triggerer_id))
 
     async def release_triggers(self, triggerer_id: UUID, trigger_ids: Sequence[int]) -> None:
         await self._database.fetch(statement("release_triggers"), triggerer_id, list(trigger_ids))
@@ -51,8 +47,8 @@ class PostgresTriggererStore:
         rows = await self._database.fetch(statement("take_triggers"), triggerer_id, limit, wanted)
         return [_waiting_trigger(row) for row in rows]
 
-    async def due_triggers(self, now: datetime, limit: int) -> Sequence[DueTrigger]:
-        rows = await self._database.fetch(statement("list_due_triggers"), now, limit)
+    async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
+        rows = await self._database.fetch(statement("list_due_triggers"), now, limit, triggerer_id)
         return [
             DueTrigger(id=row["id"], next_kwargs=row["next_kwargs"] or b"{}", human_input=row["human_input"])
             for row in rows

@@ -8,7 +8,7 @@ from tests.store_driver import LEASE, Driver, acknowledged, change, number
 from tradewind.core.rows import DagRunRow, DeferralRecord, EndEffectsRecord, GrantedRun, TaskInstanceId, Verdict
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
-from tradewind.core.triggers import KeptTriggers, WaitingTrigger, ended, failed, resumed, timed_out
+from tradewind.core.triggers import WaitingTrigger, ended, failed, resumed, timed_out
 
 S = TaskInstanceState
 TASKS = (TaskSpec(task_id="task"), TaskSpec(task_id="other"))
@@ -58,7 +58,7 @@ async def test_a_triggerer_takes_a_trigger_with_all_that_it_needs(driver: Driver
         next_kwargs=b'{"a":"b"}',
         relative_fileloc="dag.py",
     )
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(trigger.id,))
+    assert await driver.store.keep_triggers(FIRST) == [trigger.id]
 
 
 async def test_two_triggerers_share_the_triggers(driver: Driver) -> None:
@@ -96,8 +96,9 @@ async def test_the_triggers_of_a_dead_triggerer_are_adopted(driver: Driver) -> N
     await driver.tick(2)
     assert await driver.store.expire_triggerers(LEASE) == [FIRST]
     assert [found.id for found in await taken(driver, SECOND)] == [trigger.id]
-    await driver.store.renew_triggerer(FIRST, "host", 10, driver.now)
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
+    assert await driver.store.renew_triggerer(FIRST, "host", 10, driver.now)
+    assert not await driver.store.renew_triggerer(FIRST, "host", 10, driver.now)
+    assert await driver.store.keep_triggers(FIRST) == []
 
 
 async def test_a_triggerer_that_leaves_gives_its_triggers_up_at_once(driver: Driver) -> None:
@@ -121,7 +122,7 @@ async def test_an_event_sends_the_task_on_with_the_event_among_its_arguments(dri
     assert told == (id_, driver.scheduler_id, attempt, S.SCHEDULED)
     row = await driver.row(id_)
     assert (row.state, row.end_pending, row.is_resuming, row.attempt_id) == (S.SCHEDULED, True, True, attempt)
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
+    assert await driver.store.keep_triggers(FIRST) == []
     assert await driver.inside.log(attempt) == b'{"event":"said"}\n'
     grant = await going_on(driver, run)
     assert (grant.try_number, grant.next_method, grant.next_kwargs) == (1, "go_on", b'{"a":"b","event":{"x":[1]}}')
@@ -194,13 +195,22 @@ async def test_waits_whose_time_is_over_are_found(driver: Driver) -> None:
     at = driver.now + timedelta(seconds=5)
     await deferred(driver, run, deferral=replace(DEFERRAL, timeout_at=at))
     await deferred(driver, run, "other")
-    assert await driver.store.due_triggers(at - timedelta(seconds=1), 10) == []
-    (due,) = await driver.store.due_triggers(at, 10)
+    assert await driver.store.due_triggers(FIRST, at - timedelta(seconds=1), 10) == []
+    (due,) = await driver.store.due_triggers(FIRST, at, 10)
     assert due.next_kwargs == b'{"a":"b"}'
     (answer,) = await driver.store.fire_triggers([timed_out(due)], at)
     assert answer.verdict is Verdict.DONE
     assert (await going_on(driver, run)).next_kwargs == b'{"error": "Trigger timeout"}'
-    assert await driver.store.due_triggers(at, 10) == []
+    assert await driver.store.due_triggers(FIRST, at, 10) == []
+
+
+async def test_a_wait_is_ended_by_whoever_runs_its_trigger(driver: Driver) -> None:
+    run = await driver.started_run(*TASKS)
+    await deferred(driver, run, deferral=replace(DEFERRAL, timeout_at=driver.now))
+    assert len(await driver.store.due_triggers(SECOND, driver.now, 10)) == 1
+    await taken(driver, FIRST)
+    assert await driver.store.due_triggers(SECOND, driver.now, 10) == []
+    assert len(await driver.store.due_triggers(FIRST, driver.now, 10)) == 1
 
 
 async def test_a_question_for_a_person_is_no_triggerers_but_its_time_runs_out(driver: Driver) -> None:
@@ -208,7 +218,7 @@ async def test_a_question_for_a_person_is_no_triggerers_but_its_time_runs_out(dr
     asked = replace(DEFERRAL, classpath="", timeout_at=driver.now)
     await deferred(driver, run, deferral=asked, outcome=Outcome.AWAITING_INPUT, human_input=b'{"subject":"?"}')
     assert await taken(driver) == []
-    (due,) = await driver.store.due_triggers(driver.now, 10)
+    (due,) = await driver.store.due_triggers(FIRST, driver.now, 10)
     assert due.human_input == b'{"subject":"?"}'
     (answer,) = await driver.store.fire_triggers([resumed(due.id, due.next_kwargs, b"{}")], driver.now)
     assert answer.verdict is Verdict.DONE
@@ -224,7 +234,7 @@ async def test_the_trigger_of_a_task_that_waits_no_more_goes(driver: Driver) -> 
     (answer,) = await driver.store.fire_triggers([resumed(trigger.id, b"{}", b"1")], driver.now)
     assert answer.verdict is Verdict.SUPERSEDED
     assert (await driver.row(id_)).state is S.SKIPPED
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=())
+    assert await driver.store.keep_triggers(FIRST) == []
 
 
 async def test_a_triggerer_learns_that_nobody_waits_any_more(driver: Driver) -> None:
@@ -234,8 +244,8 @@ async def test_a_triggerer_learns_that_nobody_waits_any_more(driver: Driver) -> 
     first, second = await taken(driver)
     id_ = first.task_instance
     await driver.commit(run, change(id_, S.DEFERRED, S.SKIPPED, attempt))
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(second.id,), ended=(first.id,))
-    assert await driver.store.keep_triggers(FIRST) == KeptTriggers(ids=(second.id,))
+    assert await driver.store.keep_triggers(FIRST) == [second.id]
+    assert await driver.store.keep_triggers(FIRST) == [second.id]
 
 
 async def test_triggers_that_are_given_back_are_taken_by_others(driver: Driver) -> None:

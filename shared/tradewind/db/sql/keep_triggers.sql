@@ -10,4 +10,4 @@ WITH owned AS MATERIALIZED (
 gone AS (
     DELETE FROM trigger g USING owned o WHERE g.id = o.id AND NOT o.is_waiting
 )
-SELECT id, is_waiting FROM owned ORDER BY id
+SELECT id FROM owned WHERE is_waiting ORDER BY id

@@ -1,8 +1,8 @@
--- Waits whose time is over, of tasks and of people, the longest due first. By trigger_by_timeout and
--- task_instance_pkey.
+-- Waits whose time is over, of tasks and of people, the longest due first: a triggerer's own, and those nobody runs.
+-- By trigger_by_timeout and task_instance_pkey.
 SELECT g.id, g.human_input, t.next_kwargs
 FROM trigger g
 JOIN task_instance t ON t.dag_run_id = g.dag_run_id AND t.task_id = g.task_id AND t.map_index = g.map_index
-WHERE g.timeout_at <= $1::timestamptz
+WHERE g.timeout_at <= $1::timestamptz AND (g.triggerer_id IS NULL OR g.triggerer_id = $3::uuid)
 ORDER BY g.timeout_at, g.id
 LIMIT $2::integer
