@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from tradewind.core.rows import (
@@ -32,6 +32,7 @@ from tradewind.db.pool import Database
 from tradewind.db.postgres import PostgresStore
 from tradewind.db.row_mapping import task_instance_row
 from tradewind.db.store import (
+    AssetStore,
     CollectorStore,
     DagStore,
     PeopleStore,
@@ -46,8 +47,28 @@ SCHEDULER, WORKER, COLLECTOR = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 S = TaskInstanceState
 
 
-class AnyStore(SchedulerStore, RunCreationStore, CollectorStore, DagStore, TriggererStore, PeopleStore, Protocol):
+class AnyStore(
+    SchedulerStore,
+    RunCreationStore,
+    CollectorStore,
+    DagStore,
+    TriggererStore,
+    PeopleStore,
+    AssetStore,
+    Protocol,
+):
     """All ports in one."""
+
+
+class AssetRunRow(NamedTuple):
+    """A run that assets made."""
+
+    run_id: str
+    run_after: datetime
+    partition_key: str | None
+    partition_date: datetime | None
+    extras: list[dict[str, Any]]
+    """Of the events that it was made by."""
 
 
 class Backdoor(Protocol):
@@ -86,6 +107,10 @@ class Backdoor(Protocol):
     async def history(self) -> list[tuple[TaskInstanceId, int, UUID]]: ...
 
     async def import_errors(self) -> dict[str, str]: ...
+
+    async def asset_runs(self, dag_id: str) -> "list[AssetRunRow]": ...
+
+    async def active_assets(self) -> list[tuple[str, str]]: ...
 
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]: ...
 
@@ -338,6 +363,21 @@ class MemoryBackdoor:
     async def import_errors(self) -> dict[str, str]:
         return dict(self._store.tables.import_errors)
 
+    async def asset_runs(self, dag_id: str) -> list[AssetRunRow]:
+        tables = self._store.tables
+        runs = [run for run in self._store.dag_runs if run.dag_id == dag_id and run.run_type == "asset_triggered"]
+        return [
+            AssetRunRow(
+                *(run.run_id, run.run_after, run.partition_key, run.partition_date),
+                extras=[tables.assets.events[id_].extra for id_ in sorted(tables.assets.run_events[run.id])],
+            )
+            for run in runs
+        ]
+
+    async def active_assets(self) -> list[tuple[str, str]]:
+        rows = self._store.tables.assets.assets.values()
+        return sorted((row.key.name, row.key.uri) for row in rows if row.is_active)
+
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]:
         dag = self._store.tables.dags[dag_id]
         version = self._store.tables.dag_versions[dag.dag_version_id]
@@ -422,6 +462,20 @@ class PostgresBackdoor:
     async def import_errors(self) -> dict[str, str]:
         rows = await self._database.fetch("SELECT relative_fileloc, stacktrace FROM import_error")
         return {row["relative_fileloc"]: row["stacktrace"] for row in rows}
+
+    async def asset_runs(self, dag_id: str) -> list[AssetRunRow]:
+        rows = await self._database.fetch(
+            "SELECT r.run_id, r.run_after, r.partition_key, r.partition_date,"
+            " ARRAY(SELECT e.extra FROM dag_run_asset_event l JOIN asset_event e ON e.id = l.event_id"
+            " WHERE l.dag_run_id = r.id ORDER BY e.id) AS extras"
+            " FROM dag_run r WHERE r.dag_id = $1 AND r.run_type = 'asset_triggered' ORDER BY r.id",
+            dag_id,
+        )
+        return [AssetRunRow(*row) for row in rows]
+
+    async def active_assets(self) -> list[tuple[str, str]]:
+        rows = await self._database.fetch("SELECT name, uri FROM asset WHERE is_active ORDER BY name, uri")
+        return [(row["name"], row["uri"]) for row in rows]
 
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]:
         row = await self._database.fetch_row(

@@ -36,6 +36,18 @@ class QueuedEvent:
     partition_date: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRuns:
+    """What became of a DAG's queue."""
+
+    made: int = 0
+    """New runs, queued."""
+    refused: tuple[tuple[int, str], ...] = ()
+    """(event id, why) of events that count for no partition."""
+    has_more: bool = False
+    """There was more in the queue than is looked at in one go."""
+
+
 AliasedAssets = Mapping[str, Collection[AssetKey]]
 """Alias → the assets that it stands for."""
 
@@ -140,6 +152,35 @@ class PartitionRules:
             for event in events
             if event.partition_date is not None and _keeps_keys(self.mapper(event.asset))
         ]
+
+
+def asset_run_id(run_after: datetime, entropy: str) -> str:
+    """The id of a run that assets make; `entropy` tells runs of the same moment apart."""
+    return f"asset_triggered__{run_after.isoformat()}_{entropy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedEvents:
+    """Events of a queue, by the partitions that they count for."""
+
+    keys: tuple[str, ...]
+    event_ids: tuple[int, ...]
+    """The event that counts for the key at the same place."""
+    refused: tuple[tuple[int, str], ...]
+
+
+def sorted_events(rules: PartitionRules, events: Sequence[QueuedEvent]) -> SortedEvents:
+    """Each event with each of its partitions; those that count for none, with why."""
+    pairs: list[tuple[str, int]] = []
+    refused: list[tuple[int, str]] = []
+    for event in events:
+        try:
+            pairs.extend((key, event.event_id) for key in rules.keys_of(event))
+        except ValueError as exc:
+            refused.append((event.event_id, str(exc)))
+    return SortedEvents(
+        keys=tuple(key for key, _ in pairs), event_ids=tuple(id_ for _, id_ in pairs), refused=tuple(refused)
+    )
 
 
 def _keeps_keys(mapper: PartitionMapper) -> bool:

@@ -376,6 +376,8 @@ class EndAnswer:
     next_action_at: datetime | None = None
     map_length: int | None = None
     skipped: tuple[tuple[str, int], ...] = ()
+    asset_dag_ids: tuple[str, ...] = ()
+    """DAGs that wait for asset events which this batch of ends has brought; one of its answers names them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

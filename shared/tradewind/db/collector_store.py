@@ -1,6 +1,7 @@
 """The collector's port on Postgres."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from tradewind.core.rows import (
     WorkerBeat,
 )
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
+from tradewind.db.assets.events import write_events
 from tradewind.db.end_writer import EndWrite, EndWriter, ReadAttempt, read_attempt
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
 from tradewind.db.pool import Database, Row
@@ -71,9 +73,21 @@ class PostgresCollectorStore:
         for _ in range(END_RACES_MAX):
             reads = await self._read_reported(ends)
             writes = self._decide(ends, reads, now)
-            if await self._ends.write(self._database, list(writes.values()), now):
-                return [_end_answer(end, reads.get(end.attempt_id), writes.get(end.attempt_id)) for end in ends]
+            is_written, dag_ids = await self._write(list(writes.values()), now)
+            if is_written:
+                answers = [_end_answer(end, reads.get(end.attempt_id), writes.get(end.attempt_id)) for end in ends]
+                return [replace(answers[0], asset_dag_ids=dag_ids), *answers[1:]] if dag_ids else answers
         raise StoreUnavailable(f"{len(ends)} ends kept changing while they were recorded")
+
+    async def _write(self, writes: Sequence[EndWrite], now: datetime) -> tuple[bool, tuple[str, ...]]:
+        """Ends, with the asset events that they bring in the same transaction; and the DAGs that wait for these."""
+        events = [event for write in writes for event in write.asset_events]
+        if not events:
+            return await self._ends.write(self._database, writes, now), ()
+        async with self._database.transaction() as session:
+            if not await self._ends.write(session, writes, now):
+                return False, ()
+            return True, (await write_events(session, events, now)).dag_ids
 
     async def _read_reported(self, ends: Sequence[AttemptEndRecord]) -> Mapping[UUID, ReadAttempt]:
         rows = [(end.dag_id, end.run_id, end.task_id, end.map_index, end.attempt_id) for end in ends]

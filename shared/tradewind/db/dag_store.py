@@ -11,6 +11,7 @@ import msgspec
 from tradewind.core.clock import IdFactory
 from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
+from tradewind.db.assets.references import write_references
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.row_mapping import storable_text
 from tradewind.db.run_creation_store import write_schedules
@@ -133,7 +134,10 @@ class PostgresDagStore:
             stale = await transaction.fetch(statement("retire_dags"), files, now)
             await transaction.fetch(statement("delete_dag_files"), files)
             await transaction.fetch(statement("delete_absent_import_errors"), files)
-        return sorted(row["dag_id"] for row in stale)
+            gone = sorted(row["dag_id"] for row in stale)
+            if gone:
+                await write_references(transaction, (), gone, now)
+        return gone
 
     async def load_file_digests(self) -> Mapping[str, str]:
         return {row.relative_fileloc: row.file_digest for row in await self.load_dag_files()}
@@ -203,6 +207,10 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
     ]
     if dags:
         await session.fetch(statement("update_dag_flags"), now, *flags)
+    parsed_anew = [dag.spec.spec for dag in written if dag.spec is not None and dag.is_changed and not dag.is_stale]
+    gone = [dag.dag_id for dag in dags if dag.became_stale]
+    if parsed_anew or gone:
+        await write_references(session, parsed_anew, gone, now)
 
 
 def _dag_values(dag: _Dag) -> tuple[object, ...]:

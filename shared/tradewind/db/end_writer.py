@@ -9,6 +9,7 @@ from uuid import UUID
 from tradewind.core.ends import AttemptEnd, end_of_attempt
 from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, EndEffectsRecord, TaskInstanceRow
 from tradewind.core.states import WAITING_STATES, EndCause, Outcome, TaskInstanceState
+from tradewind.db.assets.events import GivenEvent, event_body
 from tradewind.db.pool import Row, Session
 from tradewind.db.row_mapping import storable_text, task_instance_row
 from tradewind.db.specs import SpecCache, load_spec
@@ -72,6 +73,12 @@ class EndWrite:
     def pushes(self) -> bool:
         """Whether anything but its log counts: of what was told to stop for another try, nothing does."""
         return self.record is not None and self.read.row.state is not TaskInstanceState.RESTARTING
+
+    @property
+    def asset_events(self) -> Sequence[GivenEvent]:
+        """What it says of assets; only success says anything. Raises `InvalidValue`."""
+        given = self.effects.asset_events if self.end.state is TaskInstanceState.SUCCESS else ()
+        return [GivenEvent(body=event_body(text), source=self.read.row.id) for text in given]
 
     @property
     def effects(self) -> EndEffectsRecord:

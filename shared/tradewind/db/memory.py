@@ -5,6 +5,7 @@ Each method is atomic because none awaits anything, and deterministic: only dict
 
 from collections.abc import Sequence
 
+from tradewind.db.assets.memory_store import MemoryAssetStore
 from tradewind.db.memory_collector import MemoryCollectorStore
 from tradewind.db.memory_dags import MemoryDagStore
 from tradewind.db.memory_people import MemoryPeopleStore
@@ -26,6 +27,7 @@ class MemoryStore(
     MemoryDagStore,
     MemoryTriggererStore,
     MemoryPeopleStore,
+    MemoryAssetStore,
 ):
     """Every port. `tables` may be read by tests at any time."""
 

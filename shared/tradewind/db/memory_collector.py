@@ -18,6 +18,8 @@ from tradewind.core.rows import (
 )
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.core.transitions import Actor
+from tradewind.db.assets.events import GivenEvent, event_body
+from tradewind.db.assets.memory_writing import write_events
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
 from tradewind.db.memory_tables import MemoryStoreBase, TaskInstanceTableRow, WorkerTableRow
 
@@ -90,8 +92,13 @@ class MemoryCollectorStore(MemoryStoreBase):
         row = self._named_row(end.dag_id, end.run_id, end.task_id, end.map_index)
         if row is None or row.attempt_id != end.attempt_id or not self._may_end(row, end):
             return EndAnswer(attempt_id=end.attempt_id, verdict=Verdict.SUPERSEDED)
+        dag_ids: tuple[str, ...] = ()
         if row.is_open or row.state is TaskInstanceState.QUEUED:
+            bodies = [event_body(text) for text in (() if end.effects is None else end.effects.asset_events)]
             self._write_end(row, end, now)
+            if row.state is TaskInstanceState.SUCCESS:
+                events = [GivenEvent(body=body, source=row.id) for body in bodies]
+                dag_ids = write_events(self.tables, events, now).dag_ids
         return EndAnswer(
             attempt_id=end.attempt_id,
             verdict=Verdict.DONE,
@@ -101,6 +108,7 @@ class MemoryCollectorStore(MemoryStoreBase):
             next_action_at=row.next_action_at,
             map_length=row.map_length,
             skipped=() if end.effects is None or row.state is TaskInstanceState.NONE else end.effects.skipped,
+            asset_dag_ids=dag_ids,
         )
 
     def _may_end(self, row: TaskInstanceTableRow, end: AttemptEndRecord) -> bool:

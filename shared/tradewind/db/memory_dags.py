@@ -10,8 +10,8 @@ from tradewind.core.errors import Conflict, NotFound
 from tradewind.core.rows import DagFileParse, DagFileRow, DagRunRow
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import next_run_of
-from tradewind.db.memory_run_creation import last_automated_interval
 from tradewind.db.assets.memory_writing import write_references
+from tradewind.db.memory_run_creation import last_automated_interval
 from tradewind.db.memory_tables import (
     DagFileTableRow,
     DagRunTableRow,

@@ -29,6 +29,7 @@ from tradewind.core.states import (
 )
 from tradewind.core.timetables.values import NextRun
 from tradewind.core.transitions import Actor
+from tradewind.db.assets.memory_tables import MemoryAssets
 
 DEFAULT_POOL: Final = "default_pool"
 DEFAULT_POOL_SLOTS: Final = 128
@@ -104,6 +105,8 @@ class DagRunTableRow:
     owner: UUID | None = None
     owner_epoch: int = 0
     revision: int = 0
+    partition_key: str | None = None
+    partition_date: datetime | None = None
     timeout_at: datetime | None = None
     backfill_id: int | None = None
     clear_number: int = 0
@@ -256,6 +259,7 @@ class MemoryTables:
     """Triggerer → tick of its last renewal."""
     attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
     """Index: latest attempts."""
+    assets: MemoryAssets = field(default_factory=MemoryAssets)
 
 
 class MemoryStoreBase:

@@ -1,6 +1,7 @@
 """The store that services run on."""
 
 from tradewind.core.clock import IdFactory
+from tradewind.db.assets.store import PostgresAssetStore
 from tradewind.db.collector_store import PostgresCollectorStore
 from tradewind.db.dag_store import PostgresDagStore
 from tradewind.db.people_store import PostgresPeopleStore
@@ -19,6 +20,7 @@ class PostgresStore(
     PostgresDagStore,
     PostgresTriggererStore,
     PostgresPeopleStore,
+    PostgresAssetStore,
 ):
     """Every port, on one pool of connections."""
 
@@ -30,3 +32,4 @@ class PostgresStore(
         PostgresDagStore.__init__(self, database, new_id)
         PostgresTriggererStore.__init__(self, database)
         PostgresPeopleStore.__init__(self, database)
+        PostgresAssetStore.__init__(self, database, new_id)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from tradewind.core.assets import AssetRuns
 from tradewind.core.errors import AdapterError
 from tradewind.core.gates import Past, PastQuestion
 from tradewind.core.revisions import Revised, RevisionRule
@@ -177,6 +178,22 @@ class CollectorStore(Protocol):
     async def advance_lease_clock(self, collector_id: UUID, now: datetime, lease: timedelta) -> bool:
         """Elect and tick: one collector adds the seconds since its last tick, at most 1; after a gap over 3 s it
         starts a full lease of silence in which nothing ages. True = this collector is the elected one."""
+        ...
+
+
+class AssetStore(Protocol):
+    """What the scheduler asks about runs that assets make."""
+
+    async def asset_dag_ids(self, older_than: datetime, after: str, limit: int) -> Sequence[str]:
+        """Sweep: DAGs, in order from behind `after` on, that may get runs and in whose queue an event waits since
+        before this time."""
+        ...
+
+    async def create_asset_runs(self, dag_id: str, now: datetime) -> AssetRuns:
+        """Look at a DAG's queue, in one transaction with the DAG locked: if its condition is met and it has fewer
+        active runs than it may, a run uses up the queue; a partitioned DAG gets a run for each partition that is
+        complete. A queue of a DAG that waits for no assets is emptied. Nothing happens for a DAG that is paused, stale,
+        has import errors or does not exist."""
         ...
 
 
