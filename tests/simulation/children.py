@@ -1,19 +1,20 @@
 """Imaginary child processes: they run for as long, and end as, their plan says, and every start is written down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from tests.simulation.plans import behaviour
 from tradewind.core.clock import Clock
+from tradewind.core.spec import DagSpec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.launcher import ChildEvent, Exit, LaunchFailed
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.wire.messages import EndEffects, TaskInstanceKey, TaskStarted
+from tradewind.wire.messages import Deferral, EndEffects, TaskInstanceKey, TaskStarted
 
 
 class Execution(NamedTuple):
@@ -23,6 +24,13 @@ class Execution(NamedTuple):
     worker: str
     key: TaskInstanceKey
     attempt_id: UUID
+    has_waited: bool
+    """It goes on after a wait, rather than from the beginning."""
+
+
+def has_waited(request: AttemptRequest) -> bool:
+    """The try was deferred or rescheduled before."""
+    return request.grant.next_method is not None or request.grant.task_reschedule_count > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +48,13 @@ class ChildFaults:
 class SimulatedAttempt:
     """One child process."""
 
-    def __init__(self, request: AttemptRequest, seed: int, clock: Clock, faults: ChildFaults) -> None:
+    def __init__(self, request: AttemptRequest, spec: DagSpec, seed: int, clock: Clock, faults: ChildFaults) -> None:
         self._request = request
         self._clock = clock
         key = request.key
-        self._plan = behaviour(seed, key.dag_id, key.run_id, key.task_id, key.try_number, key.map_index)
+        self._plan = behaviour(
+            seed, spec, key.run_id, key.task_id, key.try_number, key.map_index, has_waited=has_waited(request)
+        )
         self._dies_before_start = faults.dies_before_start()
         self._killed_after = faults.killed_after(self._plan.seconds)
         self._signal: int | None = None
@@ -81,18 +91,40 @@ class SimulatedAttempt:
         outcome = self._plan.outcome
         failed = outcome in (Outcome.FAILED, Outcome.FAILED_WITHOUT_RETRY)
         cause = EndCause.USER_ERROR if failed else EndCause.NONE
-        effects = EndEffects(map_length=self._plan.map_length) if outcome is Outcome.SUCCESS else None
+        effects = self._effects()
         xcoms = (("return_value", b"1"),)
         return AttemptResult(outcome, cause, None, started_at, self._clock(), xcoms=xcoms, effects=effects)
+
+    def _effects(self) -> EndEffects | None:
+        plan = self._plan
+        match plan.outcome:
+            case Outcome.SUCCESS:
+                skipped = tuple((task_id, -1) for task_id in plan.skipped)
+                return EndEffects(map_length=plan.map_length, skipped=skipped)
+            case Outcome.DEFERRED:
+                kwargs = f'{{"seconds":{plan.wait_seconds}}}'.encode()
+                return EndEffects(deferral=Deferral("simulated.Trigger", kwargs, "execute_complete", b"{}"))
+            case Outcome.RESCHEDULED:
+                return EndEffects(reschedule_at=self._clock() + timedelta(seconds=plan.wait_seconds))
+            case _:
+                return None
 
 
 class SimulatedLauncher:
     """The launcher port over imaginary children, all of which die with it."""
 
     def __init__(
-        self, *, worker: str, seed: int, clock: Clock, faults: ChildFaults, executions: list[Execution]
+        self,
+        *,
+        worker: str,
+        specs: Mapping[str, DagSpec],
+        seed: int,
+        clock: Clock,
+        faults: ChildFaults,
+        executions: list[Execution],
     ) -> None:
         self._worker = worker
+        self._specs = specs
         self._seed = seed
         self._clock = clock
         self._faults = faults
@@ -105,7 +137,7 @@ class SimulatedLauncher:
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> SimulatedAttempt:
         if self._is_dead or self._faults.launch_fails():
             raise LaunchFailed("no process can be made: the simulation says so")
-        attempt = SimulatedAttempt(request, self._seed, self._clock, self._faults)
+        attempt = SimulatedAttempt(request, self._specs[request.key.dag_id], self._seed, self._clock, self._faults)
         attempt.on_start = lambda: self._record(request)
         return attempt
 
@@ -115,4 +147,6 @@ class SimulatedLauncher:
 
     def _record(self, request: AttemptRequest) -> None:
         if not self._is_dead:
-            self._executions.append(Execution(self._clock(), self._worker, request.key, request.attempt_id))
+            self._executions.append(
+                Execution(self._clock(), self._worker, request.key, request.attempt_id, has_waited(request))
+            )

@@ -1,6 +1,7 @@
 """What must hold in every history, whatever was lost, doubled or killed on the way."""
 
 from collections import Counter
+from dataclasses import replace
 from uuid import UUID
 
 from tests.property.naive_rules import Known, deciding_leaves, instances_wanted, verdict
@@ -26,7 +27,7 @@ def slot_violations(store: MemoryStore) -> list[str]:
     places = 0
     for run in store.dag_runs:
         for row in store.task_instances(run.id):
-            held[row.pool] += row.held_slots
+            held[row.pool] += row.held_slots + row.kept_slots
             places += row.held_slots > 0
     tables = store.tables
     found = [
@@ -52,6 +53,28 @@ def active_limit_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> li
         f"{dag_id}: {count} runs of {specs[dag_id].max_active_runs}"
         for dag_id, count in running.items()
         if count > specs[dag_id].max_active_runs
+    ]
+
+
+def task_limit_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
+    """No task has more active instances than it allows, in one run or in all of them."""
+    tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
+    in_run: Counter[tuple[str, str, int]] = Counter()
+    in_all: Counter[tuple[str, str]] = Counter()
+    for run in store.dag_runs:
+        for row in store.task_instances(run.id):
+            if row.state in _ACTIVE:
+                in_run[run.dag_id, row.id.task_id, run.id] += 1
+                in_all[run.dag_id, row.id.task_id] += run.state in (DagRunState.RUNNING, DagRunState.QUEUED)
+    found = [
+        f"{key}: {count} active in one run"
+        for key, count in in_run.items()
+        if (limit := tasks[key[:2]].max_active_tis_per_dagrun) is not None and count > limit
+    ]
+    return found + [
+        f"{key}: {count} active in all runs"
+        for key, count in in_all.items()
+        if (limit := tasks[key].max_active_tis_per_dag) is not None and count > limit
     ]
 
 
@@ -100,7 +123,9 @@ def _code_without_permission(
     starts = Counter(one.attempt_id for one in executions)
     found += [f"attempt {attempt} began {count} times" for attempt, count in starts.items() if count > 1]
     tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
-    by_instance = Counter((one.key.dag_id, one.key.run_id, one.key.task_id, one.key.map_index) for one in executions)
+    by_instance = Counter(
+        (one.key.dag_id, one.key.run_id, one.key.task_id, one.key.map_index, one.has_waited) for one in executions
+    )
     found += [
         f"{key} has no retries and its code began {count} times"
         for key, count in by_instance.items()
@@ -113,75 +138,150 @@ def outcome_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[st
     """Runs have ended, nothing is held or left to decide, and every end agrees with its trigger rule."""
     found: list[str] = []
     for run in store.dag_runs:
-        if run.state not in (DagRunState.SUCCESS, DagRunState.FAILED):
-            found.append(f"{run.dag_id} {run.run_id} never ended: {run.state}")
         rows = store.task_instances(run.id)
         spec = specs[run.dag_id]
+        if run.state not in ENDED_RUNS:
+            if not is_held(store, specs, run.id):
+                found.append(f"{run.dag_id} {run.run_id} never ended: {run.state}, {[(*r.id, r.state) for r in rows]}")
+            continue
         if sorted({row.id.task_id for row in rows}) != sorted(task.task_id for task in spec.tasks):
             found.append(f"{run.run_id} has not the tasks of its DAG: {[row.id for row in rows]}")
             continue
-        found += [f"{row.id} still has {row.held_slots} slots" for row in rows if row.held_slots]
+        found += [f"{row.id} still has slots" for row in rows if row.held_slots or row.kept_slots]
         found += [f"{row.id} has an end that nobody decided upon" for row in rows if row.end_pending]
         found += _run_state_violations(run.run_id, run.state, spec, {row.id: row.state for row in rows})
         found += _mapping_violations(spec, known_of(store, run.id, spec))
     return found
 
 
+def is_held(store: MemoryStore, specs: dict[str, DagSpec], dag_run_id: int) -> bool:
+    """The run waits for good: for a place among its DAG's runs behind one that does, or a task of it for a past that
+    ended badly or waits itself, and nothing else is under way."""
+    run = store.tables.dag_runs[dag_run_id]
+    running = [other for other in store.dag_runs if other.dag_id == run.dag_id and other.state is DagRunState.RUNNING]
+    if run.state is DagRunState.QUEUED:
+        is_full = len(running) >= specs[run.dag_id].max_active_runs
+        return is_full and all(is_held(store, specs, other.id) for other in running)
+    histories = Histories(store, specs)
+    known = histories.known[dag_run_id]
+    for key, state in known.states.items():
+        if state in _SETTLED:
+            continue
+        answer = verdict(known, key) if state in (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY) else None
+        task = known.tasks[key[0]]
+        waits = answer is Answer.RUN or (answer is Answer.SKIP and task.wait_for_past_depends_before_skipping)
+        if answer is not Answer.WAIT and not (waits and not histories.past_lets(run.id, task)):
+            return False
+    return TaskInstanceState.NONE in known.states.values()
+
+
+class Histories:
+    """The states of all task instances at one moment: at first as they are in the end."""
+
+    def __init__(self, store: MemoryStore, specs: dict[str, DagSpec]) -> None:
+        self._runs = {run.id: run for run in store.dag_runs}
+        self.known = {run.id: known_of(store, run.id, specs[run.dag_id]) for run in store.dag_runs}
+
+    def rewind(self) -> None:
+        """Before anything happened."""
+        for dag_run_id, known in self.known.items():
+            states = dict.fromkeys(known.states, TaskInstanceState.NONE)
+            self.known[dag_run_id] = replace(known, states=states, skip_requested=())
+
+    def enter(self, id_: TaskInstanceId, state: TaskInstanceState) -> None:
+        """A task instance comes into a state."""
+        states = self.known[id_.dag_run_id].states
+        assert isinstance(states, dict)
+        if (id_.task_id, id_.map_index) in states:
+            states[id_.task_id, id_.map_index] = state
+
+    def past_lets(self, dag_run_id: int, task: TaskSpec) -> bool:
+        """`depends_on_past` and `wait_for_downstream`, from their definitions."""
+        run = self._runs[dag_run_id]
+        earlier = [
+            other
+            for other in self._runs.values()
+            if other.dag_id == run.dag_id
+            and (other.logical_date or run.run_after) < (run.logical_date or run.run_after)
+        ]
+        if not task.depends_on_past or not earlier:
+            return True
+        before = max(earlier, key=lambda other: other.logical_date or other.run_after).id
+        wanted = [task.task_id, *(task.downstream_task_ids if task.wait_for_downstream else ())]
+        return all(
+            state in (TaskInstanceState.SUCCESS, TaskInstanceState.SKIPPED)
+            for task_id in wanted
+            for state in [self.known[before].states[key] for key in self.known[before].instances(task_id)]
+        ) and bool(self.known[before].instances(task.task_id))
+
+
 def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
-    """Replays the journal: a task that was readied may have been, by its rule and the states of that moment; one that
-    was ended by rule, or never decided upon, may not be readied even now."""
-    dag_ids = {run.id: run.dag_id for run in store.dag_runs}
-    tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
-    states: dict[TaskInstanceId, TaskInstanceState] = {}
-    instances: dict[tuple[int, str], list[TaskInstanceId]] = {}
-    for run in store.dag_runs:
-        for row in store.task_instances(run.id):
-            instances.setdefault((run.id, row.id.task_id), []).append(row.id)
+    """Replays the journal: a task that was readied may have been, by its rule, its past and the states of that moment;
+    one that was ended by rule, or never decided upon, may not be readied even now."""
     found: list[str] = []
+    histories = Histories(store, specs)
+    histories.rewind()
     for entry in store.journal:
         if isinstance(entry.id, int):
             continue
-        task = tasks[dag_ids[entry.id.dag_run_id], entry.id.task_id]
-        if entry.from_state == TaskInstanceState.NONE and entry.to_state in _READIED:
-            upstream = _upstream_states(entry.id, task, instances, states)
-            if not may_run(task.trigger_rule, upstream):
-                found.append(f"{entry.id} ({task.trigger_rule}) was readied over {upstream}")
-        states[entry.id] = TaskInstanceState(entry.to_state)
+        key, task = (entry.id.task_id, entry.id.map_index), histories.known[entry.id.dag_run_id].tasks[entry.id.task_id]
+        state = TaskInstanceState(entry.to_state)
+        if entry.from_state == TaskInstanceState.NONE and state in _READIED:
+            known = histories.known[entry.id.dag_run_id]
+            if key in known.states and verdict(known, key) is not Answer.RUN:
+                found.append(f"{entry.id} ({task.trigger_rule}) was readied over {known.states}")
+            if not histories.past_lets(entry.id.dag_run_id, task):
+                found.append(f"{entry.id} was readied over its past")
+            if not known.mapped_group(task) and not may_run(task.trigger_rule, _upstream_states(known, task)):
+                found.append(f"{entry.id} ({task.trigger_rule}) was readied, which no reading of its rule allows")
+        histories.enter(entry.id, state)
+    return found + _left_violations(store, specs)
+
+
+def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
+    """Nothing was ended by rule, or left alone, that could still run."""
+    found: list[str] = []
+    histories = Histories(store, specs)
     for run in store.dag_runs:
-        known = known_of(store, run.id, specs[run.dag_id])
+        known = histories.known[run.id]
         for row in store.task_instances(run.id):
-            task = tasks[run.dag_id, row.id.task_id]
-            upstream = _upstream_states(row.id, task, instances, states)
-            is_unready = (row.state in _UNREADIED or row.try_number == 0) and task.map_length is None
-            is_left = is_unready and verdict(known, (row.id.task_id, row.id.map_index)) is Answer.RUN
-            if is_left and may_run(task.trigger_rule, upstream):
-                found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {upstream}")
+            key, task = (row.id.task_id, row.id.map_index), known.tasks[row.id.task_id]
+            is_unready = (row.state in _UNREADIED or row.try_number == 0) and known.map_length(task) is None
+            if is_unready and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
+                found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {_upstream_states(known, task)}")
+            is_left = run.state in ENDED_RUNS and row.state is not TaskInstanceState.SKIPPED
+            if row.skip_requested and row.attempt_id is None and is_left:
+                found.append(f"{row.id} was to be skipped, and is {row.state}")
     return found
 
 
+ENDED_RUNS = (DagRunState.SUCCESS, DagRunState.FAILED)
 _READIED = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED, TaskInstanceState.SUCCESS)
 _UNREADIED = (TaskInstanceState.NONE, TaskInstanceState.UPSTREAM_FAILED)
 _BROKEN = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
+_SETTLED = (*ENDED, TaskInstanceState.REMOVED)
+_ACTIVE = (
+    TaskInstanceState.QUEUED,
+    TaskInstanceState.RUNNING,
+    TaskInstanceState.RESTARTING,
+    TaskInstanceState.DEFERRED,
+)
 
 
-def _upstream_states(
-    id: TaskInstanceId,
-    task: TaskSpec,
-    instances: dict[tuple[int, str], list[TaskInstanceId]],
-    states: dict[TaskInstanceId, TaskInstanceState],
-) -> list[TaskInstanceState]:
-    return [
-        states.get(above, TaskInstanceState.NONE)
-        for task_id in task.upstream_task_ids
-        for above in instances[id.dag_run_id, task_id]
-    ]
+def _upstream_states(known: Known, task: TaskSpec) -> list[TaskInstanceState]:
+    return [known.states[key] for task_id in task.upstream_task_ids for key in known.instances(task_id)]
 
 
 def known_of(store: MemoryStore, dag_run_id: int, spec: DagSpec) -> Known:
     """The run as it stands in the store."""
     rows = {(row.id.task_id, row.id.map_index): row for row in store.task_instances(dag_run_id)}
     lengths = {key: row.map_length for key, row in rows.items() if row.map_length is not None}
-    return Known(spec=spec, states={key: row.state for key, row in rows.items()}, lengths=lengths)
+    return Known(
+        spec=spec,
+        states={key: row.state for key, row in rows.items()},
+        lengths=lengths,
+        skip_requested=tuple(key for key, row in rows.items() if row.skip_requested),
+    )
 
 
 def _mapping_violations(spec: DagSpec, known: Known) -> list[str]:
@@ -189,7 +289,7 @@ def _mapping_violations(spec: DagSpec, known: Known) -> list[str]:
     return [
         f"{task.task_id} has {len(known.instances(task.task_id))} instances over {instances_wanted(known, length)}"
         for task in spec.tasks
-        if (length := task.map_length) is not None
+        if (length := known.map_length(task)) is not None
         and known.is_expanded(task.task_id)
         and len(known.instances(task.task_id)) != instances_wanted(known, length)
     ]

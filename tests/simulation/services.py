@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tests.simulation.triggerers import triggerer
 from tradewind.collector import service as collector
 from tradewind.collector.settings import CollectorSettings
 from tradewind.db.store import StoreUnavailable
@@ -32,6 +33,7 @@ def processes(options: "WorldOptions") -> list[tuple[str, Main]]:
         *((f"collector-{number}", _collector) for number in range(options.collectors)),
         *((f"dispatcher-{number}", _dispatcher(options)) for number in range(options.dispatchers)),
         *((f"worker-{number}", _worker(options)) for number in range(options.workers)),
+        *((f"triggerer-{number}", triggerer) for number in range(options.triggerers)),
     ]
 
 

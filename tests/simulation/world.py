@@ -19,19 +19,21 @@ from tests.simulation import services
 from tests.simulation.children import Execution, SimulatedLauncher
 from tests.simulation.faults import FaultRates, Faults, SimulatedStore
 from tests.simulation.invariants import (
+    ENDED_RUNS,
     active_limit_violations,
     history_violations,
+    is_held,
     outcome_violations,
     rule_violations,
     slot_violations,
+    task_limit_violations,
     transition_violations,
 )
-from tests.simulation.plans import POOLS, draw_dag
+from tests.simulation.plans import DEFERRING_POOLS, POOLS, draw_dag
 from tests.simulation.virtual_time import VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message
 from tradewind.core.spec import DagSpec
-from tradewind.core.states import DagRunState
 from tradewind.db.memory import MemoryStore
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagRunsCreated
@@ -50,6 +52,7 @@ class WorldOptions:
     dispatchers: int = 1
     workers: int = 2
     worker_concurrency: int = 3
+    triggerers: int = 2
     executor: str = "CeleryExecutor"
     fault_seconds: float = 90.0
     """Faults happen for so long; then everything must come to an end."""
@@ -142,7 +145,7 @@ class World:
 
     async def _furnish(self) -> None:
         for name, slots in POOLS.items():
-            await self.store.set_pool(name, slots)
+            await self.store.set_pool(name, slots, include_deferred=name in DEFERRING_POOLS)
         await self.store.set_parallelism(self.options.parallelism)
         for number in range(self.options.dags):
             spec = draw_dag(self.rng, number)
@@ -154,7 +157,8 @@ class World:
         for number in range(self.options.runs):
             await asyncio.sleep(self.rng.uniform(0.0, self.options.fault_seconds / self.options.runs))
             dag_id = self.rng.choice(list(self.specs))
-            await self.store.create_dag_run(dag_id=dag_id, run_id=f"run_{number}", now=self.clock())
+            now = self.clock()
+            await self.store.create_dag_run(dag_id=dag_id, run_id=f"run_{number}", now=now, logical_date=now)
             if self.broker.up.is_set():
                 await bus.publish(RUNS, [Message(body=encode(DagRunsCreated((dag_id,))))])
 
@@ -165,6 +169,7 @@ class World:
             store=SimulatedStore(self.store, self.faults, self._after_store_call),
             launcher=SimulatedLauncher(
                 worker=process.name,
+                specs=self.specs,
                 seed=self.seed,
                 clock=self.clock,
                 faults=self.faults.of_children(),
@@ -236,7 +241,7 @@ class World:
         began = self.loop.time()
         while self.loop.time() < began + self.options.quiet_seconds:
             await asyncio.sleep(1.0)
-            if all(run.state in (DagRunState.SUCCESS, DagRunState.FAILED) for run in self.store.dag_runs):
+            if all(run.state in ENDED_RUNS or is_held(self.store, self.specs, run.id) for run in self.store.dag_runs):
                 break
         ended_after = self.loop.time() - began
         await asyncio.sleep(70.0)
@@ -246,6 +251,7 @@ class World:
         if name in _CHANGES_SLOTS:
             self._note(slot_violations(self.store))
             self._note(active_limit_violations(self.store, self.specs))
+            self._note(task_limit_violations(self.store, self.specs))
         for entry in self.store.journal[self._journal_seen :]:
             self._note(transition_violations(entry))
         self._journal_seen = len(self.store.journal)
@@ -264,7 +270,7 @@ class World:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_CHANGES_SLOTS = ("commit_decisions", "recount_slots", "record_ends", "start_dag_runs")
+_CHANGES_SLOTS = ("commit_decisions", "recount_slots", "record_ends", "start_dag_runs", "fire_triggers")
 
 
 def simulate(seed: int, options: WorldOptions | None = None) -> History:
