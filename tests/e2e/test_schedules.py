@@ -1,5 +1,6 @@
 """Runs made by time, through all services: DAG files as authors write them, unpaused and left alone."""
 
+import time
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,7 +14,8 @@ from tests.servers.stack import standalone_stack
 
 FILE = """
 from datetime import datetime, timedelta, timezone
-from airflow.sdk import DAG, CronDataIntervalTimetable, EventsTimetable, task
+from pathlib import Path
+from airflow.sdk import DAG, CronDataIntervalTimetable, task
 from airflow.timetables.trigger import CronTriggerTimetable
 
 now = datetime.now(timezone.utc)
@@ -35,15 +37,35 @@ make("caught_up", CronDataIntervalTimetable("@hourly", "UTC"), start_date=dateti
      end_date=datetime(2024, 1, 1, 5), catchup=True, max_active_runs=2)
 make("latest", "@hourly", start_date=datetime(2024, 1, 1))
 make("ended", "@hourly", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 1, 2))
+with DAG("slow", dagrun_timeout=timedelta(seconds=1.5), is_paused_upon_creation=False):
+    @task
+    def sleep(file):
+        import time
+        for _ in range(600):
+            Path(file).write_text(str(time.time()))
+            time.sleep(0.1)
+    @task
+    def after(): pass
+    sleep(FILE) >> after()
 make("by_hand", None)
 """
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
-    folder: Path = tmp_path_factory.mktemp("schedules")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("schedules")
+
+
+@pytest.fixture(scope="module")
+def beats(folder: Path) -> Path:
+    """Written by the slow task as long as it lives."""
+    return folder / "beats"
+
+
+@pytest.fixture(scope="module")
+def api(folder: Path) -> Generator[ApiClient]:
     (folder / "dags").mkdir()
-    (folder / "dags" / "schedules.py").write_text(FILE)
+    (folder / "dags" / "schedules.py").write_text(f"FILE = {str(folder / 'beats')!r}\n{FILE}")
     with (
         standalone_stack(folder, dags_folder=folder / "dags") as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
@@ -118,3 +140,15 @@ def test_no_runs_are_made_after_the_end_or_without_a_schedule(api: ApiClient) ->
     wait_for_runs(api, "every_second", 2)
     for dag_id in ("ended", "by_hand"):
         assert api.get(f"/dags/{dag_id}/dagRuns").json()["total_entries"] == 0
+
+
+def test_a_run_that_takes_too_long_fails_and_what_runs_is_killed(api: ApiClient, beats: Path) -> None:
+    run_id = api.trigger("slow")
+    run = api.wait_for_run("slow", run_id, 20.0)
+    assert run["state"] == "failed"
+    assert timedelta(seconds=1.5) <= moment(run["end_date"]) - moment(run["start_date"]) < timedelta(seconds=6)
+    assert {ti["task_id"]: ti["state"] for ti in api.task_instances("slow", run_id)} == {
+        "sleep": "skipped",
+        "after": "skipped",
+    }
+    wait_until(lambda: time.time() - float(beats.read_text() or time.time()) > 1, "the task's process ends")

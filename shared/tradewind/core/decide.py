@@ -15,7 +15,7 @@ from tradewind.core.instances import UNMAPPED, Instances
 from tradewind.core.rows import EndAcknowledged, EndedTaskInstance
 from tradewind.core.snapshot import BROKEN_STATES, COUNTED_STATES, RunSnapshot
 from tradewind.core.states import OPEN_STATES, DagRunState, TaskInstanceState
-from tradewind.core.transitions import Actor, DagRunEvent, Event, next_dag_run_state, next_state
+from tradewind.core.transitions import TRANSITIONS, Actor, DagRunEvent, Event, next_dag_run_state, next_state
 from tradewind.core.trigger_rules import Answer
 from tradewind.core.turn import Overlay
 
@@ -55,6 +55,10 @@ _STOPPED_BY: Final = {
 an attempt hears by its next heartbeat that it is not current any more."""
 
 
+RUN_TIMER: Final = -1
+"""Instead of a position: the time is that of the run itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """An end that the snapshot learns of by this decision."""
@@ -84,7 +88,7 @@ class Grown:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """When a task is to be looked at again."""
+    """When a task is to be looked at again, or the run (`RUN_TIMER`)."""
 
     at: datetime
     position: int
@@ -140,7 +144,8 @@ def decide(
     for end in ends:
         turn.record(end)
     for position in due:
-        turn.wake(position)
+        if position != RUN_TIMER:
+            turn.wake(position)
     turn.settle()
     return turn.decision(created=())
 
@@ -149,6 +154,7 @@ def decide_loaded(snapshot: RunSnapshot, now: datetime, outside: Outside = _NOTH
     """What follows for a run that has just been read from the store: everything is looked at once."""
     turn = _Turn(snapshot, now, outside)
     turn.acknowledge_pending()
+    turn.set_run_timer()
     for position in range(len(snapshot.states)):
         turn.wake(position)
     turn.settle()
@@ -242,9 +248,18 @@ class _Turn:
             else:
                 self._ready[position] = None
 
+    def set_run_timer(self) -> None:
+        """Have the run looked at when it has taken too long."""
+        at = self._snapshot.run.timeout_at
+        if at is not None and at > self._now:
+            self._timers.append(Timer(at, RUN_TIMER))
+
     def settle(self) -> None:
         """Ask the trigger rule of every task that was touched, upstream first."""
         overlay = self._overlay
+        if self._is_timed_out():
+            self._stop_all()
+            return
         if self._failed:
             self._stop_the_rest()
         while (position := overlay.next_touched()) is not None:
@@ -382,6 +397,18 @@ class _Turn:
                 self._ready.pop(position, None)
                 self._end(position, state, event)
 
+    def _is_timed_out(self) -> bool:
+        at = self._snapshot.run.timeout_at
+        return at is not None and at <= self._now
+
+    def _stop_all(self) -> None:
+        """The run took too long: whatever is not over is skipped."""
+        self._ready.clear()
+        for position in range(len(self._overlay.instances)):
+            state = self._overlay.state(position)
+            if Event.RUN_TIMED_OUT in TRANSITIONS[state]:
+                self._end(position, state, Event.RUN_TIMED_OUT)
+
     def _next_action_at(self, position: int) -> datetime | None:
         return self._due[position] if position in self._due else self._snapshot.next_action_at.get(position)
 
@@ -408,7 +435,7 @@ class _Turn:
         if overlay.unfinished:
             is_stuck = overlay.undecided == overlay.unfinished and not self._ready and not plan.may_wait_for_others
             return next_dag_run_state(DagRunState.RUNNING, DagRunEvent.FAILED, Actor.SCHEDULER) if is_stuck else None
-        has_failed = any(
+        has_failed = self._is_timed_out() or any(
             overlay.state(position) in BROKEN_STATES for leaf in plan.leaves for position in overlay.instances.of(leaf)
         )
         event = DagRunEvent.FAILED if has_failed else DagRunEvent.SUCCEEDED

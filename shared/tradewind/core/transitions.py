@@ -30,6 +30,8 @@ class Event(StrEnum):
     """Slots were taken and a fresh attempt id was minted."""
     SKIPPED_BY_RULE = "skipped by rule"
     FAILED_BY_RULE = "failed by rule"
+    RUN_TIMED_OUT = "run timed out"
+    """Its run took longer than `dagrun_timeout`."""
     COMPLETED_EMPTY = "completed empty"
     """Nothing would run, so the scheduler ended it."""
     LEFT_DAG = "left the dag"
@@ -71,6 +73,7 @@ ACTORS: Final[Mapping[Event, tuple[Actor, ...]]] = {
     _E.DISPATCHED: (Actor.SCHEDULER,),
     _E.SKIPPED_BY_RULE: (Actor.SCHEDULER,),
     _E.FAILED_BY_RULE: (Actor.SCHEDULER,),
+    _E.RUN_TIMED_OUT: (Actor.SCHEDULER,),
     _E.COMPLETED_EMPTY: (Actor.SCHEDULER,),
     _E.LEFT_DAG: (Actor.SCHEDULER, Actor.API),
     _E.RETURNED_TO_DAG: (Actor.SCHEDULER, Actor.API),
@@ -100,6 +103,7 @@ _BY_PERSON: Final[Mapping[Event, TaskInstanceState]] = {
 }
 _WITH_VERSION: Final[Mapping[Event, TaskInstanceState]] = {**_BY_PERSON, _E.LEFT_DAG: _S.REMOVED}
 """A person moves the run to a version of its DAG that does not have the task."""
+_UNFINISHED: Final[Mapping[Event, TaskInstanceState]] = {**_WITH_VERSION, _E.RUN_TIMED_OUT: _S.SKIPPED}
 _BY_RULE: Final[Mapping[Event, TaskInstanceState]] = {
     _E.BECAME_READY: _S.SCHEDULED,
     _E.DISPATCHED: _S.QUEUED,
@@ -113,18 +117,18 @@ _FAILURES: Final[Mapping[Event, TaskInstanceState]] = {
 }
 
 TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]] = {
-    _S.NONE: {**_BY_RULE, **_WITH_VERSION},
+    _S.NONE: {**_BY_RULE, **_UNFINISHED},
     _S.SCHEDULED: {
         _E.DISPATCHED: _S.QUEUED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
-        **_WITH_VERSION,
+        **_UNFINISHED,
     },
     _S.QUEUED: {
         _E.CLAIMED: _S.RUNNING,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
         _E.LOST: _S.SCHEDULED,
         **_FAILURES,
-        **_WITH_VERSION,
+        **_UNFINISHED,
     },
     _S.RUNNING: {
         _E.SUCCEEDED: _S.SUCCESS,
@@ -134,20 +138,20 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
         _E.RESCHEDULED: _S.UP_FOR_RESCHEDULE,
         _E.DEFERRED: _S.DEFERRED,
         _E.ASKED: _S.AWAITING_INPUT,
-        **_WITH_VERSION,
+        **_UNFINISHED,
         _E.CLEARED: _S.RESTARTING,
     },
-    _S.RESTARTING: {_E.STOPPED: _S.NONE, **_WITH_VERSION, _E.CLEARED: _S.RESTARTING},
+    _S.RESTARTING: {_E.STOPPED: _S.NONE, **_UNFINISHED, _E.CLEARED: _S.RESTARTING},
     _S.SUCCESS: {**_WITH_VERSION},
     _S.FAILED: {**_WITH_VERSION},
     _S.SKIPPED: {**_WITH_VERSION},
     _S.UPSTREAM_FAILED: {**_WITH_VERSION},
-    _S.UP_FOR_RETRY: {**_BY_RULE, **_WITH_VERSION},
+    _S.UP_FOR_RETRY: {**_BY_RULE, **_UNFINISHED},
     _S.UP_FOR_RESCHEDULE: {
         _E.RESUMED: _S.SCHEDULED,
         _E.DISPATCHED: _S.QUEUED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
-        **_WITH_VERSION,
+        **_UNFINISHED,
     },
     _S.DEFERRED: {
         _E.RESUMED: _S.SCHEDULED,
@@ -155,9 +159,9 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
         _E.SKIPPED: _S.SKIPPED,
         _E.SKIPPED_BY_RULE: _S.SKIPPED,
         **_FAILURES,
-        **_WITH_VERSION,
+        **_UNFINISHED,
     },
-    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_WITH_VERSION},
+    _S.AWAITING_INPUT: {_E.RESUMED: _S.SCHEDULED, _E.SKIPPED_BY_RULE: _S.SKIPPED, **_FAILURES, **_UNFINISHED},
     _S.REMOVED: {_E.RETURNED_TO_DAG: _S.NONE},
 }
 

@@ -94,6 +94,7 @@ class MemorySchedulerStore(MemoryStoreBase):
                 run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
                 run.start_date = run.start_date or now
                 run.end_date = None
+                run.timeout_at = _timeout_at(run.start_date, self.tables.dags[run.dag_id].dagrun_timeout_seconds)
                 started.append(run.id)
         return started
 
@@ -400,3 +401,7 @@ class MemorySchedulerStore(MemoryStoreBase):
             row.used = true
         self.tables.parallelism.used = running
         return drift
+
+
+def _timeout_at(start_date: datetime | None, seconds: float | None) -> datetime | None:
+    return None if start_date is None or seconds is None else start_date + timedelta(seconds=seconds)

@@ -406,4 +406,5 @@ def core_dag_run(run: DagRunTableRow, dag: DagTableRow | None) -> DagRunRow:
         start_date=run.start_date,
         run_type=run.run_type,
         logical_date=run.logical_date,
+        timeout_at=run.timeout_at,
     )

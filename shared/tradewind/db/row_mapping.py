@@ -55,6 +55,7 @@ def dag_run_row(row: Row) -> DagRunRow:
         start_date=row["start_date"],
         run_type=row["run_type"],
         logical_date=row["logical_date"],
+        timeout_at=row["timeout_at"],
     )
 
 

@@ -177,3 +177,22 @@ def test_a_timetable_that_fails_holds_up_only_its_own_dag() -> None:
         assert scheduler.metric("dag_runs_created_total") == 1.0
 
     in_world(scenario)
+
+
+def test_a_run_that_takes_too_long_fails_and_its_tasks_are_skipped() -> None:
+    async def scenario(world: World) -> None:
+        world.start_scheduler(sweep_interval_seconds=1000.0)
+        await world.until_listening()
+        world.endings["slow"] = [(Outcome.SUCCESS, EndCause.NONE, 500.0)]
+        await world.add_dag(dag(task("slow"), task("after", "slow"), dagrun_timeout_seconds=60.0))
+        run = await world.trigger("dag")
+        await world.until_ended(run, timeout=70.0)
+        (row,) = world.store.dag_runs
+        assert row.start_date is not None
+        assert row.end_date is not None
+        assert timedelta(seconds=60) <= row.end_date - row.start_date < timedelta(seconds=60.1)
+        assert row.state is DagRunState.FAILED
+        assert world.states(run) == {"slow": "skipped", "after": "skipped"}
+        assert world.slots_used() == (0, 0)
+
+    in_world(scenario)

@@ -20,7 +20,7 @@ WITH chosen AS MATERIALIZED (
     LIMIT $4::integer
 ),
 locked AS MATERIALIZED (
-    SELECT r.id, r.state
+    SELECT r.id, r.state, r.dag_id
     FROM chosen c
     JOIN dag_run r ON r.id = c.id
     ORDER BY r.id
@@ -33,7 +33,9 @@ SET
     owner_epoch = r.owner_epoch + 1,
     start_date = coalesce(r.start_date, $3::timestamptz),
     end_date = NULL,
+    timeout_at = coalesce(r.start_date, $3::timestamptz) + make_interval(secs => d.dagrun_timeout_seconds),
     last_scheduling_decision = $3::timestamptz
 FROM locked l
+JOIN dag d ON d.dag_id = l.dag_id
 WHERE r.id = l.id AND l.state = 'queued'
 RETURNING r.id, r.run_after
