@@ -114,6 +114,8 @@ class Backdoor(Protocol):
 
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]: ...
 
+    async def trigger_ids(self) -> list[int]: ...
+
 
 def number(value: int) -> UUID:
     """A readable id."""
@@ -378,6 +380,9 @@ class MemoryBackdoor:
         rows = self._store.tables.assets.assets.values()
         return sorted((row.key.name, row.key.uri) for row in rows if row.is_active)
 
+    async def trigger_ids(self) -> list[int]:
+        return sorted(trigger.number for trigger in self._store.tables.triggers.values())
+
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]:
         dag = self._store.tables.dags[dag_id]
         version = self._store.tables.dag_versions[dag.dag_version_id]
@@ -476,6 +481,9 @@ class PostgresBackdoor:
     async def active_assets(self) -> list[tuple[str, str]]:
         rows = await self._database.fetch("SELECT name, uri FROM asset WHERE is_active ORDER BY name, uri")
         return [(row["name"], row["uri"]) for row in rows]
+
+    async def trigger_ids(self) -> list[int]:
+        return [row["id"] for row in await self._database.fetch("SELECT id FROM trigger ORDER BY id")]
 
     async def dag(self, dag_id: str) -> tuple[int, str, bool, bool, bool]:
         row = await self._database.fetch_row(

@@ -7,6 +7,7 @@ trigger row. What the trigger says moves it on once, guarded by that row and by 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -44,13 +45,27 @@ class WaitingTrigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HumanAnswer:
+    """What a person answered, or what was taken in place of an answer; values are JSON text."""
+
+    chosen_options: bytes
+    """An array of texts."""
+    params_input: bytes
+    """An object."""
+    responded_by: bytes | None
+    """`{"id": …, "name": …}`; None: nobody answered in time, the defaults were taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueTrigger:
-    """A wait whose time is over."""
+    """A wait whose time is over, or that was answered before the run's owner had decided upon it."""
 
     id: int
     next_kwargs: bytes
     human_input: bytes | None = None
     """The question, if a person was asked."""
+    answer: HumanAnswer | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +84,8 @@ class TriggerOutcome:
     """(key, JSON text) pairs, of a task that ends."""
     log: bytes | None = None
     """What the trigger logged: NDJSON lines."""
+    answer: HumanAnswer | None = None
+    """To be kept with the question, unless there is an answer already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +96,19 @@ class TriggerAnswer:
     trigger_id: int
     verdict: Verdict
     ended: EndedTaskInstance | None = None
+    is_answered: bool = False
+    """The answer that came along was kept. With `RETRY` the wait is due now, so that a triggerer ends it."""
 
 
-def resumed(trigger_id: int, next_kwargs: bytes, event: bytes, log: bytes | None = None) -> TriggerOutcome:
+def resumed(
+    trigger_id: int,
+    next_kwargs: bytes,
+    event: bytes,
+    log: bytes | None = None,
+    answer: HumanAnswer | None = None,
+) -> TriggerOutcome:
     """The task goes on, with the event (JSON text) among its arguments."""
-    return TriggerOutcome(trigger_id=trigger_id, next_kwargs=with_event(next_kwargs, event), log=log)
+    return TriggerOutcome(trigger_id=trigger_id, next_kwargs=with_event(next_kwargs, event), log=log, answer=answer)
 
 
 def with_event(next_kwargs: bytes, event: bytes) -> bytes:

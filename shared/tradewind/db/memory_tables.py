@@ -29,6 +29,7 @@ from tradewind.core.states import (
 )
 from tradewind.core.timetables.values import NextRun
 from tradewind.core.transitions import Actor
+from tradewind.core.triggers import HumanAnswer
 from tradewind.db.assets.memory_tables import MemoryAssets
 
 DEFAULT_POOL: Final = "default_pool"
@@ -257,6 +258,8 @@ class MemoryTables:
     triggers_made: int = 0
     triggerers: dict[UUID, float] = field(default_factory=dict[UUID, float])
     """Triggerer → tick of its last renewal."""
+    answers: dict[UUID, tuple[HumanAnswer, datetime]] = field(default_factory=dict[UUID, tuple[HumanAnswer, datetime]])
+    """What people answered, and when, by the attempt that asked."""
     attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
     """Index: latest attempts."""
     assets: MemoryAssets = field(default_factory=MemoryAssets)

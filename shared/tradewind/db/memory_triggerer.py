@@ -1,6 +1,7 @@
 """The triggerer's port on the in-memory store."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -67,17 +68,27 @@ class MemoryTriggererStore(MemoryStoreBase):
 
     async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
         due = [
-            (timeout_at, trigger.number, trigger)
-            for trigger in self.tables.triggers.values()
+            (timeout_at, trigger.number, attempt_id, trigger)
+            for attempt_id, trigger in self.tables.triggers.items()
             if trigger.triggerer_id in (None, triggerer_id)
             and (timeout_at := trigger.deferral.timeout_at) is not None
             and timeout_at <= now
         ]
         return [
-            DueTrigger(id=number, next_kwargs=trigger.deferral.next_kwargs, human_input=trigger.human_input)
-            for _, number, trigger in sorted(due, key=lambda found: found[:2])[:limit]
+            self._due(attempt_id, trigger)
+            for *_, attempt_id, trigger in sorted(due, key=lambda found: found[:2])[:limit]
             if self._row(trigger.id) is not None
         ]
+
+    def _due(self, attempt_id: UUID, trigger: TriggerTableRow) -> DueTrigger:
+        answer, answered_at = self.tables.answers.get(attempt_id, (None, None))
+        return DueTrigger(
+            id=trigger.number,
+            next_kwargs=trigger.deferral.next_kwargs,
+            human_input=trigger.human_input,
+            answer=answer,
+            answered_at=answered_at,
+        )
 
     async def fire_triggers(self, outcomes: Sequence[TriggerOutcome], now: datetime) -> Sequence[TriggerAnswer]:
         first: dict[int, TriggerAnswer] = {}
@@ -96,13 +107,22 @@ class MemoryTriggererStore(MemoryStoreBase):
         if row is None or row.attempt_id != attempt_id or row.state not in WAITING:
             del self.tables.triggers[attempt_id]
             return superseded
+        is_answered = self._keep_answer(attempt_id, trigger, outcome, now)
         if row.end_pending:
-            return TriggerAnswer(trigger_id=outcome.trigger_id, verdict=Verdict.RETRY)
+            if is_answered:
+                trigger.deferral = replace(trigger.deferral, timeout_at=now)
+            return TriggerAnswer(trigger_id=outcome.trigger_id, verdict=Verdict.RETRY, is_answered=is_answered)
         del self.tables.triggers[attempt_id]
         self._go_on(row, outcome, now)
         owner = self.tables.dag_runs[row.id.dag_run_id].owner
         told = EndedTaskInstance(id=row.id, owner=owner, attempt_id=attempt_id, state=row.state)
-        return TriggerAnswer(trigger_id=outcome.trigger_id, verdict=Verdict.DONE, ended=told)
+        return TriggerAnswer(trigger_id=outcome.trigger_id, verdict=Verdict.DONE, ended=told, is_answered=is_answered)
+
+    def _keep_answer(self, attempt_id: UUID, trigger: TriggerTableRow, outcome: TriggerOutcome, now: datetime) -> bool:
+        if outcome.answer is None or trigger.human_input is None or attempt_id in self.tables.answers:
+            return False
+        self.tables.answers[attempt_id] = (outcome.answer, now)
+        return True
 
     def _go_on(self, row: TaskInstanceTableRow, outcome: TriggerOutcome, now: datetime) -> None:
         self._set_state(row, outcome.state, now, Actor.TRIGGERER)

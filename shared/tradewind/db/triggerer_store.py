@@ -8,6 +8,7 @@ from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
 from tradewind.core.triggers import (
     TRIGGER_LOG_SEQUENCE,
     DueTrigger,
+    HumanAnswer,
     TriggerAnswer,
     TriggerOutcome,
     WaitingTrigger,
@@ -49,15 +50,13 @@ class PostgresTriggererStore:
 
     async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
         rows = await self._database.fetch(statement("list_due_triggers"), now, limit, triggerer_id)
-        return [
-            DueTrigger(id=row["id"], next_kwargs=row["next_kwargs"] or b"{}", human_input=row["human_input"])
-            for row in rows
-        ]
+        return [_due_trigger(row) for row in rows]
 
     async def fire_triggers(self, outcomes: Sequence[TriggerOutcome], now: datetime) -> Sequence[TriggerAnswer]:
         distinct = {outcome.trigger_id: outcome for outcome in reversed(outcomes)}
-        values = (*_outcome_columns(list(distinct.values())), *_xcom_columns(list(distinct.values())))
-        rows = await self._database.fetch(statement("fire_triggers"), now, *values, TRIGGER_LOG_SEQUENCE)
+        asked = list(distinct.values())
+        values = (*_outcome_columns(asked), *_xcom_columns(asked), TRIGGER_LOG_SEQUENCE, *_answer_columns(asked))
+        rows = await self._database.fetch(statement("fire_triggers"), now, *values)
         found = {row["id"]: _answer(row, distinct[row["id"]]) for row in rows}
         return [
             found.get(outcome.trigger_id) or TriggerAnswer(trigger_id=outcome.trigger_id, verdict=Verdict.SUPERSEDED)
@@ -103,11 +102,39 @@ def _answer(row: Row, outcome: TriggerOutcome) -> TriggerAnswer:
     if not row["is_waiting"]:
         return TriggerAnswer(trigger_id=row["id"], verdict=Verdict.SUPERSEDED)
     if row["end_pending"]:
-        return TriggerAnswer(trigger_id=row["id"], verdict=Verdict.RETRY)
+        return TriggerAnswer(trigger_id=row["id"], verdict=Verdict.RETRY, is_answered=row["is_answered"])
     told = EndedTaskInstance(
         id=TaskInstanceId(row["dag_run_id"], row["task_id"], row["map_index"]),
         owner=row["owner"],
         attempt_id=row["attempt_id"],
         state=outcome.state,
     )
-    return TriggerAnswer(trigger_id=row["id"], verdict=Verdict.DONE, ended=told)
+    return TriggerAnswer(trigger_id=row["id"], verdict=Verdict.DONE, ended=told, is_answered=row["is_answered"])
+
+
+def _answer_columns(outcomes: Sequence[TriggerOutcome]) -> tuple[list[str | None], ...]:
+    """Parameters $12 to $14 of fire_triggers.sql."""
+    answers = [outcome.answer for outcome in outcomes]
+    return (
+        [None if answer is None else answer.chosen_options.decode() for answer in answers],
+        [None if answer is None else answer.params_input.decode() for answer in answers],
+        [None if answer is None or answer.responded_by is None else answer.responded_by.decode() for answer in answers],
+    )
+
+
+def _due_trigger(row: Row) -> DueTrigger:
+    answer = None
+    if row["responded_at"] is not None:
+        by = row["responded_by"]
+        answer = HumanAnswer(
+            chosen_options=row["chosen_options"].encode(),
+            params_input=row["params_input"].encode(),
+            responded_by=None if by is None else by.encode(),
+        )
+    return DueTrigger(
+        id=row["id"],
+        next_kwargs=row["next_kwargs"] or b"{}",
+        human_input=row["human_input"],
+        answer=answer,
+        answered_at=row["responded_at"],
+    )

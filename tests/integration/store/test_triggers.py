@@ -8,12 +8,16 @@ from tests.store_driver import LEASE, Driver, acknowledged, change, number
 from tradewind.core.rows import DagRunRow, DeferralRecord, EndEffectsRecord, GrantedRun, TaskInstanceId, Verdict
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
-from tradewind.core.triggers import WaitingTrigger, ended, failed, resumed, timed_out
+from tradewind.core.triggers import HumanAnswer, WaitingTrigger, ended, failed, resumed, timed_out
 
 S = TaskInstanceState
 TASKS = (TaskSpec(task_id="task"), TaskSpec(task_id="other"))
 FIRST, SECOND = number(0x71), number(0x72)
 DEFERRAL = DeferralRecord(classpath="triggers.Soon", kwargs=b'{"n":1}', next_method="go_on", next_kwargs=b'{"a":"b"}')
+
+QUESTION = b'{"subject":"?","options":["yes","no"],"defaults":null,"params":{},"assigned_users":null,"multiple":false}'
+YES = HumanAnswer(chosen_options=b'["yes"]', params_input=b'{"a": 1}', responded_by=b'{"id": "me", "name": "me"}')
+NO = HumanAnswer(chosen_options=b'["no"]', params_input=b"{}", responded_by=None)
 
 
 async def deferred(
@@ -213,16 +217,53 @@ async def test_a_wait_is_ended_by_whoever_runs_its_trigger(driver: Driver) -> No
     assert len(await driver.store.due_triggers(FIRST, driver.now, 10)) == 1
 
 
-async def test_a_question_for_a_person_is_no_triggerers_but_its_time_runs_out(driver: Driver) -> None:
-    run = await driver.started_run(*TASKS)
-    asked = replace(DEFERRAL, classpath="", timeout_at=driver.now)
-    await deferred(driver, run, deferral=asked, outcome=Outcome.AWAITING_INPUT, human_input=b'{"subject":"?"}')
+async def test_a_question_for_a_person_is_no_triggerers(driver: Driver) -> None:
+    run = await asking(driver)
     assert await taken(driver) == []
     (due,) = await driver.store.due_triggers(FIRST, driver.now, 10)
-    assert due.human_input == b'{"subject":"?"}'
     (answer,) = await driver.store.fire_triggers([resumed(due.id, due.next_kwargs, b"{}")], driver.now)
     assert answer.verdict is Verdict.DONE
     assert (await driver.row(TaskInstanceId(run.id, "task"))).state is S.SCHEDULED
+
+
+async def asking(driver: Driver, *, is_decided: bool = True) -> DagRunRow:
+    """A run whose task asks a person."""
+    run = await driver.started_run(*TASKS)
+    asked = replace(DEFERRAL, classpath="", timeout_at=driver.now)
+    await deferred(
+        driver, run, deferral=asked, outcome=Outcome.AWAITING_INPUT, human_input=QUESTION, is_decided=is_decided
+    )
+    return run
+
+
+async def test_an_answer_is_kept_with_its_question_and_counts_once(driver: Driver) -> None:
+    run = await asking(driver)
+    (due,) = await driver.store.due_triggers(FIRST, driver.now, 10)
+    assert (due.human_input, due.answer) == (QUESTION, None)
+    (answer,) = await driver.store.fire_triggers([resumed(due.id, b"{}", b"1", answer=YES)], driver.now)
+    assert (answer.verdict, answer.is_answered) == (Verdict.DONE, True)
+    (late,) = await driver.store.fire_triggers([resumed(due.id, b"{}", b"2", answer=NO)], driver.now)
+    assert (late.verdict, late.is_answered) == (Verdict.SUPERSEDED, False)
+    assert (await going_on(driver, run)).next_kwargs == b'{"event":1}'
+
+
+async def test_an_answer_before_the_deferral_is_decided_upon_is_kept_and_due_at_once(driver: Driver) -> None:
+    run = await driver.started_run(*TASKS)
+    asked = replace(DEFERRAL, classpath="")
+    attempt = await deferred(
+        driver, run, deferral=asked, outcome=Outcome.AWAITING_INPUT, human_input=QUESTION, is_decided=False
+    )
+    assert await driver.store.due_triggers(FIRST, driver.now, 10) == []
+    (number_,) = await driver.inside.trigger_ids()
+    (early,) = await driver.store.fire_triggers([resumed(number_, b"{}", b"1", answer=YES)], driver.now)
+    assert (early.verdict, early.is_answered) == (Verdict.RETRY, True)
+    (second,) = await driver.store.fire_triggers([resumed(number_, b"{}", b"2", answer=NO)], driver.now)
+    assert (second.verdict, second.is_answered) == (Verdict.RETRY, False)
+    (due,) = await driver.store.due_triggers(FIRST, driver.now, 10)
+    assert (due.answer, due.answered_at) == (YES, driver.now)
+    await driver.commit(run, acknowledged=[acknowledged(TaskInstanceId(run.id, "task"), attempt)])
+    (done,) = await driver.store.fire_triggers([resumed(due.id, b"{}", b"3")], driver.now)
+    assert done.verdict is Verdict.DONE
 
 
 async def test_the_trigger_of_a_task_that_waits_no_more_goes(driver: Driver) -> None:

@@ -224,6 +224,29 @@ CREATE TABLE dag_version (
     CONSTRAINT dag_version_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE hitl_detail (
+    dag_run_id                      bigint NOT NULL,
+    task_id                         text NOT NULL,
+    map_index                       integer NOT NULL,
+    try_number                      integer NOT NULL,
+    attempt_id                      uuid NOT NULL,
+    subject                         text NOT NULL,
+    body                            text,
+    options                         jsonb NOT NULL,
+    defaults                        jsonb,
+    multiple                        boolean NOT NULL,
+    params                          jsonb NOT NULL,
+    assigned_users                  jsonb NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    responded_at                    timestamp with time zone,
+    responded_by                    jsonb,
+    chosen_options                  jsonb,
+    params_input                    jsonb,
+    CONSTRAINT hitl_detail_attempt_id_key UNIQUE (attempt_id),
+    CONSTRAINT hitl_detail_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT hitl_detail_pkey PRIMARY KEY (dag_run_id, task_id, map_index, try_number)
+);
+
 CREATE TABLE import_error (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     relative_fileloc                text NOT NULL,
@@ -584,6 +607,8 @@ COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from it
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
+
+COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults were taken, the time was over';
 
 COMMENT ON COLUMN lease_clock.tick IS 'seconds during which collectors were receiving';
 

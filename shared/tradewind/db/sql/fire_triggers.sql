@@ -3,8 +3,9 @@
 -- By primary keys.
 WITH asked AS MATERIALIZED (
     SELECT a.*, g.dag_run_id, g.task_id, g.map_index, g.attempt_id
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bytea[])
-        AS a (id, state, next_method, next_kwargs, detail, log)
+    FROM unnest(
+        $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bytea[], $12::text[], $13::text[], $14::text[]
+    ) AS a (id, state, next_method, next_kwargs, detail, log, chosen_options, params_input, responded_by)
     JOIN trigger g ON g.id = a.id
 ),
 locked AS MATERIALIZED (
@@ -50,10 +51,30 @@ logged AS (
     WHERE l.is_waiting AND NOT l.end_pending AND l.log IS NOT NULL
     ON CONFLICT DO NOTHING
 ),
+answered AS (
+    UPDATE hitl_detail h
+    SET
+        responded_at = $1::timestamptz,
+        responded_by = l.responded_by::jsonb,
+        chosen_options = l.chosen_options::jsonb,
+        params_input = l.params_input::jsonb
+    FROM locked l
+    WHERE l.is_waiting AND l.chosen_options IS NOT NULL AND h.attempt_id = l.attempt_id AND h.responded_at IS NULL
+    RETURNING l.id
+),
+hurried AS (
+    UPDATE trigger g SET timeout_at = $1::timestamptz
+    FROM locked l
+    JOIN answered a ON a.id = l.id
+    WHERE l.end_pending AND g.id = l.id
+),
 gone AS (
     DELETE FROM trigger g USING locked l WHERE g.id = l.id AND NOT (l.is_waiting AND l.end_pending)
 )
-SELECT l.id, l.dag_run_id, l.task_id, l.map_index, l.attempt_id, l.is_waiting, l.end_pending, r.owner
+SELECT
+    l.id, l.dag_run_id, l.task_id, l.map_index, l.attempt_id, l.is_waiting, l.end_pending, r.owner,
+    a.id IS NOT NULL AS is_answered
 FROM locked l
+LEFT JOIN answered a ON a.id = l.id
 JOIN dag_run r ON r.id = l.dag_run_id
 ORDER BY l.id

@@ -102,5 +102,28 @@ deferred AS (
     ) AS d (dag_run_id, task_id, map_index, attempt_id, classpath, kwargs, queue, timeout_at, human_input)
     WHERE (SELECT holds FROM guard)
     ON CONFLICT DO NOTHING
+),
+asked AS (
+    INSERT INTO hitl_detail (
+        dag_run_id, task_id, map_index, try_number, attempt_id, subject, body, options, defaults, multiple, params,
+        assigned_users, created_at
+    )
+    SELECT
+        t.dag_run_id, t.task_id, t.map_index, t.try_number, q.attempt_id, q.question ->> 'subject',
+        q.question ->> 'body', q.question -> 'options', nullif(q.question -> 'defaults', 'null'),
+        coalesce((q.question ->> 'multiple')::boolean, false), coalesce(nullif(q.question -> 'params', 'null'), '{}'),
+        coalesce(nullif(q.question -> 'assigned_users', 'null'), '[]'), $1::timestamptz
+    FROM (
+        SELECT d.dag_run_id, d.task_id, d.map_index, d.attempt_id, convert_from(d.question, 'UTF8')::jsonb AS question
+        FROM unnest($41::bigint[], $42::text[], $43::integer[], $44::uuid[], $49::bytea[])
+            AS d (dag_run_id, task_id, map_index, attempt_id, question)
+        WHERE d.question IS NOT NULL AND (SELECT holds FROM guard)
+    ) AS q
+    JOIN task_instance t ON t.dag_run_id = q.dag_run_id AND t.task_id = q.task_id AND t.map_index = q.map_index
+    ON CONFLICT (dag_run_id, task_id, map_index, try_number) DO UPDATE SET
+        attempt_id = excluded.attempt_id, subject = excluded.subject, body = excluded.body,
+        options = excluded.options, defaults = excluded.defaults, multiple = excluded.multiple,
+        params = excluded.params, assigned_users = excluded.assigned_users, created_at = excluded.created_at,
+        responded_at = NULL, responded_by = NULL, chosen_options = NULL, params_input = NULL
 )
 SELECT holds FROM guard

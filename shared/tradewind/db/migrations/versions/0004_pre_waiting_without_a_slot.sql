@@ -41,4 +41,28 @@ CREATE INDEX trigger_unowned ON trigger (id) WHERE triggerer_id IS NULL AND clas
 CREATE INDEX trigger_by_timeout ON trigger (timeout_at) WHERE timeout_at IS NOT NULL;
 CREATE INDEX trigger_by_dag_run ON trigger (dag_run_id);
 
+-- Questions to people, one row for each try that asked, with the answer once there is one. Times of answers and values
+-- are what the task goes on with.
+CREATE TABLE hitl_detail (
+    dag_run_id          bigint NOT NULL REFERENCES dag_run ON DELETE CASCADE,
+    task_id             text NOT NULL,
+    map_index           integer NOT NULL,
+    try_number          integer NOT NULL,
+    attempt_id          uuid NOT NULL UNIQUE,
+    subject             text NOT NULL,
+    body                text,
+    options             jsonb NOT NULL,
+    defaults            jsonb,
+    multiple            boolean NOT NULL,
+    params              jsonb NOT NULL,
+    assigned_users      jsonb NOT NULL,
+    created_at          timestamptz NOT NULL,
+    responded_at        timestamptz,
+    responded_by        jsonb,
+    chosen_options      jsonb,
+    params_input        jsonb,
+    PRIMARY KEY (dag_run_id, task_id, map_index, try_number)
+);
+COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults were taken, the time was over';
+
 UPDATE schema_range SET newest = 4;
