@@ -1,28 +1,34 @@
-"""Tells the schedulers what the API has written, after the commit and off the request's path.
+"""Tells others what the API has written: schedulers, and the workers of attempts that a person ended.
 
-Everything that came in since the last turn is one message. Nothing rests on it: a message that is lost, or dropped
-because the broker cannot be reached for long, is made up for by the schedulers' sweep.
+It does so after the commit and off the request's path. Everything that came in since the last turn is one message.
+Nothing rests on it: a message that is lost, or dropped because the broker cannot be reached for long, is made up for
+by the schedulers' sweep and the workers' heartbeats.
 """
 
 import asyncio
 from collections.abc import Iterable
 from typing import Final, TypeVar
+from uuid import UUID
 
+from tradewind.bus.kills import push_kills
 from tradewind.bus.port import Bus, Message
 from tradewind.core.errors import AdapterError
+from tradewind.core.revisions import Revised
+from tradewind.core.rows import AttemptHolder
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged
+from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged, SlotsFreed
 from tradewind.wire.queues import EVENTS, RUNS
 
 MAX_WAITING: Final = 10_000
 """Ids kept for the next message; what comes on top is left to the sweep."""
 IDLE_SECONDS: Final = 3600.0
+NO_SCHEDULER: Final = UUID(int=0)
 
-IdT = TypeVar("IdT", str, int)
+IdT = TypeVar("IdT", str, int, AttemptHolder)
 
 
 class Announcer:
@@ -39,6 +45,8 @@ class Announcer:
         self._created: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._revised: dict[int, None] = {}
+        self._killed: dict[AttemptHolder, None] = {}
+        self._freed: dict[str, None] = {}
 
     def dag_runs_created(self, dag_ids: Iterable[str]) -> None:
         """These DAGs have queued runs, or were unpaused and may have some."""
@@ -51,6 +59,13 @@ class Announcer:
     def dag_runs_revised(self, dag_run_ids: Iterable[int]) -> None:
         """Their owners must load these runs again."""
         self._add(self._revised, dag_run_ids)
+
+    def revised(self, revised: Revised) -> None:
+        """A person changed runs: owners load them again, workers kill what is over, queued runs may start."""
+        self._add(self._killed, revised.holders)
+        self._add(self._revised, (revision.dag_run_id for revision in revised.revisions))
+        self._add(self._created, revised.dag_ids)
+        self._add(self._freed, revised.freed_pools)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`, then what is left, once."""
@@ -65,9 +80,11 @@ class Announcer:
 
     async def run_once(self) -> None:
         """Send everything that has come in. What cannot be sent is kept, and the bus's error raised."""
+        await self._send_kills()
         await self._send_created()
         await self._send_changed()
         await self._send_revised()
+        await self._send_freed()
 
     async def _sent_everything(self) -> bool:
         try:
@@ -79,6 +96,25 @@ class Announcer:
         return True
 
     # Ids are taken before they are sent: one that comes in meanwhile may speak of a later commit.
+
+    async def _send_kills(self) -> None:
+        taken, self._killed = self._killed, {}
+        if taken:
+            try:
+                await push_kills(self._bus, tuple(taken))
+            except AdapterError:
+                self._add(self._killed, taken)
+                raise
+
+    async def _send_freed(self) -> None:
+        taken, self._freed = self._freed, {}
+        if taken:
+            try:
+                message = SlotsFreed(scheduler_id=NO_SCHEDULER, pools=tuple(taken))
+                await self._bus.broadcast(EVENTS, Message(body=encode(message)))
+            except AdapterError:
+                self._add(self._freed, taken)
+                raise
 
     async def _send_created(self) -> None:
         taken, self._created = self._created, {}

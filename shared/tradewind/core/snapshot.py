@@ -169,6 +169,8 @@ class RunSnapshot:
         self._load_mapped(rows)
         for row in rows:
             position = self.find(row.id)
+            if position is None and row.state is TaskInstanceState.REMOVED:
+                continue  # of a version that the run was on before
             if position is None:
                 raise DomainError(f"{row.id} is not a task of its run's DAG version {self.run.dag_version_id}")
             self._load_row(position, row)
@@ -177,7 +179,8 @@ class RunSnapshot:
         counts: dict[int, int] = {}
         for row in rows:
             place = self.plan.positions.get(row.id.task_id)
-            if place is not None and row.id.map_index != UNMAPPED:
+            is_left = row.state is TaskInstanceState.REMOVED and place is not None and not self.plan.map_lengths[place]
+            if place is not None and row.id.map_index != UNMAPPED and not is_left:
                 counts[place] = max(counts.get(place, 0), row.id.map_index + 1)
         for place in sorted(counts):
             if self.plan.map_lengths[place] is None:

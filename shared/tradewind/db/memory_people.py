@@ -81,6 +81,8 @@ class MemoryPeopleStore(MemoryStoreBase):
         if revised.finishes:
             row.start_date, row.end_date = row.start_date or now, row.end_date or now
         freed = self._void(row) if revised.voids else []
+        if revised.voids and not revised.finishes and row.id.map_index >= 0:
+            self._unpush(row)
         if revised.task is not None:
             self._refresh(row, revised.task)
         return freed
@@ -98,6 +100,11 @@ class MemoryPeopleStore(MemoryStoreBase):
         if row.attempt_id is not None:
             self.tables.triggers.pop(row.attempt_id, None)
         return [row.pool] if slots else []
+
+    def _unpush(self, row: TaskInstanceTableRow) -> None:
+        """A map may come out shorter the next time: what is collected of it then must not hold values of this time."""
+        for key in [key for key in self.tables.xcoms if key[0] == row.id]:
+            del self.tables.xcoms[key]
 
     def _refresh(self, row: TaskInstanceTableRow, task: NewTaskInstance) -> None:
         row.new, row.pool = task, task.pool

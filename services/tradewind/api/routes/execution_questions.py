@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
+from tradewind.api.clearing import clear_dag_run
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, Conflicting, NoSuchThing, documented
+from tradewind.api.models.actions import DAGRunClearBody
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
 from tradewind.api.models.execution_questions import (
     Breadcrumb,
@@ -151,6 +153,20 @@ async def trigger_task_dag_run(
         raise Conflicting({"reason": "already_exists", "message": message})
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run_id, task=attempt.task_id)
+    return Response(status_code=204)
+
+
+@router.post(RUN_PATH + "/clear", status_code=204, responses=documented(400, 404))
+async def clear_task_dag_run(dag_id: str, run_id: str, state: StateDep, attempt: AttemptDep) -> Response:
+    """Have a run run again from its beginning: a task wanted one that is there already."""
+    await get_task_dag_run(dag_id, run_id, state, attempt)
+    target = await get_trigger_target(state["database"], dag_id)
+    if target is None:
+        raise NoSuchThing(f"The DAG {dag_id!r} was not found")
+    if target["has_import_errors"]:
+        raise BadRequest({"reason": "import_errors", "message": f"The file of the DAG {dag_id!r} has import errors"})
+    await clear_dag_run(state, dag_id, run_id, DAGRunClearBody(dry_run=False))
+    get_logger().info("dag_run.cleared", dag_id=dag_id, run_id=run_id, task=attempt.task_id)
     return Response(status_code=204)
 
 

@@ -77,12 +77,33 @@ async def get_task_instance_tries(
     dag_id: str, dag_run_id: str, task_id: str, state: StateDep, map_index: Integer = -1
 ) -> TaskInstanceHistoryCollectionResponse:
     """All tries of a task instance, oldest first."""
-    rows = await queries.list_tries(state["database"], dag_id, dag_run_id, task_id, map_index)
-    if not rows:
-        raise NotFound(_unknown(dag_id, dag_run_id, task_id, map_index))
-    tasks = await state["dag_specs"].tasks(map(VersionKey.of_row, rows))
-    tries = [try_response(TaskInstanceHistoryResponse, row, tasks) for row in rows]
+    tries = await _tries(state, dag_id, dag_run_id, task_id, map_index)
     return TaskInstanceHistoryCollectionResponse(task_instances=tries, total_entries=len(tries))
+
+
+@router.get("/{task_id}/{map_index}/tries", responses=documented(404))
+async def get_mapped_task_instance_tries(
+    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep
+) -> TaskInstanceHistoryCollectionResponse:
+    """All tries of one instance of a mapped task, oldest first."""
+    tries = await _tries(state, dag_id, dag_run_id, task_id, map_index)
+    return TaskInstanceHistoryCollectionResponse(task_instances=tries, total_entries=len(tries))
+
+
+@router.get("/{task_id}/tries/{task_try_number}", responses=documented(404))
+async def get_task_instance_try_details(
+    dag_id: str, dag_run_id: str, task_id: str, task_try_number: Integer, state: StateDep, map_index: Integer = -1
+) -> TaskInstanceHistoryResponse:
+    """One try of a task instance."""
+    return await _try(state, dag_id, dag_run_id, task_id, map_index, task_try_number)
+
+
+@router.get("/{task_id}/{map_index}/tries/{task_try_number}", responses=documented(404))
+async def get_mapped_task_instance_try_details(
+    dag_id: str, dag_run_id: str, task_id: str, task_try_number: Integer, map_index: Integer, state: StateDep
+) -> TaskInstanceHistoryResponse:
+    """One try of one instance of a mapped task."""
+    return await _try(state, dag_id, dag_run_id, task_id, map_index, task_try_number)
 
 
 @router.get("/{task_id}/{map_index}", responses=documented(404))
@@ -98,6 +119,25 @@ async def _existing(state: ApiState, dag_id: str, dag_run_id: str, task_id: str,
     if row is None:
         raise NotFound(_unknown(dag_id, dag_run_id, task_id, map_index))
     return row
+
+
+async def _tries(
+    state: ApiState, dag_id: str, dag_run_id: str, task_id: str, map_index: int
+) -> list[TaskInstanceHistoryResponse]:
+    rows = await queries.list_tries(state["database"], dag_id, dag_run_id, task_id, map_index)
+    if not rows:
+        raise NotFound(_unknown(dag_id, dag_run_id, task_id, map_index))
+    tasks = await state["dag_specs"].tasks(map(VersionKey.of_row, rows))
+    return [try_response(TaskInstanceHistoryResponse, row, tasks) for row in rows]
+
+
+async def _try(
+    state: ApiState, dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number: int
+) -> TaskInstanceHistoryResponse:
+    for each in await _tries(state, dag_id, dag_run_id, task_id, map_index):
+        if each.try_number == try_number:
+            return each
+    raise NotFound(f"{_unknown(dag_id, dag_run_id, task_id, map_index)}: it has no try {try_number}")
 
 
 async def _shown(state: ApiState, row: Row) -> TaskInstanceResponse:

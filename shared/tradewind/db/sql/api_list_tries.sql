@@ -18,6 +18,8 @@ WITH dag_run AS (
         pool_slots, queue, priority_weight, operator, queued_at, scheduled_at, pid, executor
     FROM task_instance
     WHERE dag_run_id = (SELECT id FROM dag_run) AND task_id = $3 AND map_index = $4
+        -- cleared, or waiting for another try: the latest one is over
+        AND try_number NOT IN (SELECT try_number FROM past)
 )
 SELECT DISTINCT ON (past.try_number)
     past.task_id, dag_run.dag_id, dag_run.run_id AS dag_run_id, past.map_index, past.start_date, past.end_date,

@@ -1,5 +1,5 @@
 -- What a person makes of (locked) task instances: keeps their tries, drops what they wait for, gives back what they
--- hold. Limits are locked last, in key order. By task_instance_pkey.
+-- hold. Limits are locked last, in key order. By task_instance_pkey, xcom_pkey.
 WITH revised AS MATERIALIZED (
     SELECT
         w.*,
@@ -42,6 +42,13 @@ untriggered AS (
     DELETE FROM trigger g
     USING revised w
     WHERE w.voids AND g.attempt_id = w.attempt_id
+),
+-- A map may come out shorter the next time: what is collected of it then must not hold values of this time.
+unpushed AS (
+    DELETE FROM xcom x
+    USING revised w
+    WHERE w.voids AND NOT w.finishes AND w.map_index >= 0
+        AND x.dag_run_id = w.dag_run_id AND x.task_id = w.task_id AND x.map_index = w.map_index
 ),
 updated AS (
     UPDATE task_instance t
