@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from tradewind.core.errors import Conflict
+from tradewind.core.gates import has_task
 from tradewind.core.instances import UNMAPPED
 from tradewind.core.relatives import Choice, Relatives, is_chosen
 from tradewind.core.revisions import FINISHED_RUN_STATES, RevisedTaskInstance, RunRevision
@@ -106,9 +107,9 @@ def _is_meant_without_rows(loaded: LoadedRun, spec: DagSpec, clearing: Clearing)
 
 
 def new_task_ids(loaded: LoadedRun, spec: DagSpec) -> list[str]:
-    """Tasks of the version that the run has nothing of, in order."""
+    """Tasks of the version that belong to the run and of which it has nothing, in order."""
     known = {row.id.task_id: None for row in loaded.task_instances}
-    return [task.task_id for task in spec.tasks if task.task_id not in known]
+    return [task.task_id for task in spec.tasks if task.task_id not in known and has_task(loaded.run, task)]
 
 
 def _reset_state(state: DagRunState) -> DagRunState | None:

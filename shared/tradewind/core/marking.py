@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tradewind.core.clearing import Clearing, clear_dag_runs, new_task_instance
+from tradewind.core.clearing import Clearing, clear_dag_runs, new_task_ids, new_task_instance
 from tradewind.core.instances import UNMAPPED
 from tradewind.core.relatives import Choice, is_chosen
 from tradewind.core.revisions import FINISHED_STATES, RevisedTaskInstance, RunRevision
@@ -121,5 +121,4 @@ def mark_dag_run(loaded: LoadedRun, spec: DagSpec, state: DagRunState) -> RunRev
 
 def _missing_rows(loaded: LoadedRun, spec: DagSpec) -> list[TaskInstanceId]:
     """A run that has not started has no rows yet."""
-    known = {row.id.task_id: None for row in loaded.task_instances}
-    return [TaskInstanceId(loaded.run.id, task.task_id, UNMAPPED) for task in spec.tasks if task.task_id not in known]
+    return [TaskInstanceId(loaded.run.id, task_id, UNMAPPED) for task_id in new_task_ids(loaded, spec)]
