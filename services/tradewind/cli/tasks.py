@@ -11,6 +11,7 @@ def create_app() -> typer.Typer:
     app = typer.Typer(help="Task instances.", no_args_is_help=True)
     app.callback()(_group)
     app.command("run")(run)
+    app.command("test")(try_out)
     return app
 
 
@@ -35,3 +36,19 @@ def run(
     from tradewind.task_runner.single import main
 
     main(dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, attempt_id=attempt_id)
+
+
+def try_out(
+    dag_id: Annotated[str, typer.Argument(metavar="DAG_ID")],
+    task_id: Annotated[str, typer.Argument(metavar="TASK_ID")],
+    logical_date: Annotated[str | None, typer.Argument(metavar="LOGICAL_DATE", help="ISO; now if left out.")] = None,
+    map_index: Annotated[int, typer.Option("--map-index", help="Place in a mapped task; -1 = not mapped.")] = -1,
+    task_params: Annotated[str | None, typer.Option("--task-params", "-t", help="Params: a JSON object.")] = None,
+    dagfile_path: Annotated[
+        str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")
+    ] = None,
+) -> None:
+    """Run one task, once, in this process, whatever it depends on and without any service. Exit code 1 if it fails."""
+    from tradewind.cli.trials import try_one
+
+    try_one(dag_id, task_id, logical_date, map_index=map_index, conf=task_params, path=dagfile_path)

@@ -23,6 +23,7 @@ from tradewind.sdk.templating import templates_of
 from tradewind.sdk.types import NOTSET
 
 if TYPE_CHECKING:
+    from re import Pattern
     from types import TracebackType
 
     import jinja2
@@ -227,6 +228,39 @@ class DAG:
         """Take tasks in."""
         for task in tasks:
             self.add_task(task)
+
+    def test(
+        self,
+        run_after: datetime | None = None,
+        logical_date: Any = NOTSET,
+        run_conf: Mapping[str, Any] | None = None,
+        conn_file_path: str | None = None,
+        variable_file_path: str | None = None,
+        use_executor: bool = False,
+        mark_success_pattern: "Pattern[str] | str | None" = None,
+    ) -> Any:
+        """Run the DAG to its end in this process, for authors' own tests; the run, with `state`, `task_instances`,
+        `get_task_instance(task_id)` and `states()`.
+
+        `logical_date` is now unless given. Tasks whose ids match `mark_success_pattern` are taken for done. Connections
+        and variables may come from files. Raises DagSpecError for a DAG that cannot be scheduled, ValueError for
+        `use_executor`: what is to run on an executor is triggered.
+        """
+        if use_executor:
+            raise ValueError(
+                f"DAG {self.dag_id!r}: test() runs in this process; trigger the DAG to run it on an executor"
+            )
+        from tradewind.sdk.trials import try_dag
+
+        return try_dag(
+            self,
+            run_after=run_after,
+            logical_date=logical_date,
+            run_conf=run_conf,
+            conn_file_path=conn_file_path,
+            variable_file_path=variable_file_path,
+            mark_success_pattern=mark_success_pattern,
+        )
 
     def param(self, name: str, default: object = NOTSET) -> DagParam:
         """A reference to a param, resolved when a task runs."""

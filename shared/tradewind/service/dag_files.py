@@ -1,7 +1,7 @@
 """Which files of a DAGs folder are DAG files: temporary files of editors, `.airflowignore`, the safe-mode words."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -101,3 +101,38 @@ def _regexp_matcher(lines: Sequence[str], ignore_file: Path, _folder: PurePosixP
         return True if any(pattern.search(path.as_posix()) for pattern in patterns) else None
 
     return match
+
+
+def iterate_dag_files(folder: Path, *, syntax: Syntax = "glob", safe_mode: bool = True) -> Iterator[Path]:
+    """The DAG files under a folder, in the order of their names; symbolic links are followed, except round in
+    circles. What cannot be read is reported and left out."""
+    yield from _walk(folder, PurePosixPath(), IgnoreRules(syntax), safe_mode, ())
+
+
+def _walk(
+    folder: Path, inside: PurePosixPath, rules: IgnoreRules, safe_mode: bool, above: tuple[Path, ...]
+) -> Iterator[Path]:
+    try:
+        real, entries = folder.resolve(), sorted(folder.iterdir())
+    except OSError as exc:
+        get_logger().warning("dags_folder.unreadable", path=str(folder), error=str(exc))
+        return
+    if real in above:
+        return
+    rules = rules.within(folder, inside)
+    for entry in entries:
+        path, is_folder = inside / entry.name, entry.is_dir()
+        if not is_visible(entry.name) or rules.ignore(path, is_folder=is_folder):
+            continue
+        if is_folder:
+            yield from _walk(entry, path, rules, safe_mode, (*above, real))
+        elif is_dag_file_name(entry.name) and entry.is_file() and (not safe_mode or _may_hold_dag(entry)):
+            yield entry
+
+
+def _may_hold_dag(path: Path) -> bool:
+    try:
+        return may_contain_dag(path.read_bytes())
+    except OSError as exc:
+        get_logger().warning("dag_file.unreadable", path=str(path), error=str(exc))
+        return False

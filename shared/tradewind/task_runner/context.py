@@ -11,9 +11,9 @@ from tradewind.sdk.context import Context
 from tradewind.sdk.exceptions import AirflowNotFoundException
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.param import process_params
+from tradewind.sdk.runtime import Runtime
 from tradewind.sdk.types import NOTSET
 from tradewind.sdk.variable import Variable
-from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.lazy_values import Later, Proxy
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.task_runner.task_instance import DagRun, DagRunSummary, RuntimeTaskInstance
@@ -84,7 +84,7 @@ def asset_state_stores(task: BaseOperator) -> "AssetStateStores":
     return AssetStateStores([*task.inlets, *task.outlets])
 
 
-def build_context(request: AttemptRequest, task: BaseOperator, client: ExecutionClient) -> Context:
+def build_context(request: AttemptRequest, task: BaseOperator, client: Runtime) -> Context:
     """The context of an attempt. Raises ParamValidationError if the run's conf does not fit the params."""
     dag = task.dag
     dag_run = DagRun(request)

@@ -13,14 +13,14 @@ from tradewind.sdk.exceptions import (
     DagRunTriggerException,
     TaskDeferred,
 )
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.sdk.runtime import Runtime
 
 TRIGGER_MODULE: Final = "airflow.providers.standard.triggers.external_task"
 
 log = logging.getLogger("tradewind.task")
 
 
-def trigger_dag_run(request: DagRunTriggerException, ti: Any, client: ExecutionClient) -> None:
+def trigger_dag_run(request: DagRunTriggerException, ti: Any, client: Runtime) -> None:
     """Returns when the task has succeeded. Else raises AirflowSkipException, TaskDeferred or an error."""
     log.info("Triggering Dag Run.", extra={"trigger_dag_id": request.trigger_dag_id})
     if not _make_run(request, client):
@@ -33,7 +33,7 @@ def trigger_dag_run(request: DagRunTriggerException, ti: Any, client: ExecutionC
         _wait(request, client)
 
 
-def _make_run(request: DagRunTriggerException, client: ExecutionClient) -> bool:
+def _make_run(request: DagRunTriggerException, client: Runtime) -> bool:
     fields = {
         "conf": dict(request.conf or {}),
         "logical_date": _as_text(request.logical_date),
@@ -63,7 +63,7 @@ def _defer(request: DagRunTriggerException) -> None:
     raise TaskDeferred(trigger=trigger, method_name="execute_complete")
 
 
-def _wait(request: DagRunTriggerException, client: ExecutionClient) -> None:
+def _wait(request: DagRunTriggerException, client: Runtime) -> None:
     while True:
         log.info("Waiting for run %s of %s to end", request.dag_run_id, request.trigger_dag_id)
         time.sleep(request.poke_interval)

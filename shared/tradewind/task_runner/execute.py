@@ -32,7 +32,7 @@ from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import PythonOperator, signature_of
-from tradewind.sdk.runtime import install_runtime, remove_runtime
+from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
 from tradewind.task_runner.child_log import task_log
@@ -165,12 +165,21 @@ def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) ->
     started_at = datetime.now(UTC)
     send(TaskStarted(request.attempt_id, os.getpid(), started_at, socket.gethostname()))
     client = ExecutionClient(request.execution_api_url, request.grant.token)
-    token = install_runtime(client)
     try:
-        return _Attempt(request, task, client, started_at).run()
+        return execute_attempt(request, task, client, started_at)
+    finally:
+        client.close()
+
+
+def execute_attempt(
+    request: AttemptRequest, task: BaseOperator, runtime: Runtime, started_at: datetime
+) -> AttemptResult:
+    """Run an attempt with this runtime behind it, whoever it belongs to; as `run_attempt`, without saying anything."""
+    token = install_runtime(runtime)
+    try:
+        return _Attempt(request, task, runtime, started_at).run()
     finally:
         remove_runtime(token)
-        client.close()
 
 
 def _missing(request: AttemptRequest, loaded: LoadedDagFile) -> str:
@@ -183,9 +192,7 @@ def _missing(request: AttemptRequest, loaded: LoadedDagFile) -> str:
 class _Attempt:
     """One execution of one task. The task is a copy: rendering changes it."""
 
-    def __init__(
-        self, request: AttemptRequest, task: BaseOperator, client: ExecutionClient, started_at: datetime
-    ) -> None:
+    def __init__(self, request: AttemptRequest, task: BaseOperator, client: Runtime, started_at: datetime) -> None:
         self._request = request
         self._client = client
         self._task = task.prepare_for_execution()

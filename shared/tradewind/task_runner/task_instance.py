@@ -19,7 +19,6 @@ from tradewind.sdk.state import DagRunState, TaskInstanceState
 from tradewind.sdk.types import NOTSET
 from tradewind.sdk.xcom import backend
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY
-from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.lazy_values import LazyContext
 from tradewind.task_runner.protocol import AttemptRequest
 
@@ -122,7 +121,7 @@ def _as_conf(text: bytes) -> dict[str, Any]:
 class RuntimeTaskInstance(LoggingMixin):
     """The task instance, as `ti` and `task_instance`."""
 
-    def __init__(self, request: AttemptRequest, task: BaseOperator, dag_run: DagRun, client: ExecutionClient) -> None:
+    def __init__(self, request: AttemptRequest, task: BaseOperator, dag_run: DagRun, client: Runtime) -> None:
         key, grant = request.key, request.grant
         self.id: UUID = request.attempt_id
         self.dag_id, self.task_id, self.run_id = key.dag_id, key.task_id, key.run_id

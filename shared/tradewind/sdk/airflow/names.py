@@ -188,6 +188,7 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "airflow.models": {
         "DAG": "dags",
+        "DagBag": "dag_bag",
         "BaseOperator": "operator",
         "Variable": "variable",
         "Connection": "connection",

@@ -115,5 +115,11 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
         "AssetDetails": "auth_resources",
         "AssetAliasDetails": "auth_resources",
     },
+    "airflow.models.dagbag": {"DagBag": "dag_bag", "FileLoadStat": "dag_bag"},
+    "airflow.dag_processing.dagbag": {
+        "DagBag": "dag_bag",
+        "BundleDagBag": "dag_bag:DagBag",
+        "FileLoadStat": "dag_bag",
+    },
     "airflow.models.asset": {"expand_alias_to_assets": "auth_resources"},
 }

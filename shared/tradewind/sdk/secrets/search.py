@@ -59,6 +59,11 @@ def _made(path: str, arguments: str) -> Any:
         raise AirflowConfigException(f"the secrets backend {path!r} cannot be made: {exc}") from exc
 
 
+def forget_backends() -> None:
+    """Have backends made anew when they are next asked: what they have read may have changed."""
+    _made.cache_clear()
+
+
 def _asked(backend: Any, method: str, **name: str) -> object:
     """The backend's answer. The environment's errors are the user's; any other backend that fails is passed over."""
     function: Callable[..., object] = getattr(backend, method)

@@ -1,0 +1,37 @@
+"""`tradewind dags …`."""
+
+from typing import Annotated
+
+import typer
+
+DagFile = Annotated[
+    str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")
+]
+Conf = Annotated[str | None, typer.Option("--conf", "-c", help="The run's conf: a JSON object.")]
+
+
+def create_app() -> typer.Typer:
+    """The group's commands."""
+    app = typer.Typer(help="DAGs.", no_args_is_help=True)
+    app.callback()(_group)
+    app.command("test")(try_out)
+    return app
+
+
+def _group() -> None:
+    """DAGs."""
+
+
+def try_out(
+    dag_id: Annotated[str, typer.Argument(metavar="DAG_ID")],
+    logical_date: Annotated[str | None, typer.Argument(metavar="LOGICAL_DATE", help="ISO; now if left out.")] = None,
+    conf: Conf = None,
+    dagfile_path: DagFile = None,
+    mark_success_pattern: Annotated[
+        str | None, typer.Option(help="Tasks whose ids match this regular expression are taken for done.")
+    ] = None,
+) -> None:
+    """Run a DAG to its end in this process, without any service: for trying it out. Exit code 1 if the run fails."""
+    from tradewind.cli.trials import try_dag
+
+    try_dag(dag_id, logical_date, conf=conf, path=dagfile_path, mark_success_pattern=mark_success_pattern)

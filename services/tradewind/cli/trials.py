@@ -1,0 +1,94 @@
+"""What `dags test` and `tasks test` do: load the DAG here, run it here, say what came of it."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+import typer
+
+from tradewind.sdk.dag_bag import DagBag
+from tradewind.sdk.dags import DAG
+from tradewind.sdk.exceptions import TaskNotFound
+from tradewind.sdk.timezone import parse
+from tradewind.sdk.trials import try_task
+from tradewind.sdk.types import NOTSET, is_mapping
+from tradewind.service.settings import ServiceSettings, load_settings
+
+FAILED = 1
+WRONG_USE = 2
+
+
+def try_dag(
+    dag_id: str, logical_date: str | None, *, conf: str | None, path: str | None, mark_success_pattern: str | None
+) -> None:
+    """Run a DAG and print the states of its tasks."""
+    dag = _found(dag_id, path)
+    _log_to_stdout()
+    run = dag.test(
+        logical_date=_date(logical_date), run_conf=_object(conf, "--conf"), mark_success_pattern=mark_success_pattern
+    )
+    for name, state in run.states().items():
+        typer.echo(f"{name}: {state}")
+    typer.echo(f"{dag_id} {run.run_id}: {run.state}")
+    if run.state == "failed":
+        raise typer.Exit(FAILED)
+
+
+def try_one(
+    dag_id: str, task_id: str, logical_date: str | None, *, map_index: int, conf: str | None, path: str | None
+) -> None:
+    """Run one task, once, and print what it returned."""
+    dag = _found(dag_id, path)
+    _log_to_stdout()
+    try:
+        given = _object(conf, "--task-params")
+        ti = try_task(dag, task_id, logical_date=_date(logical_date), run_conf=given, map_index=map_index)
+    except TaskNotFound as exc:
+        _refuse(str(exc))
+    typer.echo(f"{task_id}: {ti.state}" + (f" ({ti.error})" if ti.error else ""))
+    if ti.state in ("failed", "up_for_retry"):
+        raise typer.Exit(FAILED)
+
+
+def _found(dag_id: str, path: str | None) -> DAG:
+    settings = load_settings(ServiceSettings)
+    os.environ.setdefault("TRADEWIND__CORE__DAGS_FOLDER", str(settings.dags_folder))
+    bag = DagBag(path or settings.dags_folder)
+    dag = bag.get_dag(dag_id)
+    if dag is None:
+        for file, error in bag.import_errors.items():
+            typer.echo(f"{file} cannot be imported:\n{error}", err=True)
+        _refuse(f"there is no DAG {dag_id!r} in {bag.dag_folder}; there are: {', '.join(sorted(bag.dags)) or 'none'}")
+    return dag
+
+
+def _refuse(reason: str) -> NoReturn:
+    typer.echo(reason, err=True)
+    raise typer.Exit(WRONG_USE)
+
+
+def _date(text: str | None) -> "datetime | Any":
+    if text is None:
+        return NOTSET
+    try:
+        return parse(text)
+    except ValueError as exc:
+        _refuse(f"{text!r} is not a date: {exc}")
+
+
+def _object(text: str | None, option: str) -> Mapping[str, Any]:
+    try:
+        value: object = json.loads(text or "{}")
+    except ValueError as exc:
+        _refuse(f"{option} is not JSON: {exc}")
+    if not is_mapping(value):
+        _refuse(f"{option} must be a JSON object, not {text}")
+    return value
+
+
+def _log_to_stdout() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
