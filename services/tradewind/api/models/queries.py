@@ -299,6 +299,38 @@ class TaskInstanceListQuery(PageQuery):
         return filters
 
 
+class HITLDetailListQuery(PageQuery):
+    """`GET …/hitlDetails`."""
+
+    dag_id_pattern: str | None = None
+    dag_id_prefix_pattern: str | None = None
+    task_id: str | None = None
+    task_id_pattern: str | None = None
+    task_id_prefix_pattern: str | None = None
+    map_index: Integer | None = None
+    state: Names
+    response_received: bool | None = None
+    responded_by_user_id: Names
+    responded_by_user_name: Names
+    subject_search: str | None = None
+    body_search: str | None = None
+    created_at_gte: datetime | None = None
+    created_at_gt: datetime | None = None
+    created_at_lte: datetime | None = None
+    created_at_lt: datetime | None = None
+    order_by: list[str] = Field(default_factory=lambda: ["ti_id"])
+
+    def filters(self) -> dict[str, object]:
+        filters = super().filters()
+        for name in ("subject_search", "body_search"):
+            if name in filters:
+                filters[name] = _patterns("_pattern", filters[name])
+        if self.state:
+            states = ["none" if state == "no_status" else state for state in self.state]
+            filters["state"] = _known_states(states, TaskInstanceState)
+        return filters
+
+
 class XComListQuery(PageQuery):
     """`GET …/xcomEntries`."""
 
