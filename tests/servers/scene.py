@@ -92,6 +92,20 @@ class Scene:
 
     async def start_attempt(self, dag_run_id: int, task: TaskSpec, *, try_number: int = 1) -> Attempt:
         """Queue a task and let the worker claim it; its row is made if it is missing."""
+        attempt_id = await self.queue_attempt(dag_run_id, task, try_number=try_number)
+        dag_id, run_id = await self.run_id_of(dag_run_id)
+        await self._claim(dag_id, run_id, task.task_id, attempt_id)
+        return Attempt(
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task.task_id,
+            map_index=-1,
+            attempt_id=attempt_id,
+            dag_run_id=dag_run_id,
+        )
+
+    async def queue_attempt(self, dag_run_id: int, task: TaskSpec, *, try_number: int = 1) -> UUID:
+        """Give a task its slots; its row is made if it is missing."""
         id_, attempt_id = TaskInstanceId(dag_run_id, task.task_id), new_id()
         known = await self.database.fetch(
             "SELECT state, attempt_id FROM task_instance WHERE dag_run_id = $1 AND task_id = $2",
@@ -111,16 +125,19 @@ class Scene:
             pool=task.pool,
         )
         await self._decide(dag_run_id, changes=(change,))
-        dag_id, run_id = await self.run_id_of(dag_run_id)
-        await self._claim(dag_id, run_id, task.task_id, attempt_id)
-        return Attempt(
-            dag_id=dag_id,
-            run_id=run_id,
-            task_id=task.task_id,
-            map_index=-1,
-            attempt_id=attempt_id,
-            dag_run_id=dag_run_id,
+        return attempt_id
+
+    async def refuse_slots(self, dag_run_id: int, task: TaskSpec) -> None:
+        """A task in state none is ready, and gets no slots."""
+        change = TaskInstanceChange(
+            id=TaskInstanceId(dag_run_id, task.task_id),
+            expected_state=TaskInstanceState.NONE,
+            expected_attempt_id=None,
+            state=TaskInstanceState.SCHEDULED,
+            try_number=1,
+            pool=task.pool,
         )
+        await self._decide(dag_run_id, changes=(change,))
 
     async def end_attempt(
         self,
