@@ -14,6 +14,7 @@ from tradewind.db.pool import Database, open_pool
 from tradewind.db.statements import FOLDER, statement
 
 LARGE: Final = (
+    "asset", "asset_alias_event", "asset_dag_run_queue", "asset_event", "asset_reference", "dag_run_asset_event",
     "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
     "task_log", "trigger", "xcom",
 )  # fmt: skip
@@ -22,26 +23,36 @@ HOT: Final = (
     "adopt_dag_runs",
     "commit_decisions",
     "create_scheduled_runs",
+    "count_active_runs",
     "count_active_task_instances",
+    "create_asset_run",
+    "create_partition_runs",
     "disown_dag_runs",
     "fire_triggers",
     "grant_claims",
+    "list_asset_dags",
     "list_attempt_holders",
     "list_due_dags",
     "list_owned_dag_runs",
     "list_pending_dag_runs",
+    "load_aliased_assets",
     "load_dag_runs",
     "load_dag_specs",
     "load_last_automated_runs",
     "load_next_run_times",
+    "load_partition_queue",
+    "load_partitions",
     "load_past",
+    "load_queued_assets",
     "load_reported_attempts",
     "load_task_instances",
+    "lock_asset_dag",
     "lock_attempts",
     "lock_dag_runs",
     "lock_running_attempts",
     "lock_startable_dags",
     "lock_task_instances_of_runs",
+    "mark_asset_queue_seen",
     "mark_missing_attempts",
     "pause_failing_dags",
     "read_dag_runs",
@@ -50,9 +61,12 @@ HOT: Final = (
     "recount_slots",
     "revise_dag_runs",
     "revise_task_instances",
+    "sort_into_partitions",
     "start_dag_runs",
     "take_triggers",
     "take_unclaimed",
+    "write_asset_events",
+    "write_asset_references",
 )
 
 BY_WHOLE_KEY: Final = {
@@ -96,6 +110,18 @@ INSERT INTO worker (worker_id, incarnation, hostname, pid, kind, queues, concurr
 INSERT INTO trigger (dag_run_id, task_id, map_index, attempt_id, classpath, kwargs, timeout_at, created_at)
     SELECT dag_run_id, task_id, map_index, attempt_id, 'a.B', '{}', now(), now() FROM task_instance
     WHERE dag_run_id < 200;
+INSERT INTO asset (name, uri, "group", is_active, created_at, updated_at)
+    SELECT 'asset_' || n, 's3://bucket/' || n, 'asset', true, now(), now() FROM generate_series(1, 2000) n;
+INSERT INTO asset_alias (name, "group") SELECT 'alias_' || n, 'asset' FROM generate_series(1, 200) n;
+INSERT INTO asset_reference (dag_id, role, task_id, kind, name, uri, asset_id, is_partitioned, created_at)
+    SELECT 'dag_' || n % 200 + 1, 'schedule', '', 'asset', a.name, a.uri, a.id, false, now()
+    FROM asset a CROSS JOIN generate_series(1, 5) n;
+INSERT INTO asset_event (asset_id, "timestamp", extra, source_dag_id, source_run_id, source_task_id, source_map_index)
+    SELECT a.id, now(), '{}', 'dag_1', 'run_1', 'task_1', -1 FROM asset a CROSS JOIN generate_series(1, 20) n;
+INSERT INTO asset_alias_event (alias_id, event_id) SELECT e.id % 200 + 1, e.id FROM asset_event e;
+INSERT INTO asset_dag_run_queue (dag_id, event_id, asset_id, created_at, is_seen)
+    SELECT 'dag_' || e.id % 200 + 1, e.id, e.asset_id, now(), e.id % 20 > 0 FROM asset_event e WHERE e.id % 2 = 0;
+INSERT INTO dag_run_asset_event (dag_run_id, event_id) SELECT e.id % 20000 + 1, e.id FROM asset_event e;
 INSERT INTO xcom (dag_run_id, task_id, key, value, created_at)
     SELECT dag_run_id, task_id, 'return_value', '1', now() FROM task_instance;
 """

@@ -55,9 +55,11 @@ class DispatchBatch(Message, frozen=True, tag="dispatch_batch.1"):
 
 
 class DagRunsCreated(Message, frozen=True, tag="dag_runs_created.1"):
-    """api → any scheduler: these DAGs have queued runs."""
+    """api or collector → any scheduler: these DAGs have queued runs."""
 
     dag_ids: tuple[str, ...]
+    asset_dag_ids: tuple[str, ...] = ()
+    """These have asset events in their queues that may make runs."""
 
 
 class TaskInstanceRef(Message, frozen=True):
@@ -178,7 +180,8 @@ class EndEffects(Message, frozen=True):
     retry_delay_seconds: float | None = None
     """The retry policy's own delay for the next try."""
     asset_events: tuple[bytes, ...] = ()
-    """One JSON object each: `{"asset": {name, uri, group}, "alias": …, "extra": {…}, "partition_key": …}`."""
+    """One JSON object each: `{"asset": {name, uri, group, extra}, "aliases": […], "extra": {…}, "partition_key": …}`;
+    of name and URI one may be empty. With aliases, an asset that nobody knows is made."""
     human_input: bytes | None = None
     """The question for a person: a JSON object with the fields of Airflow's HITL detail."""
 

@@ -7,7 +7,7 @@ DISPATCH: Final = "tradewind.dispatch"
 """scheduler → any dispatcher: `DispatchBatch`."""
 
 RUNS: Final = "tradewind.runs"
-"""api → any scheduler: `DagRunsCreated`."""
+"""api or collector → any scheduler: `DagRunsCreated`."""
 
 CLAIMS: Final = "tradewind.collector.claims"
 """worker → any collector, request/reply: `ClaimRequest` → `ClaimReply`."""

@@ -21,6 +21,7 @@ from tradewind.db.store import CollectorStore
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.messages import (
+    DagRunsCreated,
     Deferral,
     EndEffects,
     EndReply,
@@ -31,7 +32,7 @@ from tradewind.wire.messages import (
     TaskInstancesEnded,
     TriggersCreated,
 )
-from tradewind.wire.queues import EVENTS, scheduler_queue
+from tradewind.wire.queues import EVENTS, RUNS, scheduler_queue
 
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 CAUSES: Final = frozenset(cause.value for cause in EndCause)
@@ -71,7 +72,8 @@ class EndHandler:
         for answer in answers:
             self._verdicts.labels(answer.verdict).inc()
         replies = [_reply(request, verdicts) for request in requests]
-        return Answers(replies=replies, pushes=nudges(_ended(answers)), broadcasts=_new_triggers(answers))
+        pushes = [*nudges(_ended(answers)), *_asset_nudges(answers)]
+        return Answers(replies=replies, pushes=pushes, broadcasts=_new_triggers(answers))
 
     async def _record(self, records: Sequence[AttemptEndRecord]) -> Sequence[EndAnswer]:
         """Record all together; if the database refuses a value among them, each alone, so that one does not block
@@ -109,6 +111,12 @@ def nudges(ended: Iterable[EndedTaskInstance]) -> list[Push]:
         if item.owner is not None:
             by_owner.setdefault(item.owner, []).append(_ref(item))
     return [Push(scheduler_queue(owner), TaskInstancesEnded(items=tuple(refs))) for owner, refs in by_owner.items()]
+
+
+def _asset_nudges(answers: Iterable[EndAnswer]) -> list[Push]:
+    """Somebody is to look at the DAGs that wait for the assets of these ends."""
+    dag_ids = tuple(dict.fromkeys(dag_id for answer in answers for dag_id in answer.asset_dag_ids))
+    return [Push(RUNS, DagRunsCreated(dag_ids=(), asset_dag_ids=dag_ids))] if dag_ids else []
 
 
 def _new_triggers(answers: Sequence[EndAnswer]) -> Sequence[Broadcast]:

@@ -127,6 +127,7 @@ class EventFeed:
                 self._inbox.reload(self._cache.run_ids_of(dag_ids))
                 self._inbox.start(dag_ids)
                 self._inbox.run_creation.dags_changed()
+                self._inbox.asset_runs.dags_changed()
             case DagRunsRevised(dag_run_ids=dag_run_ids):
                 self._inbox.reload(dag_run_ids)
             case SlotsFreed(scheduler_id=scheduler_id):
@@ -145,7 +146,8 @@ def put_ends(inbox: Inbox, messages: Sequence[TaskInstancesEnded], batch: Batch)
 
 
 def put_runs(inbox: Inbox, messages: Sequence[DagRunsCreated], batch: Batch) -> None:
-    """New runs, for whichever scheduler hears of them first."""
+    """New runs, and asset events that may make some, for whichever scheduler hears of them first."""
+    inbox.asset_runs.events_queued(dag_id for message in messages for dag_id in message.asset_dag_ids)
     inbox.start([dag_id for message in messages for dag_id in message.dag_ids], batch)
 
 

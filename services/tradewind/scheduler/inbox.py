@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tradewind.bus.port import Batch
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId
+from tradewind.scheduler.asset_runs.wake_up import AssetWakeUp
 from tradewind.scheduler.run_creation.wake_up import WakeUp
 
 
@@ -67,11 +68,14 @@ class Inbox:
         self._wake = asyncio.Event()
         self.run_creation = WakeUp()
         """What is heard here may let runs be made by time."""
+        self.asset_runs = AssetWakeUp()
+        """… and by assets."""
 
     def start(self, dag_ids: Sequence[str], batch: Batch | None = None) -> None:
         """These DAGs have queued runs."""
         self._work.dag_ids.update(dict.fromkeys(dag_ids))
         self.run_creation.runs_changed()
+        self.asset_runs.runs_changed(dag_ids)
         self._put(batch)
 
     def start_any(self) -> None:

@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus, Queue
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.db.store import RunCreationStore, SchedulerStore, StoreUnavailable
+from tradewind.db.store import AssetStore, RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
+from tradewind.scheduler.asset_runs.loop import AssetRunLoop, AssetRunTelemetry
 from tradewind.scheduler.decisions import DecisionLoop, DecisionTelemetry
 from tradewind.scheduler.dispatch import DispatchOutbox, DispatchTelemetry
 from tradewind.scheduler.feeds import EventFeed, QueueFeed, put_ends, put_runs
@@ -39,7 +40,7 @@ from tradewind.wire.queues import RUNS, scheduler_queue
 _RESTART_SECONDS: Final = 0.1
 
 
-class Store(SchedulerStore, RunCreationStore, Protocol):
+class Store(SchedulerStore, RunCreationStore, AssetStore, Protocol):
     """All that a scheduler asks of the store."""
 
 
@@ -69,6 +70,7 @@ class _Telemetries:
         self.decisions = DecisionTelemetry(self.service)
         self.dispatch = DispatchTelemetry(self.service)
         self.sweep = SweepTelemetry(self.service, sweep_interval_seconds)
+        self.asset_runs = AssetRunTelemetry(self.service, sweep_interval_seconds)
         self.run_creation = RunCreationTelemetry(self.service, sweep_interval_seconds)
 
 
@@ -105,6 +107,7 @@ class _SessionFactory:
             decisions=decisions,
             sweep=self._sweep(scheduler_id, inbox, decisions),
             run_creation=self._run_creation(scheduler_id, inbox) if self._settings.scheduler.use_job_schedule else None,
+            asset_runs=self._asset_runs(scheduler_id, inbox),
             lease=self._lease(scheduler_id, lost),
             feeds=self._feeds(scheduler_id, inbox, cache),
             lost=lost,
@@ -176,6 +179,17 @@ class _SessionFactory:
             telemetry=self._telemetries.run_creation,
         )
 
+    def _asset_runs(self, scheduler_id: UUID, inbox: Inbox) -> AssetRunLoop:
+        return AssetRunLoop(
+            scheduler_id=scheduler_id,
+            store=self._store,
+            inbox=inbox,
+            wake_up=inbox.asset_runs,
+            clock=self._clock,
+            limits=self._settings.scheduler,
+            telemetry=self._telemetries.asset_runs,
+        )
+
     def _lease(self, scheduler_id: UUID, lost: asyncio.Event) -> LeaseLoop:
         return LeaseLoop(
             scheduler_id=scheduler_id,
@@ -235,6 +249,7 @@ class Session:
         decisions: DecisionLoop,
         sweep: SweepLoop,
         run_creation: RunCreationLoop | None,
+        asset_runs: AssetRunLoop,
         lease: LeaseLoop,
         feeds: tuple[QueueFeed[TaskInstancesEnded], QueueFeed[DagRunsCreated], EventFeed],
         lost: asyncio.Event,
@@ -248,6 +263,7 @@ class Session:
         self._decisions = decisions
         self._sweep = sweep
         self._run_creation = run_creation
+        self._asset_runs = asset_runs
         self._lease = lease
         self._feeds = feeds
         self._lost = lost
@@ -269,6 +285,7 @@ class Session:
             group.create_task(self._sweep.run(ended), name="sweep")
             if self._run_creation is not None:
                 group.create_task(self._run_creation.run(ended), name="run-creation")
+            group.create_task(self._asset_runs.run(ended), name="asset-runs")
             group.create_task(self._lease.run(ended), name="lease")
             ends, runs, events = self._feeds
             group.create_task(ends.run(ended), name="ends")
@@ -287,6 +304,7 @@ class Session:
             watcher.cancel()
         self._inbox.wake_up()
         self._inbox.run_creation.dags_changed()
+        self._inbox.asset_runs.dags_changed()
         self._outbox.wake_up()
 
     async def _retire(self) -> None:

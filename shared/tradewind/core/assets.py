@@ -44,6 +44,8 @@ class AssetRuns:
     """New runs, queued."""
     refused: tuple[tuple[int, str], ...] = ()
     """(event id, why) of events that count for no partition."""
+    waits_for_room: bool = False
+    """The DAG has as many runs as it may: the queue is to be looked at again when one of them has ended."""
     has_more: bool = False
     """There was more in the queue than is looked at in one go."""
 
@@ -56,9 +58,9 @@ def is_met(condition: Mapping[str, Any], arrived: Collection[AssetKey], aliases:
     """Whether a condition, as `DagSpec.asset_condition` has it, is met by these assets. Raises ValueError for one that
     cannot be read."""
     match condition:
-        case {"all": list(parts)}:
+        case {"all": parts}:
             return all(is_met(part, arrived, aliases) for part in _conditions(parts))
-        case {"any": list(parts)}:
+        case {"any": parts}:
             return any(is_met(part, arrived, aliases) for part in _conditions(parts))
         case {"asset": {"name": name, "uri": uri}}:
             return (name, uri) in arrived
@@ -72,8 +74,10 @@ def is_met(condition: Mapping[str, Any], arrived: Collection[AssetKey], aliases:
             raise ValueError(f"not an asset condition: {condition!r}")
 
 
-def _conditions(parts: list[Any]) -> list[Mapping[str, Any]]:
-    return parts
+def _conditions(parts: object) -> list[Mapping[str, Any]]:
+    if not isinstance(parts, list):
+        raise ValueError(f"not an asset condition: {parts!r}")
+    return cast("list[Mapping[str, Any]]", parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Assets on both stores: references, events, and the runs that they make."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.store_driver import START, AssetRunRow, Driver
-from tradewind.core.rows import EndAnswer, EndEffectsRecord
+from tests.store_driver import START, AssetRunRow, Driver, postgres_driver
+from tradewind.core.rows import AttemptEndRecord, EndAnswer, EndEffectsRecord
 from tradewind.core.spec import AssetRef, TaskSpec
 from tradewind.core.states import EndCause, Outcome
+from tradewind.db.pool import Database
+from tradewind.db.postgres import PostgresStore
 
 A, B = AssetRef(name="a", uri="s3://a"), AssetRef(name="b", uri="s3://b")
 TASK = TaskSpec(task_id="task")
@@ -123,9 +126,11 @@ async def test_max_active_runs_holds_events_back(driver: Driver) -> None:
     assert await _made(driver) == 1
     await _produce(driver, _event(A, 2), run="r2")
     await _produce(driver, _event(A, 3), run="r3")
-    assert await _made(driver) == 0
-    assert await driver.store.asset_dag_ids(driver.now, "", 10) == ["consumer"]
+    held = await driver.store.create_asset_runs("consumer", driver.now)
+    assert (held.made, held.waits_for_room) == (0, True)
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == []
     await _consumer(driver, A, max_active_runs=2)
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == ["consumer"]
     assert await _made(driver) == 1
     assert _numbers(await driver.inside.asset_runs("consumer")) == [[1], [2, 3]]
 
@@ -183,6 +188,20 @@ async def test_the_sweep_goes_through_dags_in_order(driver: Driver) -> None:
     assert await driver.store.asset_dag_ids(driver.now, "", 2) == ["c1", "c2"]
     assert await driver.store.asset_dag_ids(driver.now, "c2", 2) == ["c3"]
     assert await driver.store.asset_dag_ids(START, "", 2) == []
+
+
+async def test_a_queue_is_looked_at_again_when_something_has_changed(driver: Driver) -> None:
+    await _consumer(driver, A, B)
+    await _produce(driver, _event(A, 1))
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == ["consumer"]
+    assert await _made(driver) == 0
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == []
+    await _produce(driver, _event(A, 2), run="r2")
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == ["consumer"]
+    assert await _made(driver) == 0
+    await _consumer(driver, A, B, word="any")
+    assert await driver.store.asset_dag_ids(driver.now, "", 10) == ["consumer"]
+    assert await _made(driver) == 1
 
 
 HOURLY: dict[str, Any] = {"default": {"kind": "start_of_hour"}, "by_asset": []}
@@ -245,3 +264,52 @@ async def test_other_mappers_make_partitions_void(driver: Driver) -> None:
     await _produce(driver, _event(A, 3, partition_key="2030-01-01T05"), run="r3")
     assert await _made(driver) == 1
     assert _numbers(await driver.inside.asset_runs("consumer")) == [[2, 3]]
+
+
+async def test_concurrent_schedulers_make_each_run_once(database: Database) -> None:
+    driver = postgres_driver(database)
+    rivals = [PostgresStore(database) for _ in range(4)]
+    await _consumer(driver, A, word="any", max_active_runs=1000)
+    await _consumer(driver, A, B, dag_id="both", max_active_runs=1000)
+    for number in range(8):
+        await _produce(driver, _event(A if number % 2 else B, number), _event(A, 100 + number), run=f"r{number}")
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(rival.create_asset_runs(dag_id, driver.now), name=f"{dag_id} {place}")
+                for dag_id in ("consumer", "both")
+                for place, rival in enumerate(rivals)
+            ]
+        made = [task.result().made for task in asked]
+        assert (sum(made[:4]), sum(made[4:])) == (1, 1 - number % 2)
+    for dag_id in ("consumer", "both"):
+        used = [extra for numbers in _numbers(await driver.inside.asset_runs(dag_id)) for extra in numbers]
+        assert len(used) == len(dict.fromkeys(used))
+    assert len(await driver.inside.asset_runs("both")) == 4
+
+
+async def test_events_that_are_written_meanwhile_are_never_lost(database: Database) -> None:
+    driver = postgres_driver(database)
+    await _consumer(driver, A, max_active_runs=1000)
+    writers, schedulers = [PostgresStore(database) for _ in range(3)], [PostgresStore(database) for _ in range(3)]
+    ends: list[AttemptEndRecord] = []
+    for number in range(24):
+        task = TaskSpec(task_id="task", outlets=(A,))
+        run = await driver.started_run(task, dag_id="producer", run_id=f"r{number}", max_active_runs=100)
+        effects = EndEffectsRecord(asset_events=(msgspec.json.encode(_event(A, number)),))
+        ends.append(driver.end_of(run, "task", await driver.running(run), effects=effects))
+
+    async def write(place: int) -> None:
+        for end in ends[place::3]:
+            await writers[place].record_ends([end], driver.now + timedelta(microseconds=ends.index(end)))
+
+    async def make(scheduler: PostgresStore) -> None:
+        for _ in range(12):
+            await scheduler.create_asset_runs("consumer", driver.now)
+
+    async with asyncio.TaskGroup() as group:
+        for place, scheduler in enumerate(schedulers):
+            group.create_task(write(place), name=f"writer {place}")
+            group.create_task(make(scheduler), name=f"scheduler {place}")
+    await schedulers[0].create_asset_runs("consumer", driver.now)
+    used = [extra for numbers in _numbers(await driver.inside.asset_runs("consumer")) for extra in numbers]
+    assert sorted(used) == list(range(24))

@@ -14,7 +14,15 @@ from prometheus_client import CollectorRegistry
 from tests.simulation.virtual_time import VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message, Queue
-from tradewind.core.rows import AttemptEndRecord, Claim, EndAnswer, TaskInstanceId, Verdict, WorkerBeat
+from tradewind.core.rows import (
+    AttemptEndRecord,
+    Claim,
+    EndAnswer,
+    EndEffectsRecord,
+    TaskInstanceId,
+    Verdict,
+    WorkerBeat,
+)
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 from tradewind.db.memory import MemoryStore
@@ -96,6 +104,8 @@ FLAKY_METHODS = (
     "due_dags",
     "next_run_times",
     "create_scheduled_runs",
+    "asset_dag_ids",
+    "create_asset_runs",
     "adopt_dag_runs",
     "owned_dag_runs",
     "load_dag_runs",
@@ -147,6 +157,10 @@ class World:
         self.broker = MemoryBroker()
         self.bus = MemoryBus(self.broker)
         self.endings: dict[str, list[Ending]] = {}
+        self.asset_events: dict[str, list[bytes]] = {}
+        """Task → what the ends of its attempts say of assets."""
+        self.tells_of_assets = True
+        """False = every message about asset events is lost."""
         self.executed: list[tuple[str, int]] = []
         """(task_id, try_number) in the order of their claims."""
         self.dispatched: list[QueuedTaskInstance] = []
@@ -264,11 +278,15 @@ class World:
             detail=None,
             started_at=None,
             ended_at=self.now(),
+            effects=EndEffectsRecord(asset_events=tuple(self.asset_events.get(claim.task_id, ()))),
         )
         for answer in await self.store.record_ends([record], self.now()):
             await self.nudge(answer)
 
     async def nudge(self, answer: EndAnswer) -> None:
+        if answer.asset_dag_ids and self.tells_of_assets:
+            message = DagRunsCreated(dag_ids=(), asset_dag_ids=answer.asset_dag_ids)
+            await self.bus.publish(RUNS, [Message(body=encode(message))])
         if answer.owner is None or answer.id is None or answer.state is None:
             return
         id_: TaskInstanceId = answer.id

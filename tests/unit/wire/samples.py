@@ -130,7 +130,7 @@ FINISHED: Final = TaskFinished(
 
 SAMPLES: Final[Sequence[Message]] = (
     DispatchBatch(items=(QUEUED, QUEUED)),
-    DagRunsCreated(dag_ids=("tutorial", "other")),
+    DagRunsCreated(dag_ids=("tutorial", "other"), asset_dag_ids=("consumer",)),
     TaskInstancesEnded(items=(TaskInstanceRef(42, "extract", 7, ATTEMPT, "up_for_retry", at(10), 3, (("load", 2),)),)),
     ClaimRequest(worker_id="worker-0", incarnation=INCARNATION, items=(ClaimItem(KEY, ATTEMPT, 5),)),
     ClaimReply(items=(ClaimVerdict(ATTEMPT, "done", GRANT), ClaimVerdict(OTHER_ATTEMPT, "superseded"))),

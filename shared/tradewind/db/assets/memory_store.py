@@ -22,9 +22,17 @@ class MemoryAssetStore(MemoryStoreBase):
             dag_id
             for dag_id in sorted(self.tables.assets.queue)
             if dag_id > after
-            and self._open_dag(dag_id) is not None
-            and any(event.queued_at < older_than for event in self.tables.assets.queue[dag_id].values())
+            and (dag := self._open_dag(dag_id)) is not None
+            and self._has_room(dag)
+            and any(
+                event.queued_at < older_than and event.event_id not in self.tables.assets.seen.get(dag_id, ())
+                for event in self.tables.assets.queue[dag_id].values()
+            )
         ][:limit]
+
+    def _has_room(self, dag: DagTableRow) -> bool:
+        runs = self.tables.dag_runs.values()
+        return sum(run.dag_id == dag.dag_id and run.state in ACTIVE for run in runs) < dag.max_active_runs
 
     def _open_dag(self, dag_id: str) -> DagTableRow | None:
         dag = self.tables.dags.get(dag_id)
@@ -44,13 +52,14 @@ class MemoryAssetStore(MemoryStoreBase):
         return self._plain_run(dag, spec, spec.asset_condition, now)
 
     def _plain_run(self, dag: DagTableRow, spec: DagSpec, condition: Mapping[str, object], now: datetime) -> AssetRuns:
+        if not self._has_room(dag):
+            return AssetRuns(waits_for_room=True)
         queue = self.tables.assets.queue.get(dag.dag_id, {})
-        runs = [run for run in self.tables.dag_runs.values() if run.dag_id == dag.dag_id]
-        if not queue or sum(run.state in ACTIVE for run in runs) >= dag.max_active_runs:
-            return AssetRuns()
+        self.tables.assets.seen[dag.dag_id] = dict.fromkeys(queue)
         if not is_met(condition, [event.asset for event in queue.values()], self._aliases()):
             return AssetRuns()
         run_after = max(event.queued_at for event in queue.values())
+        runs = [run for run in self.tables.dag_runs.values() if run.dag_id == dag.dag_id]
         since = self._waiting_since(dag.dag_id, spec, runs, run_after)
         used = dict.fromkeys([*queue, *self._missed(dag.dag_id, since, run_after)])
         run = self._make_run(dag, run_after, now)
@@ -75,11 +84,13 @@ class MemoryAssetStore(MemoryStoreBase):
         """Events that came while nobody waited for them."""
         keys = {row.id: row.key for row in self.tables.assets.assets.values()}
         references = [row for row, _ in self.tables.assets.references.values() if row.dag_id == dag_id]
+        runs = self.tables.dag_runs
+        used = [ids for number, ids in self.tables.assets.run_events.items() if runs[number].dag_id == dag_id]
         for event in self.tables.assets.events.values():
             is_meant = any(
                 row.role == "schedule" and refers_to(row, keys[event.asset_id], event.aliases) for row in references
             )
-            if is_meant and since < event.timestamp <= until:
+            if is_meant and since < event.timestamp <= until and not any(event.id in ids for ids in used):
                 yield event.id
 
     def _partition_runs(self, dag: DagTableRow, spec: DagSpec, rules: PartitionRules, now: datetime) -> AssetRuns:

@@ -57,6 +57,8 @@ class MemoryAssets:
     events: dict[int, AssetEventTableRow] = field(default_factory=dict[int, AssetEventTableRow])
     queue: dict[str, dict[int, QueuedEvent]] = field(default_factory=dict[str, dict[int, QueuedEvent]])
     """DAG → its queue, by event."""
+    seen: dict[str, dict[int, None]] = field(default_factory=dict[str, dict[int, None]])
+    """DAG → what of its queue somebody has looked at."""
     run_events: dict[int, dict[int, None]] = field(default_factory=dict[int, dict[int, None]])
     """Run → the events that it was made by."""
     partitions: dict[tuple[str, str], PartitionTableRow] = field(

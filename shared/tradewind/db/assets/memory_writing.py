@@ -27,6 +27,8 @@ def write_references(tables: MemoryTables, specs: Sequence[DagSpec], gone: Seque
             asset.group, asset.extra = row.ref.group, dict(row.ref.extra)
         elif row.ref.kind == "alias":
             tables.assets.aliases.setdefault(row.ref.name, {})
+    for dag_id in dag_ids:
+        tables.assets.seen.pop(dag_id, None)
     if dropped or wanted:
         _settle(tables)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from tradewind.core.assets import (
@@ -57,9 +57,11 @@ class PostgresAssetStore:
         return load_spec(row["spec"])
 
     async def _plain_run(self, session: Session, spec: DagSpec, dag: Row, now: datetime) -> AssetRuns:
+        active_runs = cast("int", await session.fetch_value(statement("count_active_runs"), spec.dag_id))
+        if active_runs >= dag["max_active_runs"]:
+            return AssetRuns(waits_for_room=True)
+        await session.fetch(statement("mark_asset_queue_seen"), spec.dag_id)
         queued = await session.fetch(statement("load_queued_assets"), spec.dag_id)
-        if not queued or queued[0]["active_runs"] >= dag["max_active_runs"]:
-            return AssetRuns()
         arrived = [AssetKey(row["name"], row["uri"]) for row in queued]
         assert spec.asset_condition is not None
         if not is_met(spec.asset_condition, arrived, await _aliased(session, spec.dag_id)):

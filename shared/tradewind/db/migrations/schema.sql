@@ -50,6 +50,7 @@ CREATE TABLE asset_dag_run_queue (
     event_id                        bigint NOT NULL,
     asset_id                        bigint NOT NULL,
     created_at                      timestamp with time zone NOT NULL,
+    is_seen                         boolean NOT NULL DEFAULT false,
     CONSTRAINT asset_dag_run_queue_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE,
     CONSTRAINT asset_dag_run_queue_event_id_fkey FOREIGN KEY (event_id) REFERENCES asset_event(id) ON DELETE CASCADE,
     CONSTRAINT asset_dag_run_queue_pkey PRIMARY KEY (dag_id, event_id)
@@ -167,6 +168,20 @@ CREATE TABLE dag_file (
     last_parsed_at                  timestamp with time zone NOT NULL,
     CONSTRAINT dag_file_pkey PRIMARY KEY (relative_fileloc)
 );
+
+CREATE TABLE dag_request (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    dag_id                          text NOT NULL,
+    kind                            text NOT NULL,
+    dag_run_id                      bigint,
+    reason                          text,
+    generation                      integer NOT NULL DEFAULT 0,
+    attempts                        integer NOT NULL DEFAULT 0,
+    leased_until                    timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+    created_at                      timestamp with time zone NOT NULL,
+    CONSTRAINT dag_request_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT dag_request_pkey PRIMARY KEY (id)
+) WITH (fillfactor=50);
 
 CREATE TABLE dag_run (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -530,6 +545,8 @@ CREATE INDEX asset_dag_run_queue_by_asset ON public.asset_dag_run_queue USING bt
 
 CREATE INDEX asset_dag_run_queue_by_event ON public.asset_dag_run_queue USING btree (event_id);
 
+CREATE INDEX asset_dag_run_queue_unseen ON public.asset_dag_run_queue USING btree (dag_id, created_at) WHERE (NOT is_seen);
+
 CREATE INDEX asset_event_by_asset ON public.asset_event USING btree (asset_id, "timestamp");
 
 CREATE INDEX asset_event_by_source ON public.asset_event USING btree (source_dag_id, source_run_id) WHERE (source_dag_id IS NOT NULL);
@@ -549,6 +566,10 @@ CREATE INDEX asset_state_store_by_uri ON public.asset_state_store USING btree (a
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
 CREATE INDEX dag_next_run ON public.dag USING btree (next_dagrun_run_after) WHERE ((next_dagrun_run_after IS NOT NULL) AND (NOT is_paused) AND (NOT is_stale) AND (NOT has_import_errors));
+
+CREATE INDEX dag_request_by_lease ON public.dag_request USING btree (leased_until, id);
+
+CREATE INDEX dag_request_by_run ON public.dag_request USING btree (dag_run_id) WHERE (dag_run_id IS NOT NULL);
 
 CREATE INDEX dag_run_asset_event_by_event ON public.dag_run_asset_event USING btree (event_id);
 
@@ -580,9 +601,13 @@ CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, i
 
 CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggerer_id IS NULL) AND (classpath <> ''::text));
 
+CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
+
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
 
 COMMENT ON COLUMN asset.is_active IS 'something refers to it, and no other active asset has its name or its URI';
+
+COMMENT ON COLUMN asset_dag_run_queue.is_seen IS 'somebody has looked at the queue since it came, and more is needed';
 
 COMMENT ON COLUMN asset_event.source_dag_id IS 'null: a person or a watcher made it';
 

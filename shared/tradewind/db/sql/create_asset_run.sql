@@ -1,6 +1,6 @@
 -- A run of a (locked) DAG whose condition is met: uses up what its queue holds until $3, and is linked to these events
 -- and to those that came while nobody waited (paused) since its last such run or, without catchup, since it has waited
--- for assets at all. By asset_dag_run_queue_pkey, dag_run_by_run_after, asset_event_by_asset.
+-- for assets at all, and no run has used. By asset_dag_run_queue_pkey, dag_run_by_run_after, asset_event_by_asset.
 WITH used AS (
     DELETE FROM asset_dag_run_queue q WHERE q.dag_id = $1::text AND q.created_at <= $3::timestamptz
     RETURNING q.event_id
@@ -57,4 +57,16 @@ missed AS (
 INSERT INTO dag_run_asset_event (dag_run_id, event_id)
 SELECT m.id, e.event_id
 FROM made m
-CROSS JOIN (SELECT u.event_id FROM used u UNION SELECT i.id FROM missed i) AS e
+CROSS JOIN (
+    SELECT u.event_id
+    FROM used u
+    UNION
+    SELECT i.id
+    FROM missed i
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM dag_run_asset_event l
+        JOIN dag_run r ON r.id = l.dag_run_id AND r.dag_id = $1::text
+        WHERE l.event_id = i.id
+    )
+) AS e

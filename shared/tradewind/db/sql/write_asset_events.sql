@@ -16,8 +16,8 @@ made AS (
     INSERT INTO asset (name, uri, "group", extra, is_active, created_at, updated_at)
     SELECT DISTINCT ON (g.name, g.uri)
         g.name, g.uri, g.group_name, g.asset_extra::json,
-        NOT EXISTS (SELECT 1 FROM asset a WHERE a.is_active AND a.name = g.name)
-            AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.is_active AND a.uri = g.uri),
+        coalesce((SELECT false FROM asset a WHERE a.is_active AND a.name = g.name LIMIT 1), true)
+            AND coalesce((SELECT false FROM asset a WHERE a.is_active AND a.uri = g.uri LIMIT 1), true),
         $1::timestamptz, $1::timestamptz
     FROM given g
     WHERE g.aliases <> '[]'

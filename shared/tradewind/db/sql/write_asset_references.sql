@@ -46,5 +46,8 @@ kept AS (
     LEFT JOIN aliases l ON w.kind = 'alias' AND l.name = w.name
     ON CONFLICT (dag_id, role, task_id, kind, name, uri) DO UPDATE SET is_partitioned = excluded.is_partitioned
     RETURNING dag_id
+),
+asked_anew AS (
+    UPDATE asset_dag_run_queue q SET is_seen = false WHERE q.dag_id = ANY($2::text[]) AND q.is_seen
 )
 SELECT (SELECT count(*) FROM dropped) + (SELECT count(*) FROM kept) AS touched

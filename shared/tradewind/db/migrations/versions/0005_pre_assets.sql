@@ -83,8 +83,11 @@ CREATE TABLE asset_dag_run_queue (
     event_id            bigint NOT NULL REFERENCES asset_event ON DELETE CASCADE,
     asset_id            bigint NOT NULL REFERENCES asset ON DELETE CASCADE,
     created_at          timestamptz NOT NULL,
+    is_seen             boolean NOT NULL DEFAULT false,
     PRIMARY KEY (dag_id, event_id)
 );
+COMMENT ON COLUMN asset_dag_run_queue.is_seen IS 'somebody has looked at the queue since it came, and more is needed';
+CREATE INDEX asset_dag_run_queue_unseen ON asset_dag_run_queue (dag_id, created_at) WHERE NOT is_seen;
 CREATE INDEX asset_dag_run_queue_by_event ON asset_dag_run_queue (event_id);
 CREATE INDEX asset_dag_run_queue_by_asset ON asset_dag_run_queue (asset_id);
 
