@@ -34,6 +34,7 @@ from tradewind.db.row_mapping import task_instance_row
 from tradewind.db.store import (
     AssetStore,
     CollectorStore,
+    DagRequestStore,
     DagStore,
     PeopleStore,
     RunCreationStore,
@@ -51,6 +52,7 @@ class AnyStore(
     SchedulerStore,
     RunCreationStore,
     CollectorStore,
+    DagRequestStore,
     DagStore,
     TriggererStore,
     PeopleStore,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from tradewind.core.dag_requests import NewDagRequest
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 
@@ -194,6 +195,8 @@ class DecisionBatch:
     """In key order. Those with more active instances than their size, the added ones counted, refuse the batch."""
     failing: tuple[FailingDag, ...] = ()
     """DAGs, in key order, of which a run of the batch failed."""
+    requests: tuple[NewDagRequest, ...] = ()
+    """What authors' code is to hear of the runs that end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

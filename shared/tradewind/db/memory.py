@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tradewind.db.assets.memory_store import MemoryAssetStore
 from tradewind.db.memory_collector import MemoryCollectorStore
+from tradewind.db.memory_dag_requests import MemoryDagRequestStore
 from tradewind.db.memory_dags import MemoryDagStore
 from tradewind.db.memory_people import MemoryPeopleStore
 from tradewind.db.memory_run_creation import MemoryRunCreationStore
@@ -25,6 +26,7 @@ class MemoryStore(
     MemoryRunCreationStore,
     MemoryCollectorStore,
     MemoryDagStore,
+    MemoryDagRequestStore,
     MemoryTriggererStore,
     MemoryPeopleStore,
     MemoryAssetStore,

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import msgspec
 
+from tradewind.core.dag_requests import NewDagRequest, RequestKind
 from tradewind.core.errors import Conflict, NotFound
 from tradewind.core.rows import DagFileParse, DagFileRow, DagRunRow
 from tradewind.core.spec import DagSpec
-from tradewind.core.timetables.from_spec import next_run_of
+from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.db.assets.memory_writing import write_references
-from tradewind.db.memory_run_creation import last_automated_interval
+from tradewind.db.memory_run_creation import insert_dag_requests, last_automated_interval
 from tradewind.db.memory_tables import (
     DagFileTableRow,
     DagRunTableRow,
@@ -96,6 +97,8 @@ class MemoryDagStore(MemoryStoreBase):
     def _set_schedule(self, dag: DagTableRow, spec: DagSpec, now: datetime) -> None:
         dag.next_run = next_run_of(spec, last_automated_interval(self.tables, dag.dag_id), now)
         dag.dagrun_timeout_seconds = spec.dagrun_timeout_seconds
+        if is_custom(spec.timetable):
+            insert_dag_requests(self.tables, [NewDagRequest(dag_id=dag.dag_id, kind=RequestKind.NEXT_RUN)])
 
     def _new_version(self, spec: DagSpec, parse: DagFileParse, number: int) -> DagVersionTableRow:
         version = DagVersionTableRow(

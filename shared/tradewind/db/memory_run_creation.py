@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from tradewind.core.dag_requests import NewDagRequest, RequestKind, next_run_requests
 from tradewind.core.states import DagRunState
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation, ScheduledRun
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.db.memory_tables import DagRunTableRow, DagTableRow, MemoryStoreBase, MemoryTables
+from tradewind.db.memory_tables import DagRequestTableRow, DagRunTableRow, DagTableRow, MemoryStoreBase, MemoryTables
 
 AUTOMATED = ("scheduled", "backfill")
 ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)
@@ -45,7 +46,10 @@ class MemoryRunCreationStore(MemoryStoreBase):
                 for scheduled in creation.runs
                 if self._insert(creation, scheduled, now)
             ]
-        return CreatedRuns(dag_ids=tuple(sorted(creation.dag_id for creation in seen)), runs=tuple(runs))
+        dag_ids = tuple(sorted(creation.dag_id for creation in seen))
+        asking = {creation.dag_id: None for creation in seen if creation.asks_next}
+        insert_dag_requests(self.tables, next_run_requests(dag_ids, asking))
+        return CreatedRuns(dag_ids=dag_ids, runs=tuple(runs))
 
     def _schedulable(self) -> list[tuple[NextRun, DagTableRow]]:
         """DAGs that have a next run and may have it, those due first first."""
@@ -102,3 +106,18 @@ def last_automated_interval(tables: MemoryTables, dag_id: str) -> DataInterval |
         if run.dag_id == dag_id and run.run_type in AUTOMATED and run.data_interval_start and run.data_interval_end
     ]
     return max(intervals, default=None)
+
+
+def insert_dag_requests(tables: MemoryTables, requests: Sequence[NewDagRequest]) -> None:
+    """As the statement of this name."""
+    for new in requests:
+        same = next((row for row in tables.dag_requests.values() if _is_next_run_of(row, new)), None)
+        if same is not None:
+            same.generation, same.attempts, same.leased_until = same.generation + 1, 0, None
+            continue
+        tables.requests_made += 1
+        tables.dag_requests[tables.requests_made] = DagRequestTableRow(id=tables.requests_made, new=new)
+
+
+def _is_next_run_of(row: DagRequestTableRow, new: NewDagRequest) -> bool:
+    return row.new.kind is new.kind is RequestKind.NEXT_RUN and row.new.dag_id == new.dag_id

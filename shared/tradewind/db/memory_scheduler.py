@@ -29,6 +29,7 @@ from tradewind.db.limits import (
     WORKERS_EXPIRED_MAX,
     republish_after,
 )
+from tradewind.db.memory_run_creation import insert_dag_requests
 from tradewind.db.memory_tables import (
     DagRunTableRow,
     MemoryStoreBase,
@@ -168,6 +169,7 @@ class MemorySchedulerStore(MemoryStoreBase):
             if change.state is not None:
                 self._set_run_state(run, change.state, batch.now, Actor.SCHEDULER)
                 run.end_date = change.end_date
+        insert_dag_requests(self.tables, batch.requests)
         paused = tuple(dag.dag_id for dag in batch.failing if self._pause_failing(dag))
         return Committed(self._capacity() if deltas or parallelism else None, paused)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from tradewind.core.dag_requests import NewDagRequest
 from tradewind.core.ends import AttemptEnd, end_of_attempt
 from tradewind.core.rows import (
     Capacity,
@@ -185,6 +186,17 @@ class TriggerTableRow:
 
 
 @dataclass(slots=True, kw_only=True)
+class DagRequestTableRow:
+    """Table `dag_request`."""
+
+    id: int
+    new: NewDagRequest
+    generation: int = 0
+    attempts: int = 0
+    leased_until: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class SlotsTableRow:
     """Tables `slot_pool` and `parallelism`."""
 
@@ -253,6 +265,8 @@ class MemoryTables:
     journal: list[JournalEntry] = field(default_factory=list[JournalEntry])
     run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """(dag_id, run_id) → number of the run."""
+    dag_requests: dict[int, DagRequestTableRow] = field(default_factory=dict[int, DagRequestTableRow])
+    requests_made: int = 0
     triggers: dict[UUID, TriggerTableRow] = field(default_factory=dict[UUID, TriggerTableRow])
     """By the attempt that was deferred."""
     triggers_made: int = 0

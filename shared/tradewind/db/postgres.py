@@ -3,6 +3,7 @@
 from tradewind.core.clock import IdFactory
 from tradewind.db.assets.store import PostgresAssetStore
 from tradewind.db.collector_store import PostgresCollectorStore
+from tradewind.db.dag_request_store import PostgresDagRequestStore
 from tradewind.db.dag_store import PostgresDagStore
 from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Database
@@ -18,6 +19,7 @@ class PostgresStore(
     PostgresRunCreationStore,
     PostgresCollectorStore,
     PostgresDagStore,
+    PostgresDagRequestStore,
     PostgresTriggererStore,
     PostgresPeopleStore,
     PostgresAssetStore,
@@ -30,6 +32,7 @@ class PostgresStore(
         PostgresRunCreationStore.__init__(self, database)
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
+        PostgresDagRequestStore.__init__(self, database)
         PostgresTriggererStore.__init__(self, database)
         PostgresPeopleStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from tradewind.core.dag_requests import next_run_requests
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation
-from tradewind.core.timetables.from_spec import next_run_of
+from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.core.timetables.values import DataInterval, NextRun
+from tradewind.db.dag_request_store import insert_dag_requests
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.statements import statement
 
@@ -37,13 +39,14 @@ class PostgresRunCreationStore:
             for creation in creations
             for scheduled in creation.runs
         ]
-        rows = await self._database.fetch(
-            statement("create_scheduled_runs"), now, *_columns(dags, 6), *_columns(runs, 5)
-        )
-        return CreatedRuns(
-            dag_ids=tuple(dict.fromkeys(row["dag_id"] for row in rows)),
-            runs=tuple((row["dag_id"], row["run_id"]) for row in rows if row["run_id"] is not None),
-        )
+        values = (now, *_columns(dags, 6), *_columns(runs, 5))
+        asking = dict.fromkeys(creation.dag_id for creation in creations if creation.asks_next)
+        if not asking:
+            return _created(await self._database.fetch(statement("create_scheduled_runs"), *values))
+        async with self._database.transaction() as transaction:
+            created = _created(await transaction.fetch(statement("create_scheduled_runs"), *values))
+            await insert_dag_requests(transaction, next_run_requests(created.dag_ids, asking), now)
+        return created
 
 
 async def write_schedules(session: Session, specs: Mapping[str, DagSpec], now: datetime) -> None:
@@ -56,6 +59,15 @@ async def write_schedules(session: Session, specs: Mapping[str, DagSpec], now: d
         for dag_id, spec in sorted(specs.items())
     ]
     await session.fetch(statement("update_dag_schedules"), *_columns(values, 5))
+    custom = {dag_id: spec for dag_id, spec in specs.items() if is_custom(spec.timetable)}
+    await insert_dag_requests(session, next_run_requests(sorted(custom), custom), now)
+
+
+def _created(rows: Sequence[Row]) -> CreatedRuns:
+    return CreatedRuns(
+        dag_ids=tuple(dict.fromkeys(row["dag_id"] for row in rows)),
+        runs=tuple((row["dag_id"], row["run_id"]) for row in rows if row["run_id"] is not None),
+    )
 
 
 def _due_dag(row: Row) -> DueDag:

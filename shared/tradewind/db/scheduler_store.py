@@ -26,6 +26,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import TaskInstanceState
+from tradewind.db.dag_request_store import insert_dag_requests
 from tradewind.db.decisions import RowChange, row_changes
 from tradewind.db.end_writer import EndWriter
 from tradewind.db.limits import REPUBLISH_AFTER_MAX, TOMBSTONES_KEPT, WORKERS_EXPIRED_MAX
@@ -107,7 +108,7 @@ class PostgresSchedulerStore:
         return await _load_capacity(self._database)
 
     async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
-        if not batch.limited and not batch.failing:
+        if not batch.limited and not batch.failing and not batch.requests:
             return await self._commit(self._database, batch)
         async with self._database.transaction() as transaction:
             if batch.failing:
@@ -115,6 +116,8 @@ class PostgresSchedulerStore:
             if not await _have_room(transaction, batch.limited):
                 return SlotsRefused(await _load_capacity(transaction))
             result = await self._commit(transaction, batch)
+            if isinstance(result, Committed):
+                await insert_dag_requests(transaction, batch.requests, batch.now)
             if isinstance(result, Committed) and batch.failing:
                 columns = _columns(batch.failing, len(FailingDag._fields))
                 paused = await transaction.fetch(statement("pause_failing_dags"), *columns)

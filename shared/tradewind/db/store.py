@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tradewind.core.assets import AssetRuns
 from tradewind.core.errors import AdapterError
+from tradewind.core.dag_requests import DagRequest
 from tradewind.core.gates import Past, PastQuestion
 from tradewind.core.revisions import Revised, RevisionRule
 from tradewind.core.rows import (
@@ -33,6 +34,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation
+from tradewind.core.timetables.values import NextRun
 from tradewind.core.triggers import DueTrigger, TriggerAnswer, TriggerOutcome, WaitingTrigger
 
 
@@ -150,6 +152,27 @@ class RunCreationStore(Protocol):
     async def create_scheduled_runs(self, creations: Sequence[RunCreation], now: datetime) -> CreatedRuns:
         """One transaction: compare each DAG's next run and version with what was seen, set the next run, insert the
         runs, `queued`. A DAG that is not as it was seen is left as it is; a run that exists already is passed over."""
+        ...
+
+
+class DagRequestStore(Protocol):
+    """What the dag processor asks to have authors' code answer outside of any task."""
+
+    async def take_dag_requests(self, now: datetime, lease: timedelta, limit: int) -> Sequence[DagRequest]:
+        """Requests that nobody holds, those that have waited longest first; nobody else gets them during the lease."""
+        ...
+
+    async def set_next_run(self, request: DagRequest, run: NextRun | None) -> bool:
+        """Answer a `NEXT_RUN` request: set the DAG's next run, remove the request. False = it began anew meanwhile, or
+        is gone: nothing was written."""
+        ...
+
+    async def finish_dag_request(self, request: DagRequest) -> None:
+        """Remove the request, unless it began anew."""
+        ...
+
+    async def postpone_dag_request(self, request: DagRequest, until: datetime) -> None:
+        """Let nobody take the request before then, unless it began anew."""
         ...
 
 

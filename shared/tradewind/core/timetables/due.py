@@ -55,6 +55,8 @@ class RunCreation:
     expected_run_after: datetime
     runs: tuple[ScheduledRun, ...]
     following: NextRun | None
+    asks_next: bool = False
+    """The author's own class is to be asked for the following run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class NextRunTimes:
 def run_creation(due: DueDag, spec: DagSpec, now: datetime, limit: int) -> RunCreation:
     """The DAG's due runs, at most `limit` and as many as there is room for. After a run of a custom timetable the
     author's class is to be asked for the next."""
-    if is_custom(spec.timetable):
+    asks_next = is_custom(spec.timetable)
+    if asks_next:
         found = RunsDue((due.expected,), None)
     else:
         found = runs_due(spec, due.expected, due.last, now, min(limit, due.room))
@@ -88,6 +91,7 @@ def run_creation(due: DueDag, spec: DagSpec, now: datetime, limit: int) -> RunCr
         expected_run_after=due.expected.run_after,
         runs=tuple(ScheduledRun(run_id=run_id_of(SCHEDULED, run.run_after), run=run) for run in found.runs),
         following=found.following,
+        asks_next=asks_next,
     )
 
 

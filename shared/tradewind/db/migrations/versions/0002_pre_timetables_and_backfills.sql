@@ -13,4 +13,20 @@ CREATE INDEX dag_next_run ON dag (next_dagrun_run_after)
     WHERE next_dagrun_run_after IS NOT NULL AND NOT is_paused AND NOT is_stale AND NOT has_import_errors;
 COMMENT ON INDEX dag_next_run IS 'DAGs that have a run to come by time';
 
+CREATE TABLE dag_request (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dag_id text NOT NULL,
+    kind text NOT NULL,
+    dag_run_id bigint REFERENCES dag_run (id) ON DELETE CASCADE,
+    reason text,
+    generation integer NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    leased_until timestamptz NOT NULL DEFAULT '-infinity',
+    created_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dag_request IS 'what authors'' code is asked outside of any task, in children of the dag processor';
+CREATE UNIQUE INDEX dag_request_next_run ON dag_request (dag_id) WHERE kind = 'next_run';
+CREATE INDEX dag_request_by_lease ON dag_request (leased_until, id);
+CREATE INDEX dag_request_by_run ON dag_request (dag_run_id) WHERE dag_run_id IS NOT NULL;
+
 UPDATE schema_range SET newest = 2;
