@@ -20,7 +20,7 @@ from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged, SlotsFreed
+from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged, PastChanged, SlotsFreed
 from tradewind.wire.queues import EVENTS, RUNS
 
 MAX_WAITING: Final = 10_000
@@ -47,6 +47,7 @@ class Announcer:
         self._revised: dict[int, None] = {}
         self._killed: dict[AttemptHolder, None] = {}
         self._freed: dict[str, None] = {}
+        self._past: dict[str, None] = {}
 
     def dag_runs_created(self, dag_ids: Iterable[str]) -> None:
         """These DAGs have queued runs, or were unpaused and may have some."""
@@ -66,6 +67,7 @@ class Announcer:
         self._add(self._revised, (revision.dag_run_id for revision in revised.revisions))
         self._add(self._created, revised.dag_ids)
         self._add(self._freed, revised.freed_pools)
+        self._add(self._past, revised.dag_ids)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`, then what is left, once."""
@@ -85,6 +87,7 @@ class Announcer:
         await self._send_changed()
         await self._send_revised()
         await self._send_freed()
+        await self._send_past()
 
     async def _sent_everything(self) -> bool:
         try:
@@ -114,6 +117,16 @@ class Announcer:
                 await self._bus.broadcast(EVENTS, Message(body=encode(message)))
             except AdapterError:
                 self._add(self._freed, taken)
+                raise
+
+    async def _send_past(self) -> None:
+        taken, self._past = self._past, {}
+        if taken:
+            try:
+                message = PastChanged(scheduler_id=NO_SCHEDULER, dag_ids=tuple(taken))
+                await self._bus.broadcast(EVENTS, Message(body=encode(message)))
+            except AdapterError:
+                self._add(self._past, taken)
                 raise
 
     async def _send_created(self) -> None:

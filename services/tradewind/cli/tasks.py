@@ -5,6 +5,8 @@ from uuid import UUID
 
 import typer
 
+from tradewind.cli import task_states
+
 
 def create_app() -> typer.Typer:
     """The group's commands."""
@@ -12,6 +14,7 @@ def create_app() -> typer.Typer:
     app.callback()(_group)
     app.command("run")(run)
     app.command("test")(try_out)
+    task_states.add_commands(app)
     return app
 
 
