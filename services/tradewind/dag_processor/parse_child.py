@@ -24,7 +24,7 @@ def parse_file(request: ParseRequest, installed: Sequence[str]) -> ParseResult:
     with DependencyRecorder(root, request.prefix, path, installed) as recorder:
         try:
             loaded = load_dag_file(path, root)
-            errors = _serialize(loaded.dags.values(), request.relative_fileloc, specs)
+            errors = [*loaded.refused.values(), *_serialize(loaded.dags.values(), request.relative_fileloc, specs)]
         except BaseException as exc:
             errors = [_import_error_text(exc)]
             for module in _missing_modules(exc):

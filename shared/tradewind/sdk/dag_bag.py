@@ -113,7 +113,7 @@ class DagBag:
             loaded = load_dag_file(path, self._root_of(path))
         except DomainError as exc:
             return [str(exc)], []
-        errors: list[str] = []
+        errors = list(loaded.refused.values())
         bagged: list[DAG] = []
         for dag in loaded.dags.values():
             try:

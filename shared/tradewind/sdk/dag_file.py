@@ -5,7 +5,8 @@ import importlib.util
 import os
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -14,7 +15,9 @@ from tradewind.core.errors import DomainError
 from tradewind.sdk import aliases
 from tradewind.sdk.active import registering_dags
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.plugins import load_plugins, plugins_folder
+from tradewind.sdk.policies import Policies, add_config_folders, policies
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
 _OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))
@@ -32,17 +35,22 @@ class LoadedDagFile:
     dags: dict[str, DAG]
     """By id, in the order in which they were made."""
     module_name: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    """DAG → why a policy does not allow it; such a DAG is not among `dags`."""
 
 
 def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
     """Import the file and collect its DAGs: those whose `with` block (or `@dag` function) ran during the import, and
-    those held by top-level names. Raises DagFileError. Call it only in a process that is meant to run user code."""
+    those held by top-level names; what policies make of them. Raises DagFileError. Call it only in a process that is
+    meant to run user code."""
     aliases.install()
     _extend_path(dags_folder)
+    rules = _policies()
     module_name = module_name_of(path)
     with registering_dags() as registered:
         module = _import(path, module_name)
-    return LoadedDagFile(path, _collect(path, registered, module), module_name)
+    dags, refused = _allowed(_collect(path, registered, module), rules, path.name)
+    return LoadedDagFile(path, dags, module_name, refused)
 
 
 def import_from(dags_folder: Path) -> None:
@@ -51,7 +59,28 @@ def import_from(dags_folder: Path) -> None:
     _extend_path(dags_folder)
 
 
+def _policies() -> Policies:
+    try:
+        return policies()
+    except (Exception, SystemExit) as exc:
+        raise DagFileError(f"the policies of this deployment cannot be loaded:\n{user_traceback(exc)}") from exc
+
+
+def _allowed(dags: dict[str, DAG], rules: Policies, file: str) -> tuple[dict[str, DAG], dict[str, str]]:
+    """The DAGs that policies let pass, as they have changed them, and why others are refused."""
+    allowed: dict[str, DAG] = {}
+    refused: dict[str, str] = {}
+    for dag_id, dag in dags.items():
+        try:
+            if rules.apply(dag):
+                allowed[dag_id] = dag
+        except AirflowException as exc:
+            refused[dag_id] = f"{file}: DAG {dag_id!r}: {type(exc).__name__}: {exc}"
+    return allowed, refused
+
+
 def _extend_path(dags_folder: Path) -> None:
+    add_config_folders(dags_folder)
     plugins = plugins_folder(dags_folder)
     for folder in (dags_folder, plugins):
         if folder.is_dir() and str(folder) not in sys.path:

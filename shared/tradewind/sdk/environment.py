@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tradewind.sdk.policies import policies
 from tradewind.sdk.types import is_collection
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _VARIABLES: Final = (
 
 def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False) -> dict[str, str]:
     """`airflow.ctx.dag_id` and so on; in the format of environment variables `AIRFLOW_CTX_DAG_ID`."""
-    values: dict[str, str] = {}
+    values = _of_policies(context, in_env_var_format)
     for name, key, attribute in _VARIABLES:
         value = getattr(context.get(key), attribute, None)
         if value:
@@ -27,6 +28,18 @@ def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False)
     if context.get("ts"):
         values[_name("logical_date", in_env_var_format)] = context.get("ts", "")
     return values
+
+
+def _of_policies(context: "Context", in_env_var_format: bool) -> dict[str, str]:
+    """What the deployment adds; names get the usual beginning unless they have it."""
+    rules = policies()
+    if not rules.has("get_airflow_context_vars"):
+        return {}
+    found = rules.context_vars(context)
+    beginning = _name("", in_env_var_format)
+    return {
+        name if name.startswith(beginning) else _name(name, in_env_var_format): text for name, text in found.items()
+    }
 
 
 def _name(name: str, in_env_var_format: bool) -> str:

@@ -230,3 +230,15 @@ class RemovedInAirflow4Warning(DeprecationWarning):
 
 class AirflowProviderDeprecationWarning(DeprecationWarning):
     """Marks what a later provider will no longer have."""
+
+
+class AirflowClusterPolicyViolation(AirflowException):
+    """Raised by a policy: this DAG is not allowed."""
+
+
+class AirflowClusterPolicySkipDag(AirflowException):
+    """Raised by a policy: this DAG is to be left out, without an import error."""
+
+
+class AirflowClusterPolicyError(AirflowException):
+    """A policy failed."""

@@ -121,5 +121,12 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
         "BundleDagBag": "dag_bag:DagBag",
         "FileLoadStat": "dag_bag",
     },
+    "airflow.policies": {"hookimpl": "policies"},
+    "airflow.settings": {
+        "AIRFLOW_HOME": "settings",
+        "DAGS_FOLDER": "settings",
+        "PLUGINS_FOLDER": "settings",
+        "TIMEZONE": "settings",
+    },
     "airflow.models.asset": {"expand_alias_to_assets": "auth_resources"},
 }
