@@ -27,6 +27,7 @@ from tradewind.wire.messages import (
     SlotsFreed,
     TaskInstanceRef,
     TaskInstancesEnded,
+    TriggersCreated,
 )
 from tradewind.wire.queues import EVENTS
 
@@ -136,6 +137,8 @@ class EventFeed:
             case PastChanged(scheduler_id=scheduler_id, dag_ids=dag_ids):
                 if scheduler_id != self._scheduler_id:
                     self._inbox.past(dag_ids)
+            case TriggersCreated():
+                pass  # for triggerers
 
 
 def put_ends(inbox: Inbox, messages: Sequence[TaskInstancesEnded], batch: Batch) -> None:
