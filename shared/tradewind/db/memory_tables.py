@@ -359,18 +359,25 @@ class MemoryStoreBase:
         row.is_resuming = waits or (row.is_resuming and state is TaskInstanceState.SCHEDULED)
         row.task_reschedule_count += state is TaskInstanceState.UP_FOR_RESCHEDULE
         deferral = effects.deferral if waits else None
-        row.next_method = None if deferral is None else deferral.next_method
-        row.next_kwargs = None if deferral is None else deferral.next_kwargs
-        if deferral is not None and attempt_id is not None and attempt_id not in self.tables.triggers:
-            self.tables.triggers_made += 1
-            self.tables.triggers[attempt_id] = TriggerTableRow(
-                number=self.tables.triggers_made, id=row.id, deferral=deferral, human_input=effects.human_input
-            )
+        if state is not TaskInstanceState.SCHEDULED:  # dispatched again, it goes on where it would have
+            row.next_method = None if deferral is None else deferral.next_method
+            row.next_kwargs = None if deferral is None else deferral.next_kwargs
+        if deferral is not None and attempt_id is not None:
+            self._add_trigger(row, attempt_id, deferral, effects.human_input)
         for task_id, map_index in effects.skipped:
             for target in self._rows(row.id.dag_run_id):
                 is_meant = target.id.task_id == task_id and map_index in (-1, target.id.map_index)
                 if is_meant and target.state in SKIPPABLE_STATES:
                     target.skip_requested = True
+
+    def _add_trigger(
+        self, row: TaskInstanceTableRow, attempt_id: UUID, deferral: DeferralRecord, human_input: bytes | None = None
+    ) -> None:
+        if attempt_id not in self.tables.triggers:
+            self.tables.triggers_made += 1
+            self.tables.triggers[attempt_id] = TriggerTableRow(
+                number=self.tables.triggers_made, id=row.id, deferral=deferral, human_input=human_input
+            )
 
     def _lose(self, row: TaskInstanceTableRow, now: datetime, actor: Actor) -> EndedTaskInstance:
         """The worker of a running attempt is gone."""

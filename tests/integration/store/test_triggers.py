@@ -4,8 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from tests.store_driver import LEASE, Driver, acknowledged, change, number
-from tradewind.core.rows import DagRunRow, DeferralRecord, EndEffectsRecord, GrantedRun, TaskInstanceId, Verdict
+from tests.store_driver import LEASE, Driver, acknowledged, change, created, guard_of, number
+from tradewind.core.rows import (
+    DagRunRow,
+    DecisionBatch,
+    DeferralRecord,
+    EndEffectsRecord,
+    GrantedRun,
+    StartedDeferral,
+    TaskInstanceId,
+    Verdict,
+)
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.core.triggers import HumanAnswer, WaitingTrigger, ended, failed, resumed, timed_out
@@ -130,6 +139,21 @@ async def test_an_event_sends_the_task_on_with_the_event_among_its_arguments(dri
     assert await driver.inside.log(attempt) == b'{"event":"said"}\n'
     grant = await going_on(driver, run)
     assert (grant.try_number, grant.next_method, grant.next_kwargs) == (1, "go_on", b'{"a":"b","event":{"x":[1]}}')
+
+
+async def test_a_task_that_goes_on_and_is_lost_goes_on_there_again(driver: Driver) -> None:
+    run = await driver.started_run(*TASKS)
+    await deferred(driver, run)
+    (trigger,) = await taken(driver)
+    await driver.store.fire_triggers([resumed(trigger.id, trigger.next_kwargs, b"1")], driver.now)
+    id_ = TaskInstanceId(run.id, "task")
+    first = await going_on(driver, run)
+    attempt = (await driver.row(id_)).attempt_id
+    assert attempt is not None
+    unstarted = {"outcome": Outcome.FAILED, "cause": EndCause.NOT_STARTED}
+    assert (await driver.end(run, "task", attempt, **unstarted)).state is S.SCHEDULED
+    again = await going_on(driver, run)
+    assert (again.next_method, again.next_kwargs) == (first.next_method, first.next_kwargs) != (None, None)
 
 
 async def going_on(driver: Driver, run: DagRunRow) -> GrantedRun:
@@ -297,3 +321,30 @@ async def test_triggers_that_are_given_back_are_taken_by_others(driver: Driver) 
     assert await taken(driver, SECOND) == []
     await driver.store.release_triggers(FIRST, [trigger.id])
     assert [found.id for found in await taken(driver, SECOND)] == [trigger.id]
+
+
+async def test_a_task_may_begin_by_waiting(driver: Driver) -> None:
+    run = await driver.started_run(*TASKS)
+    id_, attempt = TaskInstanceId(run.id, "task"), driver.new_id()
+    begun = StartedDeferral(id=id_, attempt_id=attempt, deferral=DEFERRAL)
+    step = change(id_, S.NONE, S.DEFERRED, attempt, expected_attempt_id=None, resets_losses=True)
+    for expected in ("Committed", "StaleRuns"):
+        batch = DecisionBatch(
+            scheduler_id=driver.scheduler_id,
+            now=driver.now,
+            runs=(guard_of(run),),
+            created=(created(id_),),
+            changes=(step,),
+            deferrals=(begun,),
+        )
+        assert type(await driver.store.commit_decisions(batch)).__name__ == expected
+    row = await driver.row(id_)
+    assert (row.state, row.try_number, row.held_slots, row.end_pending) == (S.DEFERRED, 1, 0, False)
+    (trigger,) = await taken(driver)
+    assert (trigger.attempt_id, trigger.classpath, trigger.next_kwargs) == (attempt, "triggers.Soon", b'{"a":"b"}')
+    await driver.beat()
+    (answer,) = await driver.store.fire_triggers([resumed(trigger.id, trigger.next_kwargs, b"1")], driver.now)
+    assert answer.verdict is Verdict.DONE
+    grant = await going_on(driver, run)
+    assert (grant.try_number, grant.next_method, grant.next_kwargs) == (1, "go_on", b'{"a":"b","event":1}')
+    assert grant.first_start_date == driver.now

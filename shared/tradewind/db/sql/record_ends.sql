@@ -42,8 +42,8 @@ ended AS (
         map_length = l.map_length,
         rendered_map_index = l.rendered_map_index,
         is_resuming = l.is_resuming,
-        next_method = l.next_method,
-        next_kwargs = l.next_kwargs,
+        next_method = CASE WHEN l.state = 'scheduled' THEN t.next_method ELSE l.next_method END, -- dispatched again
+        next_kwargs = CASE WHEN l.state = 'scheduled' THEN t.next_kwargs ELSE l.next_kwargs END,
         task_reschedule_count = t.task_reschedule_count + CASE l.state WHEN 'up_for_reschedule' THEN 1 ELSE 0 END
     FROM locked l
     WHERE (SELECT holds FROM guard)
