@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from tradewind.cli import task_states
+from tradewind.cli import task_explanations, task_states
 
 
 def create_app() -> typer.Typer:
@@ -15,6 +15,7 @@ def create_app() -> typer.Typer:
     app.command("run")(run)
     app.command("test")(try_out)
     task_states.add_commands(app)
+    task_explanations.add_commands(app)
     return app
 
 
