@@ -109,6 +109,8 @@ class RunDecision:
     ended: tuple[Ended, ...] = ()
     skip_requested: tuple[int, ...] = ()
     settled: tuple[Settled, ...] = ()
+    deferred: tuple[Settled, ...] = ()
+    """Tasks that begin by waiting for a trigger, without a worker (`start_from_trigger`)."""
     ready: tuple[int, ...] = ()
     """Instances that may start as soon as limits have room."""
     timers: tuple[Timer, ...] = ()
@@ -122,7 +124,7 @@ class RunDecision:
     @property
     def writes(self) -> bool:
         """Whether anything is to be committed even if no ready task gets a slot."""
-        return bool(self.created or self.acknowledged or self.settled or self.state)
+        return bool(self.created or self.acknowledged or self.settled or self.deferred or self.state)
 
 
 NOTHING: Final = RunDecision()
@@ -171,6 +173,7 @@ class _Turn:
 
     __slots__ = (
         "_acknowledged",
+        "_deferred",
         "_due",
         "_ended",
         "_failed",
@@ -198,6 +201,7 @@ class _Turn:
         self._ended: list[Ended] = []
         self._skip_requested: dict[int, None] = {}
         self._settled: list[Settled] = []
+        self._deferred: list[Settled] = []
         self._failed: dict[int, None] = {}
         self._grown: dict[int, int] = {}
         self._revised: dict[int, None] = {}
@@ -280,16 +284,24 @@ class _Turn:
             grown=tuple(Grown(place, count) for place, count in self._grown.items()),
             replaced=tuple(place for place in gone if not self._snapshot.missing[place]),
             created=(*(position for position in created if position not in gone), *fresh),
-            acknowledged=tuple(self._acknowledged),
+            acknowledged=self._acknowledged_but(gone),
             ended=tuple(self._ended),
             skip_requested=tuple(self._skip_requested),
             settled=tuple(self._settled),
+            deferred=tuple(self._deferred),
             ready=tuple(self._ready),
             timers=tuple(self._timers),
             past={place: met for place, met in self._past.items() if met is not None},
             asks_past=tuple(place for place, met in self._past.items() if met is None),
             state=self._run_end(),
         )
+
+    def _acknowledged_but(self, gone: Sequence[int]) -> tuple[EndAcknowledged, ...]:
+        """What a person did to an unmapped instance goes with its row, which gives way to mapped ones."""
+        if not gone:
+            return tuple(self._acknowledged)
+        ids = [self._snapshot.unmapped_id(place) for place in gone]
+        return tuple(each for each in self._acknowledged if each.id not in ids)
 
     def _ask(self, position: int, state: TaskInstanceState) -> None:
         answer = Answer.SKIP if self._is_skip_requested(position) else self._overlay.answer(position)
@@ -325,8 +337,13 @@ class _Turn:
                 self._revise(place)
             if overlay.state(position) is TaskInstanceState.REMOVED:
                 return
-        if self._snapshot.plan.tasks[place].is_empty:
+        task = self._snapshot.plan.tasks[place]
+        if task.is_empty:
             self._end(position, state, Event.COMPLETED_EMPTY)
+        elif task.start_trigger is not None and overlay.instances.map_index(position) == UNMAPPED:
+            after = next_state(state, Event.DEFERRED, Actor.SCHEDULER)
+            self._deferred.append(Settled(position, state, after))
+            overlay.enter(position, after)
         else:
             self._ready[position] = None
 

@@ -111,11 +111,24 @@ def mark_dag_run(loaded: LoadedRun, spec: DagSpec, state: DagRunState) -> RunRev
         if row.id.task_id not in teardowns
     ]
     tasks = {task.task_id: task for task in spec.tasks}
+    undecided = [] if waits else [_let_go(row) for row in rows if row.state in FINISHED_STATES and row.end_pending]
     return RunRevision(
         dag_run_id=run.id,
         state=None if waits else next_dag_run_state(run.state, run_event, Actor.API),
         created=tuple(new_task_instance(id_, tasks[id_.task_id]) for id_ in created),
-        task_instances=tuple(ended),
+        task_instances=tuple(sorted((*ended, *undecided), key=lambda each: each.id)),
+    )
+
+
+def _let_go(row: TaskInstanceRow) -> RevisedTaskInstance:
+    """It has ended, and nobody will decide upon that any more: what it holds is given back."""
+    return RevisedTaskInstance(
+        id=row.id,
+        state=row.state,
+        max_tries=row.max_tries,
+        skip_requested=row.skip_requested,
+        voids=True,
+        finishes=True,
     )
 
 

@@ -19,6 +19,9 @@ from tradewind.core.spec import TaskSpec, TriggerRule
 from tradewind.core.states import TaskInstanceState
 from tradewind.core.trigger_rules import Answer, UpstreamCounts, answer
 
+_ASKABLE_STATES: Final = (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
+"""The trigger rule is asked; a try to come waits for it too where upstream has been cleared meanwhile."""
+
 
 class Overlay:
     """What a turn has changed so far, over what the snapshot holds."""
@@ -216,7 +219,7 @@ class Overlay:
             return
         self._woken[place] = None
         for position in self.instances.of(place):
-            if self.state(position) is TaskInstanceState.NONE:
+            if self.state(position) in _ASKABLE_STATES:
                 self.touch(position)
 
     def _total(self, place: int) -> int:
