@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import ApiClient
+from tests.e2e.client import ApiClient, wait_until
 from tests.servers.stack import standalone_stack
 
 TRIGGERS = """
@@ -67,7 +67,7 @@ from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent
 from own_triggers import Wait
 
 class InTheFile(BaseTrigger):
@@ -88,6 +88,28 @@ with DAG("standard"):
     def make():
         open("%(file)s", "w").close()
     make()
+
+class Straight(Wait):
+    start_from_trigger = True
+    def __init__(self, **kwargs):
+        super().__init__(what="straight", **kwargs)
+        self.start_trigger_args = StartTriggerArgs(
+            "own_triggers.Own", "go_on", {"what": self.what}, {"a": 3}, timeout=timedelta(minutes=1),
+        )
+    def execute(self, context):
+        raise AssertionError("no worker is to run this")
+
+with DAG("straight"):
+    Straight(task_id="straight")
+    DateTimeSensorAsync(
+        task_id="ends", target_time=datetime.now(timezone.utc), start_from_trigger=True, end_from_trigger=True
+    )
+    Straight(task_id="retried", retries=1) >> EmptyOperator(task_id="last")
+
+with DAG("outer"):
+    ExternalTaskSensor(
+        task_id="wait", external_dag_id="other", external_task_id="work", deferrable=True, poke_interval=0.1
+    )
 
 with DAG("other"):
     EmptyOperator(task_id="work")
@@ -136,7 +158,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
         ) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
     ):
-        for dag_id in ("standard", "other", "custom", "wrong", "soft", "blocking", "ending"):
+        for dag_id in ("standard", "outer", "other", "custom", "straight", "wrong", "soft", "blocking", "ending"):
             client.wait_for_dag(dag_id)
             client.unpause(dag_id)
         yield client
@@ -153,6 +175,35 @@ def test_sensors_and_operators_of_the_standard_provider_wait_without_a_slot(api:
     assert found == dict.fromkeys(("date_time", "time_delta", "file", "start", "make"), ("success", 1))
     assert run["state"] == "success"
     assert api.get("/dags/other/dagRuns/asked").json()["state"] == "success"
+
+
+def test_a_sensor_waits_for_another_dag(api: ApiClient) -> None:
+    logical_date = "2026-01-05T00:00:00Z"
+    run_id = api.trigger("outer", logical_date=logical_date)
+    wait_until(lambda: api.states("outer", run_id)["deferred"] == 1, "the sensor waits")
+    api.trigger("other", logical_date=logical_date, dag_run_id="waited_for")
+    assert api.wait_for_run("outer", run_id)["state"] == "success"
+
+
+def test_tasks_that_start_from_their_trigger(api: ApiClient) -> None:
+    run = api.wait_for_run("straight", run_id := api.trigger("straight"))
+    assert run["state"] == "success", states(api, "straight", run_id)
+    event, a, try_number = api.xcom("straight", run_id, "straight")
+    assert (event["what"], a, try_number) == ("straight", 3, 1)
+    assert states(api, "straight", run_id)["ends"] == ("success", 1)
+
+
+def test_a_deferred_task_that_is_cleared_or_marked_waits_no_more(api: ApiClient) -> None:
+    run_id = api.trigger("wrong", dag_run_id="cleared")
+    wait_until(lambda: states(api, "wrong", run_id).get("late") == ("deferred", 1), "it waits")
+    marked = api.patch(f"/dags/wrong/dagRuns/{run_id}/taskInstances/late", {"new_state": "success"})
+    assert marked.status_code == 200, marked.text
+    api.wait_for_run("wrong", run_id)
+    assert states(api, "wrong", run_id)["late"] == ("success", 1)
+    body = {"dry_run": False, "task_ids": ["late"], "dag_run_id": run_id, "only_failed": False}
+    assert api.post("/dags/wrong/clearTaskInstances", body).status_code == 200
+    api.wait_for_run("wrong", run_id)
+    assert states(api, "wrong", run_id)["late"] == ("failed", 2)
 
 
 def test_triggers_of_ones_own(api: ApiClient) -> None:

@@ -275,9 +275,13 @@ class DecisionLoop:
         for pick in picks:
             queued.setdefault(pick.ready.dag_run_id, {})[pick.ready.position] = self._new_id()
         return [
-            run_changes(self._cache.use(dag_run_id), decisions.get(dag_run_id, NOTHING), positions)
+            self._run_changes(dag_run_id, decisions.get(dag_run_id, NOTHING), positions)
             for dag_run_id, positions in queued.items()
         ]
+
+    def _run_changes(self, dag_run_id: int, decision: RunDecision, queued: Mapping[int, UUID]) -> RunChanges:
+        deferred = {each.position: self._new_id() for each in decision.deferred}
+        return run_changes(self._cache.use(dag_run_id), decision, queued, deferred)
 
     def _apply(self, changes: Sequence[RunChanges], committed: Committed, turned: Turned) -> None:
         if committed.capacity is not None:

@@ -1,7 +1,7 @@
 """From decisions to rows, and from committed rows back to snapshots."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,12 +13,14 @@ from tradewind.core.rows import (
     FailingDag,
     LimitedTask,
     NewTaskInstance,
+    StartedDeferral,
     TaskInstanceChange,
 )
 from tradewind.core.slots import Lane, TaskLimit
 from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.transitions import Actor, Event, next_state
+from tradewind.core.triggers import started_deferral
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class RunChanges:
     decision: RunDecision = NOTHING
     queued: Mapping[int, UUID] = field(default_factory=dict[int, UUID])
     """Positions that got their slots, each with the fresh attempt id."""
+    deferred: Mapping[int, UUID] = field(default_factory=dict[int, UUID])
+    """Positions that begin by waiting, each with the attempt id that its trigger's row is guarded by."""
     refused: tuple[int, ...] = ()
     """Ready positions that did not and are not `scheduled` yet."""
 
@@ -38,7 +42,12 @@ class RunChanges:
         return bool(self.decision.writes or self.queued or self.refused)
 
 
-def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[int, UUID]) -> RunChanges:
+def run_changes(
+    snapshot: RunSnapshot,
+    decision: RunDecision,
+    queued: Mapping[int, UUID],
+    deferred: Mapping[int, UUID] | None = None,
+) -> RunChanges:
     """A decision with the slots that were allocated: what is ready and got none becomes `scheduled`."""
     make_room(snapshot, decision)
     before = _decided_states(decision)
@@ -47,13 +56,14 @@ def run_changes(snapshot: RunSnapshot, decision: RunDecision, queued: Mapping[in
         for position in decision.ready
         if position not in queued and before.get(position, snapshot.states[position]) is not TaskInstanceState.SCHEDULED
     )
-    return RunChanges(snapshot=snapshot, decision=decision, queued=queued, refused=refused)
+    return RunChanges(snapshot=snapshot, decision=decision, queued=queued, deferred=deferred or {}, refused=refused)
 
 
 def _decided_states(decision: RunDecision) -> Mapping[int, TaskInstanceState]:
     """States by the decision itself, before what is ready gets slots: ends, and instances that are needed again."""
     states = {ended.position: ended.state for ended in decision.ended}
     states.update((settled.position, settled.state) for settled in decision.settled)
+    states.update((deferred.position, deferred.state) for deferred in decision.deferred)
     return states
 
 
@@ -100,7 +110,21 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
         acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
         limited=_limited(runs),
         failing=_failing(runs),
+        deferrals=tuple(row for changes in runs for row in _deferrals(changes, now)),
     )
+
+
+def _deferrals(changes: RunChanges, now: datetime) -> list[StartedDeferral]:
+    """What tasks that begin by waiting wait for."""
+    snapshot = changes.snapshot
+    return [
+        StartedDeferral(
+            id=snapshot.id(position),
+            attempt_id=attempt_id,
+            deferral=started_deferral(snapshot.task(position), now),
+        )
+        for position, attempt_id in changes.deferred.items()
+    ]
 
 
 def _limited(runs: Sequence[RunChanges]) -> tuple[LimitedTask, ...]:
@@ -149,6 +173,9 @@ def apply(changes: RunChanges) -> None:
         _enter(snapshot, settled.position, settled.state)
         snapshot.set_held(settled.position, 0)
         snapshot.set_kept(settled.position, 0)
+    for position, attempt_id in changes.deferred.items():
+        _enter(snapshot, position, TaskInstanceState.DEFERRED)
+        snapshot.attempt_ids[position] = attempt_id
     for position in changes.refused:
         _enter(snapshot, position, TaskInstanceState.SCHEDULED)
     for position, attempt_id in changes.queued.items():
@@ -209,6 +236,9 @@ def _changes(changes: RunChanges) -> list[TaskInstanceChange]:
         _settled(changes.snapshot, settled.position, settled.before, settled.state)
         for settled in changes.decision.settled
     ]
+    for deferred in changes.decision.deferred:
+        row = _settled(changes.snapshot, deferred.position, deferred.before, deferred.state)
+        rows.append(replace(row, attempt_id=changes.deferred[deferred.position]))
     for position in changes.refused:
         state = before.get(position, states[position])
         is_resuming = state is TaskInstanceState.UP_FOR_RESCHEDULE

@@ -176,6 +176,27 @@ class FailingDag(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeferralRecord:
+    """What a deferred attempt waits for, and how it goes on; values are JSON text."""
+
+    classpath: str
+    kwargs: bytes
+    next_method: str
+    next_kwargs: bytes
+    timeout_at: datetime | None = None
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedDeferral:
+    """A task instance that begins by waiting, and what for."""
+
+    id: TaskInstanceId
+    attempt_id: UUID
+    deferral: DeferralRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionBatch:
     """What one scheduler decided over any number of its runs; committed whole or not at all.
 
@@ -195,6 +216,8 @@ class DecisionBatch:
     """In key order. Those with more active instances than their size, the added ones counted, refuse the batch."""
     failing: tuple[FailingDag, ...] = ()
     """DAGs, in key order, of which a run of the batch failed."""
+    deferrals: tuple[StartedDeferral, ...] = ()
+    """What those of the `changes` to `deferred` wait for."""
     requests: tuple[NewDagRequest, ...] = ()
     """What authors' code is to hear of the runs that end."""
 
@@ -308,18 +331,6 @@ class ClaimAnswer:
     attempt_id: UUID
     verdict: Verdict
     run: GrantedRun | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeferralRecord:
-    """What a deferred attempt waits for, and how it goes on; values are JSON text."""
-
-    classpath: str
-    kwargs: bytes
-    next_method: str
-    next_kwargs: bytes
-    timeout_at: datetime | None = None
-    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

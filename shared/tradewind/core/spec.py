@@ -177,7 +177,8 @@ class TaskSpec:
     """The author's own priority strategy has said so: the weights of the first tries; later ones have the last."""
     is_sensor: bool = False
     start_trigger: dict[str, object] | None = None
-    """`start_from_trigger`: the trigger's class, arguments, next method and timeout; the task is deferred at once."""
+    """`start_from_trigger`: the task begins by waiting for this, without a worker: `classpath`, `kwargs` (JSON text),
+    `next_method`, `next_kwargs` (JSON text), `timeout_seconds` and `queue` (either may be null)."""
     inlets: tuple[AssetRef, ...] = ()
     outlets: tuple[AssetRef, ...] = ()
     extra_links: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ ACTORS: Final[Mapping[Event, tuple[Actor, ...]]] = {
     _E.LOST: (Actor.COLLECTOR, Actor.SCHEDULER),
     _E.STOPPED: (Actor.COLLECTOR, Actor.SCHEDULER),
     _E.RESCHEDULED: (Actor.COLLECTOR,),
-    _E.DEFERRED: (Actor.COLLECTOR,),
+    _E.DEFERRED: (Actor.COLLECTOR, Actor.SCHEDULER),
     _E.ASKED: (Actor.COLLECTOR,),
     _E.RESUMED: (Actor.SCHEDULER, Actor.TRIGGERER, Actor.API),
     _E.CLEARED: (Actor.API,),
@@ -110,6 +110,7 @@ _BY_RULE: Final[Mapping[Event, TaskInstanceState]] = {
     _E.SKIPPED_BY_RULE: _S.SKIPPED,
     _E.FAILED_BY_RULE: _S.UPSTREAM_FAILED,
     _E.COMPLETED_EMPTY: _S.SUCCESS,
+    _E.DEFERRED: _S.DEFERRED,
 }
 _FAILURES: Final[Mapping[Event, TaskInstanceState]] = {
     _E.FAILED: _S.FAILED,

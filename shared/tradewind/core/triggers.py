@@ -7,11 +7,12 @@ trigger row. What the trigger says moves it on once, guarded by that row and by 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
+from tradewind.core.rows import DeferralRecord, EndedTaskInstance, TaskInstanceId, Verdict
+from tradewind.core.spec import TaskSpec
 from tradewind.core.states import TaskInstanceState
 
 TRIGGER_FAILED: Final = "__fail__"
@@ -98,6 +99,21 @@ class TriggerAnswer:
     ended: EndedTaskInstance | None = None
     is_answered: bool = False
     """The answer that came along was kept. With `RETRY` the wait is due now, so that a triggerer ends it."""
+
+
+def started_deferral(task: TaskSpec, now: datetime) -> DeferralRecord:
+    """What a task that begins by waiting (`start_from_trigger`) waits for; its `execution_timeout` bounds the wait."""
+    start: Any = task.start_trigger
+    assert start is not None, f"task {task.task_id!r} does not start from a trigger"
+    limits = [limit for limit in (start["timeout_seconds"], task.execution_timeout_seconds) if limit is not None]
+    return DeferralRecord(
+        classpath=start["classpath"],
+        kwargs=start["kwargs"].encode(),
+        next_method=start["next_method"],
+        next_kwargs=start["next_kwargs"].encode(),
+        timeout_at=now + timedelta(seconds=min(limits)) if limits else None,
+        queue=start["queue"],
+    )
 
 
 def resumed(

@@ -18,6 +18,7 @@ from tradewind.core.rows import (
     LoadedRun,
     SlotsRefused,
     StaleRuns,
+    StartedDeferral,
     TaskInstanceId,
 )
 from tradewind.core.spec import DagSpec
@@ -158,8 +159,7 @@ class MemorySchedulerStore(MemoryStoreBase):
             return StaleRuns(tuple(sorted(change.dag_run_id for change in batch.runs)))
         for id_ in batch.replaced:
             self.tables.task_instances[id_.dag_run_id].pop(id_, None)
-        for change in changes:
-            self._apply(change, batch.now)
+        self._apply_rows(changes, batch)
         for pool, delta in deltas.items():
             if pool in self.tables.pools:
                 self.tables.pools[pool].used += delta
@@ -172,6 +172,21 @@ class MemorySchedulerStore(MemoryStoreBase):
         insert_dag_requests(self.tables, batch.requests)
         paused = tuple(dag.dag_id for dag in batch.failing if self._pause_failing(dag))
         return Committed(self._capacity() if deltas or parallelism else None, paused)
+
+    def _apply_rows(self, changes: Sequence[RowChange], batch: DecisionBatch) -> None:
+        for change in changes:
+            self._apply(change, batch.now)
+        for each in batch.deferrals:
+            self._start_deferred(each, batch.now)
+
+    def _start_deferred(self, started: StartedDeferral, now: datetime) -> None:
+        row = self._row(started.id)
+        assert row is not None
+        row.is_resuming, row.start_date, row.first_start_date, row.end_date = True, now, now, None
+        row.next_method, row.next_kwargs = started.deferral.next_method, started.deferral.next_kwargs
+        for key in [key for key in self.tables.xcoms if key[0] == row.id]:
+            del self.tables.xcoms[key]
+        self._add_trigger(row, started.attempt_id, started.deferral)
 
     def _have_task_room(self, batch: DecisionBatch) -> bool:
         return all(task.added + self._count_active(task.dag_id, task.task_id) <= task.size for task in batch.limited)

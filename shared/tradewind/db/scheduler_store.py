@@ -45,6 +45,7 @@ from tradewind.db.statements import statement
 
 CHANGE_COLUMNS: Final = 16
 REPLACED_COLUMNS: Final = 3
+DEFERRAL_COLUMNS: Final = 10
 CREATED_COLUMNS: Final = 19
 """How many parameters of commit_decisions.sql describe a changed and a created row."""
 
@@ -108,7 +109,7 @@ class PostgresSchedulerStore:
         return await _load_capacity(self._database)
 
     async def commit_decisions(self, batch: DecisionBatch) -> CommitResult:
-        if not batch.limited and not batch.failing and not batch.requests:
+        if not batch.limited and not batch.failing and not batch.requests and not batch.deferrals:
             return await self._commit(self._database, batch)
         async with self._database.transaction() as transaction:
             if batch.failing:
@@ -118,6 +119,8 @@ class PostgresSchedulerStore:
             result = await self._commit(transaction, batch)
             if isinstance(result, Committed):
                 await insert_dag_requests(transaction, batch.requests, batch.now)
+            if isinstance(result, Committed) and batch.deferrals:
+                await transaction.fetch(statement("insert_deferrals"), batch.now, *_deferral_columns(batch))
             if isinstance(result, Committed) and batch.failing:
                 columns = _columns(batch.failing, len(FailingDag._fields))
                 paused = await transaction.fetch(statement("pause_failing_dags"), *columns)
@@ -278,3 +281,16 @@ def _touched_limits(row: Row) -> Capacity | None:
 
 def _by_priority(row: Row) -> tuple[int, TaskInstanceId]:
     return -row["priority_weight"], task_instance_id(row)
+
+
+def _deferral_columns(batch: DecisionBatch) -> list[list[object]]:
+    """Parameters $2 to $11 of insert_deferrals.sql."""
+    rows = [
+        (
+            *(*each.id, each.attempt_id, storable_text(each.deferral.classpath), each.deferral.kwargs),
+            *(storable_text(each.deferral.next_method), each.deferral.next_kwargs, each.deferral.queue),
+            each.deferral.timeout_at,
+        )
+        for each in batch.deferrals
+    ]
+    return _columns(rows, DEFERRAL_COLUMNS)

@@ -15,6 +15,7 @@ from tradewind.core.spec import (
     TimetableSpec,
     TriggerRule,
 )
+from tradewind.sdk import serde
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.assets.specs import asset_fields, asset_refs
 from tradewind.sdk.configuration import conf
@@ -27,6 +28,7 @@ from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.schedule import schedule_spec
+from tradewind.sdk.triggers.base import StartTriggerArgs
 from tradewind.sdk.types import WeightRule
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
@@ -162,6 +164,24 @@ def _try_weights(task: BaseOperator, where: str) -> tuple[int, ...]:
         raise DagSpecError(f"{where}: task {task.task_id!r}: weight_rule {_rule_name(task)}: {exc!r}") from exc
 
 
+def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
+    """What the task begins by waiting for, if it starts from a trigger. A mapped task never does, as in Airflow."""
+    start: StartTriggerArgs | None = getattr(task, "start_trigger_args", None)
+    if task.is_mapped or start is None or getattr(task, "start_from_trigger", False) is not True:
+        return None
+    try:
+        return {
+            "classpath": start.trigger_cls,
+            "kwargs": serde.to_json(start.trigger_kwargs or {}).decode(),
+            "next_method": start.next_method,
+            "next_kwargs": serde.to_json(start.next_kwargs or {}).decode(),
+            "timeout_seconds": _seconds(start.timeout),
+            "queue": start.trigger_queue,
+        }
+    except (TypeError, ValueError) as exc:
+        raise DagSpecError(f"{where}: task {task.task_id!r}: start_trigger_args: {exc}") from exc
+
+
 def _words(kind: type) -> str:
     return "trigger rule" if kind is TriggerRule else "weight rule"
 
@@ -204,6 +224,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         task_group_id=task.task_group.group_id if task.task_group is not None else None,
         map_length=_map_length(task, where),
         map_index_template=task.map_index_template,
+        start_trigger=_start_trigger(task, where),
         is_setup=task.is_setup,
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
