@@ -1,5 +1,9 @@
 """What people ask of runs, on live systems: clear, mark, move to another version, delete."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +277,38 @@ def test_runs_and_task_instances_are_deleted(client: ApiClient, folder: Path) ->
     assert client.wait_for_run("people", "deleted")["state"] == "success"
     assert client.delete("/dags/people/dagRuns/deleted").status_code == 204
     assert client.get("/dags/people/dagRuns/deleted").status_code == 404
+
+
+def tradewind(stack: Stack, home: Path, *words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    """The command line, as somebody with the admin's password has it."""
+    own = {
+        "TRADEWIND_API_URL": stack.api_url,
+        "TRADEWIND__HOME": str(home),
+        "TRADEWIND__API__ADMIN_USERNAME": stack.username,
+        "TRADEWIND__API__ADMIN_PASSWORD": stack.password,
+    }
+    command = [sys.executable, "-m", "tradewind.cli", *words]
+    return subprocess.run(
+        command, env={**os.environ, **own}, input=answer, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_line_clears_and_shows_states(
+    client: ApiClient, stack: Stack, folder: Path, tmp_path: Path
+) -> None:
+    own = started(client, folder, "by_command", "go")
+    assert client.wait_for_run("people", "by_command")["state"] == "failed"
+    state = tradewind(stack, tmp_path, "tasks", "state", "people", "second", "by_command")
+    assert (state.returncode, state.stdout) == (0, "failed\n"), state.stderr
+    shown = tradewind(stack, tmp_path, "tasks", "states-for-dag-run", "people", "by_command", "-o", "json")
+    assert {row["task_id"]: row["state"] for row in json.loads(shown.stdout)} == states(client, "by_command")
+    (own / "mended").touch()
+    words = ("tasks", "clear", "people", "-t", "^second$", "--downstream", "--only-failed")
+    refused = tradewind(stack, tmp_path, *words, answer="n\n")
+    assert "by_command  second" in refused.stdout
+    assert states(client, "by_command")["second"] == "failed"
+    done = tradewind(stack, tmp_path, *words, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert client.wait_for_run("people", "by_command")["state"] == "success"
+    unknown = tradewind(stack, tmp_path, "tasks", "state", "people", "second", "never")
+    assert (unknown.returncode, "never" in unknown.stderr) == (1, True)
