@@ -286,5 +286,11 @@ class PastChanged(Message, frozen=True, tag="past_changed.1"):
     dag_ids: tuple[str, ...]
 
 
+class DagRequestsCreated(Message, frozen=True, tag="dag_requests_created.1"):
+    """Authors' code is to be asked something outside of tasks: dag processors look at once."""
+
+    count: int
+
+
 Event = DagsChanged | TriggersCreated | DagRunsRevised | SlotsFreed | PastChanged
 """What is broadcast on the topic `EVENTS`."""

@@ -25,6 +25,9 @@ EVENTS: Final = "tradewind.events"
 """Topic, fan-out: `messages.Event`, that is `DagsChanged`, `TriggersCreated`, `DagRunsRevised`, `SlotsFreed` and
 `PastChanged`."""
 
+DAG_REQUESTS: Final = "tradewind.dag_requests"
+"""Topic, fan-out, scheduler → dag processors: `DagRequestsCreated`."""
+
 
 def scheduler_queue(scheduler_id: UUID) -> str:
     """Exclusive queue of one scheduler: `TaskInstancesEnded` about the runs that it owns."""

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+import msgspec
+
 from tradewind.core.errors import AdapterError
 from tradewind.dag_processor.parse_protocol import READY, ParseReply, ParseRequest
 from tradewind.service.backoff import Backoff, Jitter
@@ -148,14 +150,7 @@ class ParseServerClient:
 
 
 def _numbered(request: ParseRequest, request_id: int) -> ParseRequest:
-    return ParseRequest(
-        request_id,
-        request.path,
-        request.root,
-        request.prefix,
-        request.relative_fileloc,
-        request.timeout_seconds,
-    )
+    return msgspec.structs.replace(request, request_id=request_id)
 
 
 async def _end(process: Process) -> None:

@@ -23,6 +23,8 @@ class ParseRequest(Message, frozen=True, tag="parse_request.1"):
     """What names of files under this root begin with."""
     relative_fileloc: str
     timeout_seconds: float
+    question: bytes = b""
+    """A `core.dag_requests.DagRequest` as JSON: to be answered instead of saying what the file defines."""
 
 
 class ParseResult(Message, frozen=True, tag="parse_result.1"):
@@ -33,6 +35,8 @@ class ParseResult(Message, frozen=True, tag="parse_result.1"):
     """Each DAG's spec as JSON, in order of definition."""
     stacktrace: str | None
     dependencies: dict[str, str]
+    answer: bytes = b""
+    """To a question: a `requests.child.Answer` as JSON; the rest is empty then."""
 
 
 class ParseReply(Message, frozen=True, tag="parse_reply.1"):

@@ -12,7 +12,7 @@ User code never runs in this process.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -26,10 +26,11 @@ from tradewind.dag_processor.inbox import Inbox
 from tradewind.dag_processor.parse_client import ParseServerClient
 from tradewind.dag_processor.parse_queue import ParseQueue
 from tradewind.dag_processor.parsing import Parsing
+from tradewind.dag_processor.requests.loop import RequestLoop
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.dag_processor.watch import watch_root
-from tradewind.db.store import DagStore
+from tradewind.db.store import DagRequestStore, DagStore
 from tradewind.service.backoff import jitter_from
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.lifecycle import pause
@@ -38,11 +39,15 @@ from tradewind.service.metrics import Telemetry
 HEARTBEAT_SECONDS: Final = 5.0
 
 
+class Store(DagStore, DagRequestStore, Protocol):
+    """All that a dag processor asks of the store."""
+
+
 async def run(
     *,
     settings: DagProcessorSettings,
     bus: Bus,
-    store: DagStore,
+    store: Store,
     clock: Clock,
     new_id: IdFactory,
     stop: asyncio.Event,
@@ -88,8 +93,19 @@ async def run(
         examiner=examiner,
         telemetry=telemetry,
     )
+    requests = RequestLoop(
+        settings=settings,
+        roots=roots,
+        store=store,
+        bus=bus,
+        parser=parser,
+        clock=clock,
+        jitter=jitter,
+        telemetry=telemetry,
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(parser.run(stop), name="parse-server")
+        group.create_task(requests.run(stop), name="requests")
         for root in roots:
             group.create_task(watch_root(root, inbox, stop), name=f"watch {root.folder}")
         group.create_task(examiner.run(stop), name="examiner")

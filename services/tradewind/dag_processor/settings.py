@@ -16,6 +16,12 @@ class DagProcessorGroup(BaseModel):
     """Files that may hang at once (each until its timeout) without holding up the others."""
     slow_parse_seconds: float = Field(default=2.0, gt=0)
     """When a parse counts as slow: well above what an import of heavy libraries takes."""
+    request_processes: int = Field(default=8, ge=1)
+    """Custom timetables and DAG callbacks that run at once; one that hangs holds one of these until its timeout."""
+    request_timeout_seconds: float = Field(default=30.0, gt=0)
+    """How long a custom timetable or a DAG's callbacks may take, the import of the file included."""
+    request_interval_seconds: float = Field(default=1.0, gt=0)
+    """How long at most a request stays unseen whose message was lost."""
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
     (network file systems send none) and costs a `stat` per file."""

@@ -27,6 +27,7 @@ from tradewind.scheduler.dispatch import DispatchOutbox, queued_task_instance
 from tradewind.scheduler.inbox import Inbox, Work
 from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.past import PastRuns, waiting_for_past
+from tradewind.scheduler.request_notice import RequestNotice
 from tradewind.scheduler.run_cache import RunCache
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.scheduler.slots_freed import SlotsFreedNotice
@@ -64,6 +65,7 @@ class DecisionLoop:
         outbox: DispatchOutbox,
         freed: SlotsFreedNotice,
         kills: KillNotice,
+        requests: RequestNotice,
         past: PastRuns,
         limits: SchedulerLimits,
         clock: Clock,
@@ -80,6 +82,7 @@ class DecisionLoop:
         self._outbox = outbox
         self._freed = freed
         self._kills = kills
+        self._requests = requests
         self._past = past
         self._limits = limits
         self._clock = clock
@@ -242,12 +245,14 @@ class DecisionLoop:
         if not writing:
             self._apply(changes, Committed(), turned)
             return True
-        match await self._store.commit_decisions(decision_batch(self._scheduler_id, now, writing)):
+        batch = decision_batch(self._scheduler_id, now, writing)
+        match await self._store.commit_decisions(batch):
             case Committed() as committed:
                 self._apply(changes, committed, turned)
                 await self._past.tell(writing)
                 await self._past.tell_paused(committed.paused_dag_ids)
                 await self._kills.send(writing)
+                await self._requests.send(len(batch.requests))
                 await self._freed.send(writing, committed.capacity)
                 return True
             case SlotsRefused(capacity=capacity):

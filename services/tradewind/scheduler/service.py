@@ -24,6 +24,7 @@ from tradewind.scheduler.inbox import Inbox
 from tradewind.scheduler.kill_notice import KillNotice
 from tradewind.scheduler.lease import LeaseLoop
 from tradewind.scheduler.past import PastRuns
+from tradewind.scheduler.request_notice import RequestNotice
 from tradewind.scheduler.run_cache import CacheTelemetry, RunCache
 from tradewind.scheduler.run_creation.loop import RunCreationLoop, RunCreationTelemetry
 from tradewind.scheduler.settings import SchedulerSettings
@@ -147,6 +148,7 @@ class _SessionFactory:
             freed=SlotsFreedNotice(bus=self._bus, scheduler_id=scheduler_id),
             past=PastRuns(store=self._store, bus=self._bus, inbox=inbox, scheduler_id=scheduler_id),
             kills=KillNotice(bus=self._bus, store=self._store),
+            requests=RequestNotice(bus=self._bus),
             limits=self._settings.scheduler,
             clock=self._clock,
             new_id=self._new_id,
@@ -174,6 +176,7 @@ class _SessionFactory:
             scheduler_store=self._store,
             inbox=inbox,
             wake_up=inbox.run_creation,
+            requests=RequestNotice(bus=self._bus),
             clock=self._clock,
             limits=self._settings.scheduler,
             telemetry=self._telemetries.run_creation,

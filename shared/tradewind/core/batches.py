@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from tradewind.core.dag_requests import NewDagRequest, RequestKind
 from tradewind.core.decide import NOTHING, RunDecision, begins_try
 from tradewind.core.gates import ACTIVE_STATES, task_limits
 from tradewind.core.rows import (
@@ -110,6 +111,7 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
         acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
         limited=_limited(runs),
         failing=_failing(runs),
+        requests=tuple(request for changes in runs for request in _callback_requests(changes)),
         deferrals=tuple(row for changes in runs for row in _deferrals(changes, now)),
     )
 
@@ -125,6 +127,17 @@ def _deferrals(changes: RunChanges, now: datetime) -> list[StartedDeferral]:
         )
         for position, attempt_id in changes.deferred.items()
     ]
+
+
+def _callback_requests(changes: RunChanges) -> tuple[NewDagRequest, ...]:
+    """What the DAG's own callbacks are to hear of the run's end."""
+    state, spec = changes.decision.state, changes.snapshot.plan.spec
+    wants = {DagRunState.SUCCESS: spec.has_on_success_callback, DagRunState.FAILED: spec.has_on_failure_callback}
+    if state is None or not wants.get(state):
+        return ()
+    run = changes.snapshot.run
+    kind, reason = RequestKind.DAG_CALLBACK, changes.decision.end_reason
+    return (NewDagRequest(dag_id=run.dag_id, kind=kind, dag_run_id=run.id, reason=reason),)
 
 
 def _limited(runs: Sequence[RunChanges]) -> tuple[LimitedTask, ...]:

@@ -120,6 +120,8 @@ class RunDecision:
     """Places of tasks that would start if their past lets them, which is not known: to be decided again, knowing it."""
     state: DagRunState | None = None
     """The run's end, if it ends."""
+    end_reason: str | None = None
+    """Why it ends, as callbacks hear it: `success`, `task_failure`, `timed_out`, `all_tasks_deadlocked`."""
 
     @property
     def writes(self) -> bool:
@@ -279,6 +281,7 @@ class _Turn:
         before = len(self._snapshot.states)
         fresh = range(before, len(overlay.instances))
         gone = [place for place, count in self._grown.items() if not count]
+        state = self._run_end()
         return RunDecision(
             instances=overlay.instances if self._grown else None,
             grown=tuple(Grown(place, count) for place, count in self._grown.items()),
@@ -293,7 +296,8 @@ class _Turn:
             timers=tuple(self._timers),
             past={place: met for place, met in self._past.items() if met is not None},
             asks_past=tuple(place for place, met in self._past.items() if met is None),
-            state=self._run_end(),
+            state=state,
+            end_reason=None if state is None else self._end_reason(state),
         )
 
     def _acknowledged_but(self, gone: Sequence[int]) -> tuple[EndAcknowledged, ...]:
@@ -446,6 +450,13 @@ class _Turn:
                 kept_slots=task.pool_slots if keeps else 0,
             )
         )
+
+    def _end_reason(self, state: DagRunState) -> str:
+        if state is DagRunState.SUCCESS:
+            return "success"
+        if self._is_timed_out():
+            return "timed_out"
+        return "all_tasks_deadlocked" if self._overlay.unfinished else "task_failure"
 
     def _run_end(self) -> DagRunState | None:
         overlay, plan = self._overlay, self._snapshot.plan

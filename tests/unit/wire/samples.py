@@ -13,6 +13,7 @@ from tradewind.wire.messages import (
     ClaimReply,
     ClaimRequest,
     ClaimVerdict,
+    DagRequestsCreated,
     DagRunsCreated,
     DagRunsRevised,
     DagsChanged,
@@ -157,6 +158,7 @@ SAMPLES: Final[Sequence[Message]] = (
     DagRunsRevised(dag_run_ids=(42, 2**40)),
     SlotsFreed(scheduler_id=SCHEDULER, pools=("default_pool", "höher")),
     PastChanged(scheduler_id=SCHEDULER, dag_ids=("sales", "päst")),
+    DagRequestsCreated(count=2),
 )
 
 

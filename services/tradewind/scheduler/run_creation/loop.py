@@ -13,6 +13,7 @@ from tradewind.core.timetables.due import DueDag, NextRunTimes, RunCreation, run
 from tradewind.core.timetables.values import NextRun
 from tradewind.db.store import RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.inbox import Inbox
+from tradewind.scheduler.request_notice import RequestNotice
 from tradewind.scheduler.run_creation.wake_up import WakeUp
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.service.logging import get_logger
@@ -43,6 +44,7 @@ class RunCreationLoop:
         scheduler_store: SchedulerStore,
         inbox: Inbox,
         wake_up: WakeUp,
+        requests: RequestNotice,
         clock: Clock,
         limits: SchedulerLimits,
         telemetry: "RunCreationTelemetry",
@@ -51,6 +53,7 @@ class RunCreationLoop:
         self._scheduler_store = scheduler_store
         self._inbox = inbox
         self._wake_up = wake_up
+        self._requests = requests
         self._clock = clock
         self._limits = limits
         self._telemetry = telemetry
@@ -80,6 +83,7 @@ class RunCreationLoop:
             self._telemetry.created.inc(len(created.runs))
             self._inbox.start(tuple(dict.fromkeys(dag_id for dag_id, _ in created.runs)))
             self._log.info("dag_runs.created", count=len(created.runs), dags=len(created.dag_ids))
+        await self._requests.send(sum(each.asks_next and each.dag_id in created.dag_ids for each in creations))
         is_full = len(due) == self._limits.dags_per_batch
         is_behind = any(_is_due(creation.following, now) for creation in creations)
         return Made(len(created.dag_ids), len(created.runs), bool(created.dag_ids) and (is_full or is_behind))

@@ -1,0 +1,102 @@
+"""What a child does with a question: load the DAG file, call the author's code, give the answer."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from tradewind.core.dag_requests import DagRequest, RequestKind
+from tradewind.core.timetables.from_spec import restriction_of
+from tradewind.core.timetables.values import DataInterval, NextRun
+from tradewind.dag_processor.requests.context import callback_context
+from tradewind.sdk import timezone as tz
+from tradewind.sdk.dag_file import load_dag_file, user_traceback
+from tradewind.sdk.dags import DAG
+from tradewind.sdk.serialize import serialize_dag
+from tradewind.sdk.timetables import base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of a question."""
+
+    next_run: NextRun | None = None
+    error: str | None = None
+    """The author's code failed: a traceback, or what is wrong with what it gave."""
+
+
+def answer_in(path: Path, root: Path, question: bytes) -> bytes:
+    """Answer a question (a `DagRequest` as JSON) by an `Answer` as JSON, whatever the file does."""
+    request = msgspec.json.decode(question, type=DagRequest)
+    try:
+        answer = _answer(load_dag_file(path, root).dags.get(request.dag_id), request)
+    except BaseException as exc:
+        answer = Answer(error=user_traceback(exc))
+    return msgspec.json.encode(answer)
+
+
+def _answer(dag: DAG | None, request: DagRequest) -> Answer:
+    if dag is None:
+        return Answer(error=f"{request.relative_fileloc}: there is no DAG {request.dag_id!r}")
+    if request.kind is RequestKind.NEXT_RUN:
+        return Answer(next_run=_next_run(dag, request))
+    return Answer(error=_call_back(dag, request))
+
+
+def _next_run(dag: DAG, request: DagRequest) -> NextRun | None:
+    allowed = restriction_of(serialize_dag(dag, request.relative_fileloc))
+    restriction = base.TimeRestriction(_pendulum(allowed.earliest), _pendulum(allowed.latest), allowed.catchup)
+    info = dag.timetable.next_dagrun_info_v2(last_dagrun_info=_last(request), restriction=restriction)
+    if info is None:
+        return None
+    if not isinstance(info, base.DagRunInfo):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        raise TypeError(f"{_where(dag)}: next_dagrun_info must give a DagRunInfo or None, not {info!r}")
+    interval = info.data_interval
+    return NextRun(
+        _utc(info.run_after, dag),
+        None if interval is None else DataInterval(_utc(interval.start, dag), _utc(interval.end, dag)),
+    )
+
+
+def _last(request: DagRequest) -> base.DagRunInfo | None:
+    if request.last is None:
+        return None
+    start, end = _pendulum(request.last.start), _pendulum(request.last.end)
+    assert start is not None
+    assert end is not None
+    return base.DagRunInfo.interval(start, end)
+
+
+def _call_back(dag: DAG, request: DagRequest) -> str | None:
+    """Each callback gets the context, whatever the others do."""
+    assert request.run is not None
+    found: Any = dag.on_failure_callback if request.run.state == "failed" else dag.on_success_callback
+    callbacks = cast("list[Callable[[Any], object]]", found if isinstance(found, list) else [found] if found else [])
+    context = callback_context(dag, request.run, request.reason)
+    errors: list[str] = []
+    for callback in callbacks:
+        try:
+            callback(context)
+        except Exception as exc:
+            traceback.print_exc(file=sys.stderr)
+            errors.append(user_traceback(exc))
+    return "\n".join(errors) or None
+
+
+def _pendulum(moment: datetime | None) -> datetime | None:
+    return tz.coerce_datetime(moment)
+
+
+def _utc(moment: datetime, dag: DAG) -> datetime:
+    if not isinstance(moment, datetime) or tz.is_naive(moment):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        raise TypeError(f"{_where(dag)}: next_dagrun_info must give aware datetimes, not {moment!r}")
+    return tz.as_utc(moment)
+
+
+def _where(dag: DAG) -> str:
+    return f"DAG {dag.dag_id!r}: timetable {type(dag.timetable).__qualname__}"

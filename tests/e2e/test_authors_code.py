@@ -1,0 +1,134 @@
+"""Authors' code outside of tasks, through all services: custom timetables from plugins and DAG files, DAGs' callbacks,
+and what becomes of the others when one hangs or fails."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import ApiClient, wait_until
+from tests.servers.stack import standalone_stack
+
+PLUGIN = """
+from datetime import timedelta
+from pendulum import DateTime
+from airflow.plugins_manager import AirflowPlugin
+from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
+
+class EverySecondDay(Timetable):
+    def infer_manual_data_interval(self, *, run_after):
+        return DataInterval(run_after - timedelta(days=2), run_after)
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        assert isinstance(restriction.earliest, DateTime)
+        start = restriction.earliest if last_automated_data_interval is None else last_automated_data_interval.end
+        if start > restriction.latest:
+            return None
+        return DagRunInfo.interval(start=start, end=start.add(days=2))
+
+class Plugin(AirflowPlugin):
+    name = "days"
+    timetables = [EverySecondDay]
+"""
+
+FILE = """
+import json, os, time
+from datetime import datetime, timedelta
+from days import EverySecondDay
+from airflow.sdk import DAG, task
+from airflow.timetables.base import Timetable
+
+class Hangs(Timetable):
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        time.sleep(3600)
+
+class Fails(Timetable):
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        raise KeyError("holidays")
+
+def heard(context):
+    with open(HEARD, "a") as file:
+        file.write(json.dumps([
+            context["dag"].dag_id, context["run_id"], context["dag_run"].state, context["reason"],
+            context["ti"].task_id, context["ti"].state, context["dag_run"].conf, os.getpid(),
+        ]) + "\\n")
+
+def fails(context):
+    raise ValueError("the callback itself")
+
+def make(dag_id, schedule=None, **arguments):
+    with DAG(dag_id, schedule=schedule, is_paused_upon_creation=False, **arguments):
+        @task
+        def work(dag_run=None):
+            if dag_run.conf.get("fail"):
+                raise RuntimeError("as asked")
+        work()
+
+for number in range(10):
+    make(f"hangs_{number}", Hangs(), start_date=datetime(2024, 1, 1))
+make("fails", Fails(), start_date=datetime(2024, 1, 1))
+make("own", EverySecondDay(), start_date=datetime(2024, 1, 1), end_date=datetime(2024, 1, 4), catchup=True)
+make("calls", on_success_callback=heard, on_failure_callback=[fails, heard])
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("authors")
+
+
+@pytest.fixture(scope="module")
+def api(folder: Path) -> Generator[ApiClient]:
+    for name in ("dags", "plugins"):
+        (folder / name).mkdir()
+    (folder / "plugins" / "days.py").write_text(PLUGIN)
+    (folder / "dags" / "authors.py").write_text(f"HEARD = {str(folder / 'heard')!r}\n{FILE}")
+    environment = {"TRADEWIND__DAG_PROCESSOR__REQUEST_TIMEOUT_SECONDS": "3"}
+    with (
+        standalone_stack(folder, dags_folder=folder / "dags", environment=environment) as stack,
+        ApiClient(stack.api_url, stack.username, stack.password) as client,
+    ):
+        client.wait_for_dag("calls")
+        yield client
+
+
+def heard(folder: Path) -> list[list[Any]]:
+    """What callbacks wrote."""
+    file = folder / "heard"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def ended(api: ApiClient, dag_id: str) -> list[dict[str, Any]]:
+    found = api.get(f"/dags/{dag_id}/dagRuns", order_by="run_after").json()["dag_runs"]
+    return [run for run in found if run["state"] == "success"]
+
+
+def test_a_custom_timetable_makes_the_runs_that_it_says_while_others_hang_and_fail(api: ApiClient) -> None:
+    wait_until(lambda: len(ended(api, "own")) >= 2, "two runs of own")
+    runs = ended(api, "own")
+    assert [run["data_interval_start"] for run in runs] == ["2024-01-01T00:00:00Z", "2024-01-03T00:00:00Z"]
+    assert [run["run_after"] for run in runs] == ["2024-01-03T00:00:00Z", "2024-01-05T00:00:00Z"]
+    assert runs[0]["dag_run_id"] == "scheduled__2024-01-03T00:00:00+00:00"
+    for dag_id in ("hangs_0", "hangs_9", "fails"):
+        assert api.get(f"/dags/{dag_id}/dagRuns").json()["total_entries"] == 0
+        assert api.get(f"/dags/{dag_id}").json()["next_dagrun_run_after"] is None
+
+
+@pytest.mark.parametrize(
+    ("conf", "state", "reason"), [({}, "success", "success"), ({"fail": True}, "failed", "task_failure")]
+)
+def test_callbacks_of_a_dag_hear_how_a_run_ended(
+    api: ApiClient, folder: Path, conf: dict[str, Any], state: str, reason: str
+) -> None:
+    run_id = api.trigger("calls", conf=conf)
+    assert api.wait_for_run("calls", run_id)["state"] == state
+    wait_until(lambda: any(entry[1] == run_id for entry in heard(folder)), "the callback")
+    (entry,) = [entry for entry in heard(folder) if entry[1] == run_id]
+    assert entry[:7] == ["calls", run_id, state, reason, "work", state, conf]
+
+
+def test_none_ends_the_schedule(api: ApiClient) -> None:
+    wait_until(lambda: len(ended(api, "own")) >= 2, "two runs of own")
+    assert api.get("/dags/own").json()["next_dagrun_run_after"] is None
+    assert len(ended(api, "own")) == 2
