@@ -58,15 +58,15 @@ def _workers(view: View) -> ExplainedGate:
     kind = LOCAL_KINDS.get(attempt.executor)
     if kind is not None:
         alive = [each for each in view.seen.workers if each.kind == kind]
-        none, some = f"no {attempt.executor} is alive", f"run tasks for the {attempt.executor}"
+        none, some = f"no {attempt.executor} is alive", f"the {attempt.executor} has"
     else:
         alive = [each for each in view.seen.workers if attempt.queue in each.queues]
-        none, some = f"no worker listens on the queue '{attempt.queue}'", f"listen on the queue '{attempt.queue}'"
+        none, some = f"no worker listens on the queue '{attempt.queue}'", f"the queue '{attempt.queue}' has"
     if not alive:
         return _gate("workers", f"{none} ({counted(len(view.seen.workers), 'worker')} alive in all)")
     free, is_open = _room(alive)
     named = listed([f"'{each.worker_id}' {each.attempts}/{each.concurrency or '-'}" for each in alive])
-    return _gate("workers", f"{counted(len(alive), 'worker')} {some}, {free} free: {named}", is_open=is_open)
+    return _gate("workers", f"{some} {counted(len(alive), 'worker')} alive, {free} free: {named}", is_open=is_open)
 
 
 def _room(workers: Sequence[WorkerSeen]) -> tuple[str, bool]:

@@ -1,5 +1,6 @@
 """Which place a ready task has among all that wait for its pool: asked of the queue that schedulers allocate from."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +12,8 @@ from tradewind.core.slots import Lane, Ready, ReadyTasks, Room
 from tradewind.core.states import TaskInstanceState
 
 _NO_LIMIT: Final = 2**31
+_OWN_MAX: Final = 1_000
+"""So many tasks of the run itself that come first are put in order with the others."""
 
 
 def place_in_order(view: View) -> PlaceInOrder:
@@ -18,7 +21,8 @@ def place_in_order(view: View) -> PlaceInOrder:
     pool, queue = view.task.pool, view.seen.queue
     tasks = ReadyTasks()
     own = Ready(view.snapshot.run.id, view.position)
-    _add_own_run(tasks, view)
+    before = _first_of_own_run(view)
+    _add_own_run(tasks, view, before[:_OWN_MAX])
     # Places in other plans are not known, and only order tasks of one run among themselves.
     for number, other in enumerate(queue.others):
         _add(tasks, other, number, Lane(pool, other.slots))
@@ -26,17 +30,41 @@ def place_in_order(view: View) -> PlaceInOrder:
     empty = Capacity(pools=(PoolCapacity(pool=pool, slots=-1, used=0),), parallelism=0, parallelism_used=0)
     picked = [pick.ready for pick in tasks.allocate(Room(empty))]
     place = picked.index(own) + 1
-    return PlaceInOrder(place, max(queue.count, len(picked)), queue.is_cut)
+    return PlaceInOrder(place, max(queue.count, len(picked)), queue.is_cut or len(before) > _OWN_MAX)
 
 
-def _add_own_run(tasks: ReadyTasks, view: View) -> None:
-    snapshot, pool = view.snapshot, view.task.pool
+def _first_of_own_run(view: View) -> Sequence[int]:
+    """Those of the run's tasks that wait for the same pool and may come before this one: in other lanes, those of the
+    same priority may too."""
+    snapshot, pool, own = view.snapshot, view.task.pool, _rank(view, view.position)
+    return sorted(
+        (
+            position
+            for position, state in enumerate(snapshot.states)
+            if state is TaskInstanceState.SCHEDULED
+            and snapshot.task(position).pool == pool
+            and (_rank(view, position) < own or _is_rival(view, position))
+            and _is_due(view, position)
+        ),
+        key=lambda position: _rank(view, position),
+    )
+
+
+def _rank(view: View, position: int) -> tuple[int, int]:
+    return -view.snapshot.priority(position), position
+
+
+def _is_rival(view: View, position: int) -> bool:
+    snapshot, own = view.snapshot, view.position
+    is_as_good = snapshot.priority(position) == snapshot.priority(own)
+    return is_as_good and lane_of(snapshot, position) != lane_of(snapshot, own)
+
+
+def _add_own_run(tasks: ReadyTasks, view: View, before: Sequence[int]) -> None:
+    snapshot = view.snapshot
     tasks.set_run(snapshot.run.id, dag_id=snapshot.run.dag_id, limit=_NO_LIMIT, active=snapshot.active)
-    for position, state in enumerate(snapshot.states):
-        is_ready = state is TaskInstanceState.SCHEDULED and _is_due(view, position)
-        if position == view.position or (is_ready and snapshot.task(position).pool == pool):
-            lane = lane_of(snapshot, position)
-            tasks.add(Ready(snapshot.run.id, position), lane, snapshot.priority(position))
+    for position in (*before, view.position):
+        tasks.add(Ready(snapshot.run.id, position), lane_of(snapshot, position), snapshot.priority(position))
 
 
 def _is_due(view: View, position: int) -> bool:
