@@ -62,7 +62,8 @@ def test_the_next_run_comes_in_utc(tmp_path: Path) -> None:
         "    assert restriction.catchup and str(restriction.earliest) == '2023-12-31 23:00:00+00:00'\n"
         "    return DagRunInfo.interval(last.end.in_timezone('Asia/Tokyo'), last.end.add(hours=1))\n"
         "import pendulum\n"
-        "dag = DAG('d', schedule=make(answer), start_date=pendulum.datetime(2024, 1, 1, tz='Europe/Paris'), catchup=True)\n"
+        "start = pendulum.datetime(2024, 1, 1, tz='Europe/Paris')\n"
+        "dag = DAG('d', schedule=make(answer), start_date=start, catchup=True)\n"
     )
     start, end = LAST.end, datetime(2024, 1, 2, 1, tzinfo=UTC)
     assert ask(tmp_path, text) == Answer(next_run=NextRun.of_interval(start, end))
@@ -99,9 +100,10 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
 def test_each_callback_hears_of_the_run_whatever_the_others_do(tmp_path: Path) -> None:
     text = (
         "import json\n"
+        "from pathlib import Path\n"
         "def fails(context): raise ValueError('mine')\n"
         "def hears(context):\n"
-        f"    open({str(tmp_path / 'heard')!r}, 'w').write(json.dumps([context['run_id'], context['ds'],\n"
+        f"    Path({str(tmp_path / 'heard')!r}).write_text(json.dumps([context['run_id'], context['ds'],\n"
         "        context['dag_run'].conf, context['params'], 'ti' in context]))\n"
         "dag = DAG('d', on_success_callback=[fails, hears], params={'a': 0, 'b': 2})\n"
     )
