@@ -59,11 +59,16 @@ def collector() -> None:
     main()
 
 
-def triggerer() -> None:
+def triggerer(
+    capacity: Annotated[int | None, typer.Option("--capacity", help="Triggers at once.", min=1)] = None,
+    queues: Annotated[
+        str | None, typer.Option("--queues", help="Run triggers of these queues only, separated by commas.")
+    ] = None,
+) -> None:
     """Run what deferred tasks wait for."""
     from tradewind.triggerer.__main__ import main
 
-    main()
+    main(capacity=capacity, queues=queues)
 
 
 def worker(

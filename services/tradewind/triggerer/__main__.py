@@ -17,7 +17,7 @@ from tradewind.service.lifecycle import run_service, stop_on_signals, unless_sto
 from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url, required_database_url
 from tradewind.triggerer.service import run
-from tradewind.triggerer.settings import TriggererSettings
+from tradewind.triggerer.settings import TriggererGroup, TriggererSettings
 
 
 async def serve(settings: TriggererSettings) -> None:
@@ -47,9 +47,13 @@ async def serve(settings: TriggererSettings) -> None:
             group.create_task(service, name="triggerer")
 
 
-def main() -> None:
-    """Entry point."""
+def main(*, capacity: int | None = None, queues: str | None = None) -> None:
+    """Entry point; what is given here wins over the environment."""
     settings = load_settings(TriggererSettings)
+    given = {name: value for name, value in (("capacity", capacity), ("queues", queues)) if value is not None}
+    if given:
+        group = TriggererGroup.model_validate(settings.triggerer.model_dump() | given)
+        settings = settings.model_copy(update={"triggerer": group})
     configure_logging(settings.logging, service="triggerer")
     run_service(serve(settings))
 

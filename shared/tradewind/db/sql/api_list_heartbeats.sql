@@ -3,6 +3,8 @@ SELECT 'scheduler' AS service, max(renewed_at) AS renewed_at FROM scheduler WHER
 UNION ALL
 SELECT 'worker', max(renewed_at) FROM worker WHERE expired_at IS NULL
 UNION ALL
+SELECT 'triggerer', max(renewed_at) FROM triggerer
+UNION ALL
 SELECT 'collector', ticked_at FROM lease_clock
 UNION ALL
 SELECT service, max(renewed_at) FROM service_heartbeat GROUP BY service
