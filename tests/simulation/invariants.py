@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tests.property.naive_rules import Known, deciding_leaves, instances_wanted, verdict
@@ -38,6 +39,20 @@ def slot_violations(store: MemoryStore) -> list[str]:
     cap = tables.parallelism
     if places != cap.used or cap.used > cap.slots > 0:
         found.append(f"parallelism: {places} held, {cap.used} recorded, {cap.slots} there are")
+    return found
+
+
+def kept_slot_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
+    """In pools that count deferred tasks a deferred task keeps its slots, once it is decided upon; nobody else does."""
+    tasks = {(dag_id, task.task_id): task for dag_id, spec in specs.items() for task in spec.tasks}
+    found: list[str] = []
+    for run in store.dag_runs:
+        for row in store.task_instances(run.id):
+            is_parked = row.state is TaskInstanceState.DEFERRED and not row.end_pending
+            keeps = is_parked and store.tables.pools[row.pool].include_deferred
+            expected = tasks[run.dag_id, row.id.task_id].pool_slots if keeps else 0
+            if not row.end_pending and row.kept_slots != expected:
+                found.append(f"{row.id} keeps {row.kept_slots} slots, not {expected}")
     return found
 
 
@@ -90,11 +105,36 @@ def transition_violations(entry: JournalEntry) -> list[str]:
     return [] if legal else [f"illegal transition: {entry}"]
 
 
-def history_violations(
-    journal: list[JournalEntry], executions: list[Execution], specs: dict[str, DagSpec]
-) -> list[str]:
-    """Attempts begin once, run only after a grant, and code without retries is never begun twice."""
-    return [*_attempts_queued_twice(journal), *_code_without_permission(journal, executions, specs)]
+def history_violations(store: MemoryStore, executions: list[Execution], specs: dict[str, DagSpec]) -> list[str]:
+    """Attempts begin once, run only after a grant, and code without retries is never begun twice; delays are kept."""
+    journal, dag_ids = list(store.journal), {run.id: run.dag_id for run in store.dag_runs}
+    return [
+        *_attempts_queued_twice(journal),
+        *_code_without_permission(journal, executions, specs),
+        *_early_retries(journal, specs, dag_ids),
+    ]
+
+
+def _early_retries(journal: list[JournalEntry], specs: dict[str, DagSpec], dag_ids: dict[int, str]) -> list[str]:
+    """A failed try waits for its delay. Delays that grow are at least the first one."""
+    delays = {
+        (dag_id, task.task_id): timedelta(seconds=task.retry_delay_seconds)
+        for dag_id, spec in specs.items()
+        for task in spec.tasks
+    }
+    since: dict[TaskInstanceId, datetime] = {}
+    found: list[str] = []
+    for entry in journal:
+        if isinstance(entry.id, int):
+            continue
+        failed_at, state = since.pop(entry.id, None), TaskInstanceState(entry.to_state)
+        if state is TaskInstanceState.UP_FOR_RETRY:
+            since[entry.id] = entry.now
+        elif failed_at is not None and state in (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED):
+            delay = delays[dag_ids[entry.id.dag_run_id], entry.id.task_id]
+            if entry.now < failed_at + delay:
+                found.append(f"{entry.id} was tried again after {entry.now - failed_at}, not {delay}")
+    return found
 
 
 def _attempts_queued_twice(journal: list[JournalEntry]) -> list[str]:
@@ -181,6 +221,11 @@ class Histories:
     def __init__(self, store: MemoryStore, specs: dict[str, DagSpec]) -> None:
         self._runs = {run.id: run for run in store.dag_runs}
         self.known = {run.id: known_of(store, run.id, specs[run.dag_id]) for run in store.dag_runs}
+        self.to_skip = {
+            dag_run_id: [key for key in known.skip_requested if len(known.tasks[key[0]].upstream_task_ids) == 1]
+            for dag_run_id, known in self.known.items()
+        }
+        """By run: what is to be skipped once its only upstream, a branch, is done."""
 
     def rewind(self) -> None:
         """Before anything happened."""
@@ -234,6 +279,9 @@ def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
                 found.append(f"{entry.id} was readied over its past")
             if not known.mapped_group(task) and not may_run(task.trigger_rule, _upstream_states(known, task)):
                 found.append(f"{entry.id} ({task.trigger_rule}) was readied, which no reading of its rule allows")
+            above = _upstream_states(known, task)
+            if key in histories.to_skip[entry.id.dag_run_id] and all(each in _SETTLED for each in above):
+                found.append(f"{entry.id} was readied, though its branch did not choose it")
         histories.enter(entry.id, state)
     return found + _left_violations(store, specs)
 
@@ -246,7 +294,7 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
         known = histories.known[run.id]
         for row in store.task_instances(run.id):
             key, task = (row.id.task_id, row.id.map_index), known.tasks[row.id.task_id]
-            is_unready = (row.state in _UNREADIED or row.try_number == 0) and known.map_length(task) is None
+            is_unready = row.state in _UNREADIED and known.map_length(task) is None
             if is_unready and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
                 found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {_upstream_states(known, task)}")
             is_left = run.state in ENDED_RUNS and row.state is not TaskInstanceState.SKIPPED

@@ -1,20 +1,26 @@
 """The simulation must notice: each guard of the system, when it is taken away, shows within some seeds."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.simulation.faults import FaultRates
 from tests.simulation.world import WorldOptions, simulate
-from tradewind.core import ends, trigger_rules
+from tradewind.core import decide, ends, plan, trigger_rules
+from tradewind.core.gates import Gate, Past
 from tradewind.core.setup_teardown import SetupTeardown
-from tradewind.core.slots import ReadyTasks
-from tradewind.core.spec import TriggerRule
-from tradewind.core.trigger_rules import Answer
+from tradewind.core.slots import ReadyTasks, TaskLimit
+from tradewind.core.snapshot import RunSnapshot
+from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
+from tradewind.core.trigger_rules import Answer, UpstreamCounts
 from tradewind.core.turn import Overlay
 from tradewind.db.memory_collector import MemoryCollectorStore
 from tradewind.db.memory_scheduler import MemorySchedulerStore
+from tradewind.scheduler import allocation, past
 from tradewind.scheduler.sweep import SweepLoop
 from tradewind.task_runner.reports import ReportLoop
 
@@ -93,6 +99,82 @@ def _teardowns_decide(self: SetupTeardown) -> tuple[int, ...]:
     return tuple(place for place, entries in enumerate(below) if not entries)
 
 
+def _rule(rule: TriggerRule, mutant: Callable[[UpstreamCounts], Answer]) -> Patch:
+    return lambda patch: patch.setattr(trigger_rules, "RULES", {**trigger_rules.RULES, rule: mutant})
+
+
+def _run_at_once(counts: UpstreamCounts) -> Answer:
+    return Answer.RUN
+
+
+def _run_when_done(counts: UpstreamCounts) -> Answer:
+    return Answer.RUN if counts.done >= counts.total else Answer.WAIT
+
+
+def _past(change: Callable[[Past], Past]) -> Patch:
+    right = past.past_gate
+
+    def mutant(dag: DagSpec, task: TaskSpec, of: Past) -> Gate:
+        return right(dag, task, change(of))
+
+    return lambda patch: patch.setattr(past, "past_gate", mutant)
+
+
+def _no_limit_in_all_runs(patch: pytest.MonkeyPatch) -> None:
+    _limits_without(patch, lambda limit: limit.dag_run_id is None)
+    patch.setattr(MemorySchedulerStore, "_have_task_room", _always(True))
+
+
+def _no_limit_in_one_run(patch: pytest.MonkeyPatch) -> None:
+    _limits_without(patch, lambda limit: limit.dag_run_id is not None)
+
+
+def _limits_without(patch: pytest.MonkeyPatch, is_out: Callable[[TaskLimit], bool]) -> None:
+    right = allocation.limits_of
+
+    def mutant(snapshot: RunSnapshot, position: int) -> tuple[TaskLimit, ...]:
+        return tuple(limit for limit in right(snapshot, position) if not is_out(limit))
+
+    patch.setattr(allocation, "limits_of", mutant)
+
+
+def _no_kept_slots(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(allocation.Allocator, "deferring_pools", ())
+
+
+def _groups_joined_as_a_whole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plan, "_mapped_groups", _always({}))
+
+
+RULE_MUTANTS: dict[str, Patch] = {
+    "a task starts after its first upstream": _eager_all_success,
+    "all_done starts at once": _rule(TriggerRule.ALL_DONE, _run_at_once),
+    "none_failed starts over failures": _rule(TriggerRule.NONE_FAILED, _run_when_done),
+    "none_skipped starts over skips": _rule(TriggerRule.NONE_SKIPPED, _run_when_done),
+    "one_failed starts without a failure": _rule(TriggerRule.ONE_FAILED, _run_when_done),
+    "all_failed starts over successes": _rule(TriggerRule.ALL_FAILED, _run_when_done),
+    "none_failed_min_one_success starts without a success": _rule(
+        TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, _run_when_done
+    ),
+    "the last item is not mapped over": _one_item_too_few,
+    "setups are not waited for": _replace(Overlay, "_ask_setups", _always(None)),
+    "a failed teardown fails the run": _replace(SetupTeardown, "deciding_leaves", property(_teardowns_decide)),
+    "what a branch did not choose runs": _replace(
+        decide._Turn,  # pyright: ignore[reportPrivateUsage] - the mutant sits inside
+        "_is_skip_requested",
+        _always(False),
+    ),
+    "a retry does not wait": _replace(ends, "retry_delay", _always(timedelta())),
+    "the past does not count": _past(lambda _: Past()),
+    "what was downstream in the past does not count": _past(lambda of: replace(of, unsuccessful_downstream=0)),
+    "a task's limit over all runs is forgotten": _no_limit_in_all_runs,
+    "a task's limit in one run is forgotten": _no_limit_in_one_run,
+    "a deferred task gives its slots back whatever its pool says": _no_kept_slots,
+    "a mapped group is joined as a whole": _groups_joined_as_a_whole,
+    "code without retries is run again after a loss": _replace(ends, "infrastructure_budget", _always(3)),
+}
+"""Mutants of the rules of scheduling."""
+
 MUTANTS: dict[str, Patch] = {
     "a claim is granted to whoever asks": _replace(MemoryCollectorStore, "_is_grantable", _always(True)),
     "slots are taken twice": _double_slots,
@@ -105,16 +187,28 @@ MUTANTS: dict[str, Patch] = {
     "dead workers are not reaped": _replace(SweepLoop, "_expire_workers", _nothing),
     "runs of dead schedulers are not adopted": _replace(SweepLoop, "_take_over", _nothing),
     "ends are not kept until answered": _replace(ReportLoop, "_settle", _always(True)),
-    "code without retries is run again after a loss": _replace(ends, "infrastructure_budget", _always(3)),
-    "a task starts after its first upstream": _eager_all_success,
-    "the last item is not mapped over": _one_item_too_few,
-    "a failed teardown fails the run": _replace(SetupTeardown, "deciding_leaves", property(_teardowns_decide)),
 }
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+RARE = (
+    "all_done starts at once",
+    "none_failed starts over failures",
+    "none_skipped starts over skips",
+    "setups are not waited for",
+    "a failed teardown fails the run",
+    "what was downstream in the past does not count",
+    "a task's limit in one run is forgotten",
+    "a mapped group is joined as a whole",
+)
+"""Rules that few seeds bring into play: sought by `make test-full` only."""
+
+IS_FULL = int(os.environ.get("TRADEWIND_TEST_SEEDS", "0")) >= 2_000
+SOUGHT = [name for name in MUTANTS | RULE_MUTANTS if IS_FULL or name not in RARE]
+
+
+@pytest.mark.parametrize("name", SOUGHT)
 def test_mutant_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    MUTANTS[name](monkeypatch)
+    (MUTANTS | RULE_MUTANTS)[name](monkeypatch)
     found = next((seed for seed in range(SEEDS) if simulate(seed, ROUGH).violations), None)
     assert found is not None, f"no seed of {SEEDS} shows that {name}"
 

@@ -23,6 +23,7 @@ from tests.simulation.invariants import (
     active_limit_violations,
     history_violations,
     is_held,
+    kept_slot_violations,
     outcome_violations,
     rule_violations,
     slot_violations,
@@ -252,6 +253,7 @@ class World:
             self._note(slot_violations(self.store))
             self._note(active_limit_violations(self.store, self.specs))
             self._note(task_limit_violations(self.store, self.specs))
+            self._note(kept_slot_violations(self.store, self.specs))
         for entry in self.store.journal[self._journal_seen :]:
             self._note(transition_violations(entry))
         self._journal_seen = len(self.store.journal)
@@ -259,7 +261,7 @@ class World:
     def _judge(self) -> None:
         self._note(outcome_violations(self.store, self.specs))
         self._note(rule_violations(self.store, self.specs))
-        self._note(history_violations(list(self.store.journal), self.executions, self.specs))
+        self._note(history_violations(self.store, self.executions, self.specs))
 
     def _note(self, found: list[str]) -> None:
         self.violations.extend(f"{self.clock():%H:%M:%S.%f} {text}" for text in found[:20])
