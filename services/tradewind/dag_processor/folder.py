@@ -13,7 +13,7 @@ from tradewind.service.dag_files import (
     Syntax,
     is_dag_file_name,
     is_visible,
-    may_contain_dag,
+    may_hold_dags,
 )
 from tradewind.service.dag_roots import DagRoot
 from tradewind.service.logging import get_logger
@@ -137,7 +137,7 @@ class DagFolder:
             remembered = self._remembered.get(path)
             if remembered is None or remembered.signature != signature:
                 content = path.read_bytes()
-                is_dag_file = not self._safe_mode or may_contain_dag(content)
+                is_dag_file = not self._safe_mode or may_hold_dags(path.name, content)
                 remembered = _Remembered(signature, content_fingerprint(content), is_dag_file)
                 self._remembered[path] = remembered
         except FileNotFoundError:

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,8 @@ from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.plugins import load_plugins, plugins_folder
 from tradewind.sdk.policies import Policies, add_config_folders, policies
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
+
+ARCHIVE_SUFFIX: Final = ".zip"
 
 _OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))
 
@@ -36,7 +38,8 @@ class LoadedDagFile:
     """By id, in the order in which they were made."""
     module_name: str = ""
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
-    """DAG → why a policy does not allow it; such a DAG is not among `dags`."""
+    """DAG → why a policy does not allow it; such a DAG is not among `dags`. Of an archive also module → why it cannot
+    be imported."""
 
 
 def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
@@ -47,10 +50,11 @@ def load_dag_file(path: Path, dags_folder: Path) -> LoadedDagFile:
     _extend_path(dags_folder)
     rules = _policies()
     module_name = module_name_of(path)
+    broken: dict[str, str] = {}
     with registering_dags() as registered:
-        module = _import(path, module_name)
-    dags, refused = _allowed(_collect(path, registered, module), rules, path.name)
-    return LoadedDagFile(path, dags, module_name, refused)
+        modules = _import_archive(path, broken) if path.suffix == ARCHIVE_SUFFIX else [_import(path, module_name)]
+    dags, refused = _allowed(_collect(path, registered, modules), rules, path.name)
+    return LoadedDagFile(path, dags, module_name, {**broken, **refused})
 
 
 def import_from(dags_folder: Path) -> None:
@@ -111,9 +115,21 @@ def _import(path: Path, module_name: str) -> ModuleType:
     return module
 
 
-def _collect(path: Path, registered: list[DAG], module: ModuleType) -> dict[str, DAG]:
+def _import_archive(path: Path, broken: dict[str, str]) -> list[ModuleType]:
+    """The modules of an archive; one that cannot be imported does not take the others with it."""
+    from tradewind.sdk.zipped_files import UnreadableArchive, import_modules
+
+    try:
+        modules, errors = import_modules(path)
+    except UnreadableArchive as exc:
+        raise DagFileError(f"{path.name} cannot be read as an archive: {exc}") from exc
+    broken.update({f"{path.name}/{name}.py": user_traceback(error) for name, error in errors.items()})
+    return modules
+
+
+def _collect(path: Path, registered: list[DAG], modules: Iterable[ModuleType]) -> dict[str, DAG]:
     dags: dict[str, DAG] = {}
-    for value in [*registered, *vars(module).values()]:
+    for value in [*registered, *(value for module in modules for value in vars(module).values())]:
         if not isinstance(value, DAG):
             continue
         known = dags.setdefault(value.dag_id, value)

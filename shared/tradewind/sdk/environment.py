@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tradewind.sdk.policies import policies
+from tradewind.sdk.policies import loaded_policies
 from tradewind.sdk.types import is_collection
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def context_to_airflow_vars(context: "Context", in_env_var_format: bool = False)
 
 def _of_policies(context: "Context", in_env_var_format: bool) -> dict[str, str]:
     """What the deployment adds; names get the usual beginning unless they have it."""
-    rules = policies()
-    if not rules.has("get_airflow_context_vars"):
+    rules = loaded_policies()
+    if rules is None or not rules.has("get_airflow_context_vars"):
         return {}
     found = rules.context_vars(context)
     beginning = _name("", in_env_var_format)

@@ -65,7 +65,7 @@ def make_environment(dag: "DAG | None", *, native: bool) -> jinja2.Environment:
         "cache_size": 0,
     }
     if dag is not None:
-        options["loader"] = jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath])
+        options["loader"] = _loader([dag.folder, *dag.template_searchpath])
         if dag.template_undefined is not None:
             options["undefined"] = dag.template_undefined
         options.update(dag.jinja_environment_kwargs or {})
@@ -76,6 +76,15 @@ def make_environment(dag: "DAG | None", *, native: bool) -> jinja2.Environment:
         environment.globals.update(dag.user_defined_macros or {})
         filters.update(dag.user_defined_filters or {})
     return environment
+
+
+def _loader(folders: list[str]) -> jinja2.BaseLoader:
+    """Template files of these folders, of the first that has one."""
+    if not any(".zip" in folder for folder in folders):
+        return jinja2.FileSystemLoader(folders)
+    from tradewind.sdk.zipped_files import template_loader
+
+    return template_loader(folders)
 
 
 def compiled(text: str, environment: jinja2.Environment) -> jinja2.Template:

@@ -164,6 +164,11 @@ def policies() -> Policies:
     return Policies([source for source in (_local_settings(), *_installed()) if source])
 
 
+def loaded_policies() -> Policies | None:
+    """Those of this process, if it has loaded a DAG file: before that it is not known where to look for them."""
+    return policies() if policies.cache_info().currsize else None
+
+
 def add_config_folders(dags_folder: Path) -> None:
     """Have `airflow_local_settings` found in the `config` folders."""
     for home in (dags_folder.parent, Path(os.environ.get("AIRFLOW_HOME") or dags_folder.parent)):

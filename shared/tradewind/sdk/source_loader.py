@@ -35,7 +35,8 @@ def use_for_modules_in(folder: Path) -> None:
     prefix = str(folder)
 
     def hook(path: str) -> FileFinder:
-        if path != prefix and not path.startswith(f"{prefix}/"):
+        is_inside = path == prefix or path.startswith(f"{prefix}/")
+        if not is_inside or not Path(path).is_dir():  # but a place in an archive, which others know how to read
             raise ImportError(path=path)
         return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (ModuleLoader, [".py"]))
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
+from zipfile import BadZipFile, ZipFile
 
 from pathspec import GitIgnoreSpec
 
@@ -12,6 +14,7 @@ from tradewind.service.logging import get_logger
 
 IGNORE_FILE: Final = ".airflowignore"
 
+ARCHIVE_SUFFIX: Final = ".zip"
 SKIPPED_NAMES: Final = ("__pycache__",)
 
 Syntax = Literal["glob", "regexp"]
@@ -30,8 +33,25 @@ def is_visible(name: str) -> bool:
 
 
 def is_dag_file_name(name: str) -> bool:
-    """A visible Python file that no editor keeps for itself."""
-    return name.endswith(".py") and is_visible(name) and not name.startswith(_TEMPORARY_PREFIXES)
+    """A visible Python file, or ZIP archive of such, that no editor keeps for itself."""
+    return name.endswith((".py", ARCHIVE_SUFFIX)) and is_visible(name) and not name.startswith(_TEMPORARY_PREFIXES)
+
+
+def may_hold_dags(name: str, content: bytes) -> bool:
+    """Airflow's safe mode for a file of this name: of an archive, whether one of the modules at its top may contain a
+    DAG. One that cannot be read may, so that somebody is told."""
+    if not name.endswith(ARCHIVE_SUFFIX):
+        return may_contain_dag(content)
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            return any(may_contain_dag(archive.read(module)) for module in modules_at_top(archive))
+    except (BadZipFile, RuntimeError, NotImplementedError):
+        return True
+
+
+def modules_at_top(archive: ZipFile) -> list[str]:
+    """The Python files of an archive that are DAG files: those that lie in no folder, in the archive's order."""
+    return [name for name in archive.namelist() if "/" not in name and name.endswith(".py") and is_visible(name)]
 
 
 def may_contain_dag(content: bytes) -> bool:
@@ -132,7 +152,7 @@ def _walk(
 
 def _may_hold_dag(path: Path) -> bool:
     try:
-        return may_contain_dag(path.read_bytes())
+        return may_hold_dags(path.name, path.read_bytes())
     except OSError as exc:
         get_logger().warning("dag_file.unreadable", path=str(path), error=str(exc))
         return False
