@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -71,7 +71,8 @@ class Asked:
         decided = decide(self.snapshot, (), [self.position], self.now, Outside(past=past))
         is_done = any(each.position == self.position and each.state is S.SUCCESS for each in decided.settled)
         is_expanded = any(each.place == self.position for each in decided.grown)
-        return self.position in decided.ready or is_done or is_expanded
+        is_deferred = any(each.position == self.position for each in decided.deferred)
+        return self.position in decided.ready or is_done or is_expanded or is_deferred
 
     def gets_slots(self) -> bool:
         """By the scheduler's allocation, if nobody else wanted any."""
@@ -118,6 +119,7 @@ def random_plan(random: Random, plan: DagPlan) -> DagPlan:
         replace(
             each,
             depends_on_past=random.random() < 0.3,
+            start_trigger={"classpath": "a.B"} if random.random() < 0.2 else None,
             pool_slots=random.randint(1, 2),
             max_active_tis_per_dag=random.choice((None, None, 2)),
             max_active_tis_per_dagrun=random.choice((None, None, 1)),
@@ -127,14 +129,15 @@ def random_plan(random: Random, plan: DagPlan) -> DagPlan:
     return DagPlan(replace(plan.spec, tasks=tasks, max_active_tasks=random.randint(1, 3)))
 
 
-def random_run(random: Random) -> DagRunRow:
-    return dag_run(dag_is_paused=random.random() < 0.2)
+def random_run(random: Random, now: datetime) -> DagRunRow:
+    timeout_at = random.choice((None, None, now + timedelta(seconds=random.choice((0, 10)))))
+    return dag_run(dag_is_paused=random.random() < 0.2, timeout_at=timeout_at)
 
 
 def asked(world: World) -> Iterator[Asked]:
     """Each instance of the run, as its rows tell: they may be ahead of what the scheduler knows."""
     random = world.random
-    loaded = LoadedRun(run=random_run(random), task_instances=tuple(world.rows.values()))
+    loaded = LoadedRun(run=random_run(random, world.now), task_instances=tuple(world.rows.values()))
     snapshot = RunSnapshot(loaded, random_plan(random, world.plan))
     for position in range(len(snapshot.states)):
         if not snapshot.instances.is_replaced(position):
@@ -151,7 +154,7 @@ def check(each: Asked) -> None:
     assert each.state is S.RUNNING or not all(gate.is_open for gate in told.gates), told
     if each.state in WAITING_FOR_SLOTS:
         assert each.is_wanted is each.is_started(), told
-        if not each.task.is_empty:
+        if all(gate.name != "no_slots" for gate in told.gates):
             assert each.has_room is each.gets_slots(), told
     else:
         assert each.is_wanted, told
@@ -184,6 +187,7 @@ MUTANTS = {
     "lengths are not shown": (decision, "_mapping"),
     "the past is not shown": (decision, "_past"),
     "timers are not shown": (decision, "_timer"),
+    "the run's timeout is not shown": (decision, "_run_timeout"),
     "branches are not shown": (decision, "_skip_request"),
     "limits of tasks are not shown": (room, "_own_limits"),
 }

@@ -11,6 +11,7 @@ ASKED_STATES: Final = (TaskInstanceState.NONE, TaskInstanceState.SCHEDULED)
 
 NAMES: Final = {
     "dag_run": "Dagrun Running",
+    "dagrun_timeout": "Dagrun Running",
     "task_dates": "Logical Date",
     "redispatch_delay": "Not In Retry Period",
     "branch": "Not Previously Skipped",

@@ -35,6 +35,7 @@ _STATES_IN_WORDS: Final = {TaskInstanceState.NONE: "not decided yet", TaskInstan
 def decision_gates(view: View) -> Iterator[ExplainedGate]:
     """In the order in which they are asked. Once a try has begun the rules of starting stand open."""
     yield dag_run_gate(view)
+    yield from _run_timeout(view)
     yield from _dates(view)
     yield from _timer(view)
     yield from _skip_request(view)
@@ -82,6 +83,16 @@ def _why_not_started(seen: RunSurroundings) -> str:
     if seen.active_runs >= seen.max_active_runs:
         return f"{active}, {counted(seen.queued_before, 'queued run')} before it"
     return f"{active}, a scheduler starts it within moments"
+
+
+def _run_timeout(view: View) -> Iterator[ExplainedGate]:
+    at, has_begun = view.snapshot.run.timeout_at, view.state not in WAITING_FOR_SLOTS
+    if at is None:
+        return
+    is_over = at <= view.now
+    over = f"the run's dagrun_timeout was over {ago(at, view.now)}, so that whatever has not ended is to be skipped"
+    reason = over if is_over else f"the run's dagrun_timeout is over at {ahead(at, view.now)}"
+    yield ExplainedGate("dagrun_timeout", Stage.DECISION, has_begun or not is_over, reason)
 
 
 def _dates(view: View) -> Iterator[ExplainedGate]:

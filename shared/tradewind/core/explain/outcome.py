@@ -5,7 +5,7 @@ from typing import Final
 from tradewind.core.explain.decision import chooser, trigger_rule_gate
 from tradewind.core.explain.values import ExplainedGate, Stage
 from tradewind.core.explain.view import View
-from tradewind.core.explain.words import ago, instance, listed
+from tradewind.core.explain.words import ago, instance, listed, moment
 from tradewind.core.gates import has_task
 from tradewind.core.snapshot import BROKEN_STATES
 from tradewind.core.states import TaskInstanceState
@@ -51,6 +51,9 @@ def _cause(view: View) -> str:
 
 
 def _why_skipped(view: View) -> str:
+    over_at, ended_at = view.snapshot.run.timeout_at, view.seen.attempt.end_date
+    if over_at is not None and ended_at is not None and over_at <= ended_at:
+        return f"the run's dagrun_timeout was over at {moment(over_at)}"
     if view.seen.attempt.pid is not None:
         return f"it skipped itself{_on_try(view)}{_cause(view) if view.seen.attempt.detail else ''}"
     if view.position in view.snapshot.skip_requested:

@@ -8,14 +8,16 @@ from tradewind.core.explain.values import ExplainedGate, PlaceInOrder, PoolHolde
 from tradewind.core.explain.view import View
 from tradewind.core.explain.words import counted, instance, span
 from tradewind.core.gates import task_limits
+from tradewind.core.instances import UNMAPPED
 from tradewind.core.rows import PoolCapacity
 from tradewind.core.slots import Room
 
 
 def slot_gates(view: View, order: PlaceInOrder | None) -> Iterator[ExplainedGate]:
     """In the order in which the scheduler weighs them. A task that does nothing needs no room."""
-    if view.task.is_empty:
-        yield _gate("no_slots", "nothing of it runs on a worker: it needs no slots", is_open=True)
+    if needs_no_slots(view):
+        begins = "nothing of it runs on a worker" if view.task.is_empty else "it begins by waiting for its trigger"
+        yield _gate("no_slots", f"{begins}: it needs no slots", is_open=True)
         return
     yield _pause(view)
     yield _max_active_tasks(view)
@@ -24,6 +26,12 @@ def slot_gates(view: View, order: PlaceInOrder | None) -> Iterator[ExplainedGate
     yield _parallelism(view)
     if order is not None:
         yield _turn(view, order)
+
+
+def needs_no_slots(view: View) -> bool:
+    """Whether the scheduler ends the task itself, or has it wait for a trigger before anything of it runs."""
+    starts_by_trigger = view.task.start_trigger is not None and view.map_index == UNMAPPED
+    return view.task.is_empty or (starts_by_trigger and view.is_asked)
 
 
 def held_slots(view: View) -> Iterator[ExplainedGate]:

@@ -65,6 +65,15 @@ def test_a_skip_without_a_reason_upstream_names_what_else_there_is() -> None:
     assert "a person or a limit of the run" in outcome(dag(task("t")), "t", row("t", state=S.SKIPPED))
 
 
+def test_a_run_that_took_too_long_is_why_its_tasks_were_skipped() -> None:
+    rows = (row("t", state=S.SKIPPED),)
+    over_at = NOW - timedelta(seconds=6)
+    read = RunSnapshot(LoadedRun(run=dag_run(timeout_at=over_at), task_instances=rows), DagPlan(dag(task("t"))))
+    capacity = Capacity(pools=(), parallelism=0, parallelism_used=0)
+    told = explain(read, 0, Circumstances(capacity=capacity, attempt=ended()), NOW)
+    assert "it was skipped: the run's dagrun_timeout was over at 2029-12-31 23:59:54 UTC (5.0 s ago)" in told.summary
+
+
 def test_who_is_to_blame_upstream_is_named() -> None:
     spec = dag(task("a"), task("b"), task("t", "a", "b", trigger_rule=TriggerRule.NONE_FAILED))
     rows = row("a", state=S.UPSTREAM_FAILED), row("b", state=S.SUCCESS), row("t", state=S.UPSTREAM_FAILED)
