@@ -24,6 +24,8 @@ class ExecutionApi:
         self.next_run_states: list[str] = []
         """States that runs have when they are asked for, one after another."""
         self.previous_run: dict[str, object] | None = None
+        self.assets: list[dict[str, object]] = []
+        self.asset_events: list[dict[str, object]] = []
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self.connection_count = 0
@@ -31,7 +33,7 @@ class ExecutionApi:
         """Statuses to answer with before requests are served again; 0 closes the connection without an answer."""
         self.chunked = False
 
-    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, object]:
+    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, object]:  # noqa: C901 - one case each
         """Status and JSON body."""
         if token != f"Bearer {TOKEN}":
             return 401, {"detail": "invalid token"}
@@ -52,6 +54,8 @@ class ExecutionApi:
                 return self._answer_sequence(kind, names, urlsplit(path).query)
             case "GET", "previous-dag-runs" if self.previous_run is not None:
                 return 200, self.previous_run
+            case "GET", "assets" | "asset-events" | "triggering-asset-events":
+                return self._answer_asset(kind, urlsplit(path).query)
             case _, "dag-runs":
                 return self._answer_run(method, (names[0], names[1]), body)
             case "GET", "connections" if names[0] in self.connections:
@@ -83,6 +87,13 @@ class ExecutionApi:
         offset = int(asked["offset"])
         found = -len(values) <= offset < len(values)
         return (200, {"value": values[offset]}) if found else (404, {"detail": {"reason": "not_found"}})
+
+    def _answer_asset(self, kind: str, query: str) -> tuple[int, object]:
+        if kind != "assets":
+            return 200, {"asset_events": self.asset_events}
+        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        found = [asset for asset in self.assets if all(asset[name] == value for name, value in asked.items())]
+        return (200, found[0]) if found else (404, {"detail": {"reason": "not_found"}})
 
     def _answer_run(self, method: str, run: tuple[str, str], body: bytes) -> tuple[int, object]:
         if method == "GET":

@@ -130,6 +130,7 @@ class Grant(Message, frozen=True):
     partition_key: str | None = None
     map_lengths: tuple[tuple[str, int], ...] = ()
     """Upstream task id → number of its mapped instances, for what this task maps over or collects."""
+    partition_date: datetime | None = None
 
 
 class ClaimVerdict(Message, frozen=True):

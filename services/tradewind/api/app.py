@@ -19,6 +19,7 @@ from tradewind.api.routes import (
     dags,
     deletions,
     execution,
+    execution_assets,
     execution_questions,
     execution_state_stores,
     execution_xcoms,
@@ -84,6 +85,7 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         execution_xcoms.router,
         execution_questions.router,
         execution_state_stores.router,
+        execution_assets.router,
     ):
         app.include_router(execution_router)
     app.include_router(service.router)

@@ -120,4 +120,5 @@ def _grant(run: GrantedRun, token: str) -> Grant:
         triggering_user_name=run.triggering_user_name,
         partition_key=run.partition_key,
         map_lengths=run.map_lengths,
+        partition_date=run.partition_date,
     )

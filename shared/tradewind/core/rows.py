@@ -322,6 +322,7 @@ class GrantedRun:
     triggering_user_name: str | None = None
     partition_key: str | None = None
     map_lengths: tuple[tuple[str, int], ...] = ()
+    partition_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

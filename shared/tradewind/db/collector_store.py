@@ -202,6 +202,8 @@ def _granted_run(row: Row) -> GrantedRun:
         task_reschedule_count=row["task_reschedule_count"],
         first_start_date=row["first_start_date"],
         triggering_user_name=row["triggering_user_name"],
+        partition_key=row["partition_key"],
+        partition_date=row["partition_date"],
     )
 
 

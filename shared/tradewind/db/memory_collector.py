@@ -79,6 +79,8 @@ class MemoryCollectorStore(MemoryStoreBase):
             next_kwargs=row.next_kwargs,
             task_reschedule_count=row.task_reschedule_count,
             first_start_date=row.first_start_date,
+            partition_key=run.partition_key,
+            partition_date=run.partition_date,
         )
 
     def _named_row(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceTableRow | None:

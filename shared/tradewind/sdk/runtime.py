@@ -129,6 +129,29 @@ class Runtime(Protocol):
         """Forget one value of an asset; None: all of them."""
         ...
 
+    def get_asset(self, *, name: str | None, uri: str | None) -> dict[str, Any] | None:
+        """`name`, `uri`, `group` and `extra` of the active asset of this name or URI; None if there is none."""
+        ...
+
+    def get_asset_events(
+        self,
+        *,
+        name: str | None = None,
+        uri: str | None = None,
+        alias: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        ascending: bool = True,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Events of an asset, named by name, URI or both, or of an alias: `id`, `timestamp`, `asset`, `extra`,
+        `partition_key`, `source_…`, `source_aliases`, `created_dagruns`."""
+        ...
+
+    def get_triggering_asset_events(self) -> list[dict[str, Any]]:
+        """The events that the attempt's run was made by, oldest first."""
+        ...
+
 
 _runtime: ContextVar[Runtime | None] = ContextVar("tradewind_runtime", default=None)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.connection import Connection
@@ -20,6 +20,9 @@ from tradewind.task_runner.task_instance import DagRun, DagRunSummary, RuntimeTa
 
 if TYPE_CHECKING:
     from tradewind.sdk.state_store import AssetStateStores, TaskStateStore
+
+_EVENTS: Final = "tradewind.sdk.assets.events"
+"""Imported when a task looks at events of assets: most never do."""
 
 
 class VariableAccessor:
@@ -113,7 +116,9 @@ def build_context(request: AttemptRequest, task: BaseOperator, client: Runtime) 
             "task_state_store": Later(lambda: task_state_store(ti)),
             "test_mode": False,
             "ti": ti,
-            "triggering_asset_events": {},
+            "inlet_events": Later(lambda: import_module(_EVENTS).InletEventsAccessors(task.inlets)),
+            "outlet_events": Later(lambda: import_module(_EVENTS).OutletEventAccessors()),
+            "triggering_asset_events": Later(lambda: import_module(_EVENTS).TriggeringAssetEvents()),
             "try_number": ti.try_number,
             "var": {
                 "json": VariableAccessor(deserialize_json=True),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -31,7 +31,7 @@ from tradewind.sdk.exceptions import (
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
-from tradewind.sdk.operators.python import PythonOperator, signature_of
+from tradewind.sdk.operators.python import PythonOperator, run_through, signature_of
 from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
@@ -202,6 +202,7 @@ class _Attempt:
         self._rendered_map_index: str | None = None
         self._map_length: int | None = None
         self._xcoms: tuple[tuple[str, bytes], ...] = ()
+        self._asset_events: tuple[bytes, ...] = ()
 
     def run(self) -> AttemptResult:
         """The outcome, whatever happens."""
@@ -253,7 +254,7 @@ class _Attempt:
                 "on_task_instance_running", previous_state=TaskInstanceState.QUEUED, task_instance=context.get("ti")
             )
         if task.pre_execute_hook is not None:
-            task.pre_execute_hook(context)
+            run_through(task.pre_execute_hook, context)
         task.pre_execute(context)
         if task.on_execute_callback:
             call_back(task.on_execute_callback, context, "on_execute_callback")
@@ -270,12 +271,17 @@ class _Attempt:
             trigger_dag_run(exc, context.get("ti"), self._client)
             return
         if task.post_execute_hook is not None:
-            task.post_execute_hook(context, result)
+            run_through(task.post_execute_hook, context, result)
         task.post_execute(context, result)
         if task.map_index_template is not None:
             self._rendered_map_index = rendered_map_index(task, context)
         self._map_length = map_length_of(task, result, self._request.key.map_index)
         self._xcoms = outputs_of(task, result, context.get("ti"))
+        if task.outlets:
+            # Imported here: most tasks have no outlets.
+            from tradewind.task_runner.asset_events import asset_events_of
+
+            self._asset_events = asset_events_of(task.outlets, cast("Any", context)["outlet_events"])
 
     def _execute_in_time(self, context: Context) -> Any:
         timeout = self._task.execution_timeout
@@ -355,6 +361,8 @@ class _Attempt:
             effects = msgspec.structs.replace(effects or EndEffects(), rendered_map_index=self._rendered_map_index)
         if self._map_length is not None and judgement.outcome is Outcome.SUCCESS:
             effects = msgspec.structs.replace(effects or EndEffects(), map_length=self._map_length)
+        if self._asset_events and judgement.outcome is Outcome.SUCCESS:
+            effects = msgspec.structs.replace(effects or EndEffects(), asset_events=self._asset_events)
         return effects
 
 

@@ -177,6 +177,31 @@ class ExecutionClient:
         """Forget one value of an asset; None: all of them."""
         self._send("DELETE", "/asset-states" + _query({"name": name, "uri": uri, "key": key}), b"")
 
+    def get_asset(self, *, name: str | None, uri: str | None) -> dict[str, Any] | None:
+        """The active asset of this name or URI; None if there is none."""
+        return self._get("/assets" + _query({"name": name, "uri": uri}))
+
+    def get_asset_events(
+        self,
+        *,
+        name: str | None = None,
+        uri: str | None = None,
+        alias: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        ascending: bool = True,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Events of an asset or an alias."""
+        of = {"name": name, "uri": uri, "alias": alias}
+        order = "true" if ascending else "false"
+        filters = {"after": after, "before": before, "ascending": order, "limit": limit}
+        return self._ask("/asset-events" + _query({**of, **filters}))["asset_events"]
+
+    def get_triggering_asset_events(self) -> list[dict[str, Any]]:
+        """The events that the attempt's run was made by."""
+        return self._ask("/triggering-asset-events")["asset_events"]
+
     def close(self) -> None:
         """Close the connection, if one was opened."""
         if self._connection is not None:

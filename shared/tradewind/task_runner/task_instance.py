@@ -104,6 +104,11 @@ class DagRun:
         """When the run was queued."""
         return tz.coerce_datetime(self._grant.dag_run_queued_at)
 
+    @cached_property
+    def partition_date(self) -> "DateTime | None":
+        """The moment that the run's partition stands for."""
+        return tz.coerce_datetime(self._grant.partition_date)
+
     @property
     def external_trigger(self) -> bool:
         """Whether somebody asked for the run, rather than its schedule."""

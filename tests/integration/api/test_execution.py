@@ -185,6 +185,9 @@ async def _everything(child: Child) -> dict[str, httpx.Response]:
         "write variable": await http.put(f"/execution/variables/{child.attempt.dag_id}", json={"value": "changed"}),
         "remove variable": await http.delete(f"/execution/variables/{child.attempt.dag_id}"),
         "read connection": await http.get(f"/execution/connections/{child.attempt.dag_id}"),
+        "read asset": await http.get("/execution/assets", params={"name": child.attempt.dag_id}),
+        "read asset events": await http.get("/execution/asset-events", params={"name": "a"}),
+        "read what made the run": await http.get("/execution/triggering-asset-events"),
         "write log": await http.post(child.log, params={"sequence": 7}, content=b"late\n"),
     }
 
@@ -201,6 +204,11 @@ async def _prepare(api: ApiServer, child: Child) -> None:
     await child.http.post(child.xcom("kept"), content=b'"kept"')
     await api.client.post("/api/v2/variables", json={"key": child.attempt.dag_id, "value": "v"})
     await api.client.post("/api/v2/connections", json={"connection_id": child.attempt.dag_id, "conn_type": "http"})
+    sql = (
+        'INSERT INTO asset (name, uri, "group", is_active, created_at, updated_at)'
+        " VALUES ($1, $1, 'asset', true, now(), now()) ON CONFLICT DO NOTHING"
+    )
+    await api.database.fetch(sql, child.attempt.dag_id)
 
 
 @pytest.mark.parametrize("state", ["restarting", "queued", "up_for_retry", "awaiting_input"])

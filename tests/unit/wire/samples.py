@@ -92,6 +92,7 @@ GRANT: Final = Grant(
     triggering_user_name="zoë",
     partition_key="2026-01",
     map_lengths=(("extract", 5), ("other", 0)),
+    partition_date=at(12),
 )
 
 EFFECTS: Final = EndEffects(

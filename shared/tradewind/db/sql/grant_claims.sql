@@ -88,6 +88,8 @@ LEFT JOIN (
         r.queued_at AS dag_run_queued_at,
         r.triggered_by,
         r.triggering_user_name,
+        r.partition_key,
+        r.partition_date,
         r.conf::text AS conf
     FROM locked l
     JOIN dag_run r ON r.id = l.dag_run_id

@@ -2,10 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradewind.sdk.assets.asset import Asset, BaseAsset
 from tradewind.sdk.operators.python import PythonOperator
+
+if TYPE_CHECKING:
+    from tradewind.sdk.context import Context
 
 NO_INLETS: Final = ("self", "context", "outlet_events")
 """Arguments that are not the name of an asset."""
@@ -17,6 +20,27 @@ class AssetOperator(PythonOperator):
     def __init__(self, *, definition_name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.definition_name = definition_name
+
+    def execute(self, context: "Context") -> Any:
+        """Find the assets, and call the function. Raises AirflowRuntimeError for an asset that nobody knows."""
+        parameters = inspect.signature(self.python_callable).parameters.values()
+        self.op_kwargs = {parameter.name: self._value_of(parameter, context) for parameter in parameters}
+        return self.execute_callable()
+
+    def _value_of(self, parameter: inspect.Parameter, context: "Context") -> Any:
+        from tradewind.sdk.assets.events import find_asset
+
+        if parameter.default is not parameter.empty:
+            return parameter.default
+        match parameter.name:
+            case "self":
+                return find_asset(name=self.definition_name)
+            case "context":
+                return context
+            case "outlet_events":
+                return cast("Any", context)["outlet_events"]
+            case name:
+                return find_asset(name=name)
 
 
 def make_asset_task(function: Callable[..., Any], definition_name: str, outlets: Sequence[BaseAsset]) -> AssetOperator:

@@ -31,6 +31,16 @@ def accepted_kwargs(function: Callable[..., Any], args: Collection[Any], kwargs:
     return {name: kwargs[name] for name in parameters if name in kwargs}
 
 
+def run_through(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function; one that yields is run to its end, and what it yields is told of its outlets (`Metadata`)."""
+    if not inspect.isgeneratorfunction(function):
+        return function(*args, **kwargs)
+    # Imported here: few functions yield.
+    from tradewind.sdk.assets.metadata import result_of
+
+    return result_of(function(*args, **kwargs))
+
+
 class PythonOperator(BaseOperator):
     """Calls `python_callable(*op_args, **op_kwargs)`; arguments named after context keys are filled in.
 
@@ -81,7 +91,7 @@ class PythonOperator(BaseOperator):
 
     def execute_callable(self) -> Any:
         """Call the function with the arguments that were found."""
-        result = self.python_callable(*self.op_args, **self.op_kwargs)
+        result = run_through(self.python_callable, *self.op_args, **self.op_kwargs)
         if inspect.iscoroutine(result):
             # Imported here: most functions are not coroutines, and the module is large.
             import asyncio

@@ -184,6 +184,19 @@ class TrialMemory:
         """Forget one value, or all."""
         _forget(self._asset_states.get(name or uri or "", {}), key)
 
+    def get_asset(self, *, name: str | None, uri: str | None) -> dict[str, Any] | None:
+        """Any asset is known, by what it is named."""
+        named = name or uri or ""
+        return {"name": name or named, "uri": uri or named, "group": "asset", "extra": {}}
+
+    def get_asset_events(self, **_filters: Any) -> list[dict[str, Any]]:
+        """None: nothing is kept of earlier runs."""
+        return []
+
+    def get_triggering_asset_events(self) -> list[dict[str, Any]]:
+        """None: no asset has made the run."""
+        return []
+
     def _is_own(self, dag_id: str, run_id: str) -> bool:
         return (dag_id, run_id) == (self.run["dag_id"], self.run["run_id"])
 
