@@ -132,6 +132,9 @@ with DAG("wrong"):
     Wait(task_id="late", what="for ever", wait=timedelta(seconds=0.5))
     Wait(task_id="again", what="raise", retries=1, retry_delay=timedelta(seconds=0.1))
 
+with DAG("long"):
+    Wait(task_id="late", what="for ever")
+
 with DAG("soft"):
     FileSensor(task_id="soft", filepath="/nowhere/at/all", deferrable=True, timeout=0.5, soft_fail=True)
     FileSensor(task_id="hard", filepath="/nowhere/at/all", deferrable=True, timeout=0.5)
@@ -158,7 +161,18 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
         ) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
     ):
-        for dag_id in ("standard", "outer", "other", "custom", "straight", "wrong", "soft", "blocking", "ending"):
+        for dag_id in (
+            "standard",
+            "outer",
+            "other",
+            "custom",
+            "straight",
+            "wrong",
+            "long",
+            "soft",
+            "blocking",
+            "ending",
+        ):
             client.wait_for_dag(dag_id)
             client.unpause(dag_id)
         yield client
@@ -194,16 +208,18 @@ def test_tasks_that_start_from_their_trigger(api: ApiClient) -> None:
 
 
 def test_a_deferred_task_that_is_cleared_or_marked_waits_no_more(api: ApiClient) -> None:
-    run_id = api.trigger("wrong", dag_run_id="cleared")
-    wait_until(lambda: states(api, "wrong", run_id).get("late") == ("deferred", 1), "it waits")
-    marked = api.patch(f"/dags/wrong/dagRuns/{run_id}/taskInstances/late", {"new_state": "success"})
+    run_id = api.trigger("long", dag_run_id="cleared")
+    wait_until(lambda: states(api, "long", run_id).get("late") == ("deferred", 1), "it waits")
+    shown = api.get(f"/dags/long/dagRuns/{run_id}/taskInstances/late").json()
+    assert (shown["trigger"]["classpath"], shown["trigger"]["kwargs"]) == ("own_triggers.Own", "{}")
+    marked = api.patch(f"/dags/long/dagRuns/{run_id}/taskInstances/late", {"new_state": "success"})
     assert marked.status_code == 200, marked.text
-    api.wait_for_run("wrong", run_id)
-    assert states(api, "wrong", run_id)["late"] == ("success", 1)
+    api.wait_for_run("long", run_id)
+    assert states(api, "long", run_id)["late"] == ("success", 1)
+    assert api.get(f"/dags/long/dagRuns/{run_id}/taskInstances/late").json()["trigger"] is None
     body = {"dry_run": False, "task_ids": ["late"], "dag_run_id": run_id, "only_failed": False}
-    assert api.post("/dags/wrong/clearTaskInstances", body).status_code == 200
-    api.wait_for_run("wrong", run_id)
-    assert states(api, "wrong", run_id)["late"] == ("failed", 2)
+    assert api.post("/dags/long/clearTaskInstances", body).status_code == 200
+    wait_until(lambda: states(api, "long", run_id)["late"] == ("deferred", 2), "it waits again")
 
 
 def test_triggers_of_ones_own(api: ApiClient) -> None:

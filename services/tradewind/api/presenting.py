@@ -12,7 +12,12 @@ from tradewind.api.models.base import ApiModel
 from tradewind.api.models.dag_runs import DAGRunResponse
 from tradewind.api.models.dags import DAGDetailsResponse, DAGResponse, DagTagResponse, DagVersionResponse
 from tradewind.api.models.queries import BUNDLE_NAME
-from tradewind.api.models.task_instances import TaskInstanceResponse, TaskInstanceTryResponse
+from tradewind.api.models.task_instances import (
+    JobResponse,
+    TaskInstanceResponse,
+    TaskInstanceTryResponse,
+    TriggerResponse,
+)
 from tradewind.api.models.tasks import TaskResponse, TimeDelta
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec, TaskSpec
@@ -134,7 +139,44 @@ def task_instance_response(row: Row, tasks: Tasks) -> TaskInstanceResponse:
     rendered = row["rendered_fields"]
     fields = _try_fields(row, tasks)
     return TaskInstanceResponse.model_validate(
-        {**fields, "rendered_fields": msgspec.json.decode(rendered) if rendered else {}}
+        {
+            **fields,
+            "rendered_fields": msgspec.json.decode(rendered) if rendered else {},
+            "trigger": _trigger(row),
+            "triggerer_job": _triggerer_job(row),
+        }
+    )
+
+
+def _trigger(row: Row) -> TriggerResponse | None:
+    """What the task instance waits for. Its arguments, which may hold secrets, are not shown."""
+    if not row["trigger_classpath"]:
+        return None
+    return TriggerResponse(
+        id=row["trigger_id"],
+        classpath=row["trigger_classpath"],
+        kwargs="{}",
+        created_date=row["trigger_created_at"],
+        queue=row["trigger_queue"],
+        triggerer_id=row["triggerer_number"],
+    )
+
+
+def _triggerer_job(row: Row) -> JobResponse | None:
+    """The triggerer that runs the trigger."""
+    if row["triggerer_number"] is None:
+        return None
+    return JobResponse(
+        id=row["triggerer_number"],
+        dag_id=None,
+        state="running",
+        job_type="TriggererJob",
+        start_date=row["triggerer_started_at"],
+        end_date=None,
+        latest_heartbeat=row["triggerer_renewed_at"],
+        executor_class=None,
+        hostname=row["triggerer_hostname"],
+        unixname=None,
     )
 
 

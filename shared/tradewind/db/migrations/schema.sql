@@ -493,8 +493,10 @@ CREATE TABLE trigger (
 
 CREATE TABLE triggerer (
     id                              uuid NOT NULL,
+    number                          bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     hostname                        text NOT NULL,
     capacity                        integer NOT NULL,
+    started_at                      timestamp with time zone NOT NULL,
     renewed_at                      timestamp with time zone NOT NULL,
     renewed_at_tick                 double precision NOT NULL,
     CONSTRAINT triggerer_pkey PRIMARY KEY (id)
@@ -670,6 +672,8 @@ COMMENT ON COLUMN task_state_store.expires_at IS 'null = as long as the run exis
 COMMENT ON COLUMN trigger.attempt_id IS 'the attempt that was deferred: nothing else may be resumed by it';
 
 COMMENT ON COLUMN trigger.classpath IS 'empty: only a person, or the timeout, ends the wait';
+
+COMMENT ON COLUMN triggerer.number IS 'for the API, where ids of triggerers are numbers';
 
 COMMENT ON COLUMN variable.value IS 'Fernet token';
 

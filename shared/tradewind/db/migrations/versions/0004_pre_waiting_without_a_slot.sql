@@ -13,11 +13,15 @@ COMMENT ON COLUMN task_instance.next_kwargs IS 'JSON text; the trigger''s event 
 -- Who runs triggers, under a lease on the lease clock.
 CREATE TABLE triggerer (
     id                  uuid PRIMARY KEY,
+    number              bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     hostname            text NOT NULL,
     capacity            integer NOT NULL,
+    started_at          timestamptz NOT NULL,
     renewed_at          timestamptz NOT NULL,
     renewed_at_tick     double precision NOT NULL
 ) WITH (fillfactor = 50);
+
+COMMENT ON COLUMN triggerer.number IS 'for the API, where ids of triggerers are numbers';
 
 -- What deferred task instances wait for, one row each while they do. A triggerer takes rows under its lease.
 CREATE TABLE trigger (
