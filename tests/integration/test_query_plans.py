@@ -63,6 +63,7 @@ HOT: Final = (
     "revise_task_instances",
     "sort_into_partitions",
     "start_dag_runs",
+    "take_dag_requests",
     "take_triggers",
     "take_unclaimed",
     "write_asset_events",
