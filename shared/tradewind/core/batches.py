@@ -207,7 +207,7 @@ def _note_past(snapshot: RunSnapshot, decision: RunDecision) -> None:
 
 
 def _enter(snapshot: RunSnapshot, position: int, state: TaskInstanceState) -> None:
-    snapshot.try_numbers[position] += begins_try(snapshot.states[position])
+    snapshot.try_numbers[position] += begins_try(snapshot.states[position], state)
     snapshot.set_state(position, state)
     snapshot.set_next_action(position, None)
 
@@ -266,7 +266,7 @@ def _settled(
     snapshot: RunSnapshot, position: int, before: TaskInstanceState, state: TaskInstanceState
 ) -> TaskInstanceChange:
     attempt_id = snapshot.attempt_ids[position]
-    is_new_try = begins_try(before)
+    is_new_try = begins_try(before, state)
     return TaskInstanceChange(
         id=snapshot.id(position),
         expected_state=before,
@@ -281,7 +281,7 @@ def _settled(
 
 def _queued(snapshot: RunSnapshot, position: int, before: TaskInstanceState, attempt_id: UUID) -> TaskInstanceChange:
     task = snapshot.task(position)
-    is_new_try = begins_try(before)
+    is_new_try = begins_try(before, TaskInstanceState.QUEUED)
     return TaskInstanceChange(
         id=snapshot.id(position),
         expected_state=before,

@@ -34,7 +34,15 @@ _ENDING_STATES: Final = (*OPEN_STATES, TaskInstanceState.DEFERRED, TaskInstanceS
 """States that others than the scheduler end."""
 
 _NEW_TRY_STATES: Final = (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
-"""Leaving these for `scheduled`, `queued` or an end by the scheduler begins a new try."""
+"""Leaving these for one of `_BEGUN_STATES` begins a new try."""
+
+_BEGUN_STATES: Final = (
+    TaskInstanceState.SCHEDULED,
+    TaskInstanceState.QUEUED,
+    TaskInstanceState.DEFERRED,
+    TaskInstanceState.SUCCESS,
+)
+"""The task runs, or has run (one that has nothing to run), or waits already for what it would wait for."""
 
 _TIMED_STATES: Final = (
     TaskInstanceState.UP_FOR_RETRY,
@@ -165,9 +173,9 @@ def decide_loaded(snapshot: RunSnapshot, now: datetime, outside: Outside = _NOTH
     return turn.decision(created=[position for position, missing in enumerate(snapshot.missing) if missing])
 
 
-def begins_try(state: TaskInstanceState) -> bool:
-    """Whether leaving this state for a dispatch begins a new try (+1), rather than going on with the same one."""
-    return state in _NEW_TRY_STATES
+def begins_try(before: TaskInstanceState, after: TaskInstanceState) -> bool:
+    """Whether the change begins a new try (+1). Going on with the same one does not, nor does an end by rule."""
+    return before in _NEW_TRY_STATES and after in _BEGUN_STATES
 
 
 class _Turn:
