@@ -178,6 +178,19 @@ async def test_task_instances(client: airflow.ApiClient, scene: Scene, attempt: 
     assert [past.try_number for past in tries.task_instances] == [1]
 
 
+async def test_dependencies(client: airflow.ApiClient, attempt: Attempt) -> None:
+    instances = task_instance_api.TaskInstanceApi(client)
+    place = (attempt.dag_id, attempt.run_id)
+    waiting = await call(instances.get_task_instance_dependencies, *place, "load")
+    by_index = await call(instances.get_task_instance_dependencies_by_map_index, *place, "load", -1)
+    running = await call(instances.get_task_instance_dependencies, *place, "extract", map_index=-1)
+
+    assert [each.name for each in waiting.dependencies] == ["Task Instance State"]
+    assert all(each.reason for each in waiting.dependencies)
+    assert by_index == waiting
+    assert running.dependencies == []
+
+
 async def test_logs(client: airflow.ApiClient, scene: Scene, attempt: Attempt) -> None:
     await scene.end_attempt(attempt, log=b'{"timestamp": "2026-11-20T12:00:00Z", "event": "hello", "more": 1}\n')
     instances = task_instance_api.TaskInstanceApi(client)

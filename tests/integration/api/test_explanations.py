@@ -229,7 +229,7 @@ async def test_mapped_task_instances_are_explained_by_index(
     path = f"/api/v2/dags/{dag_id}/dagRuns/r/taskInstances/load"
 
     unexpanded = await told(client, dag_id, "load")
-    assert gates(unexpanded)["mapping"][1].startswith("it will be mapped over a number not known yet of items")
+    assert gates(unexpanded)["expansion"][1].startswith("it will be mapped over a number not known yet of items")
     assert "Task has been mapped" in await unmet(client, dag_id, "load")
     assert (await client.get(f"{path}/-1/explain")).json()["gates"] == unexpanded["gates"]
     assert (await client.get(f"{path}/-1/dependencies")).status_code == 200

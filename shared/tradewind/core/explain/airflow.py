@@ -20,6 +20,7 @@ NAMES: Final = {
     "trigger_rule": "Trigger Rule",
     "depends_on_past": "Previous Dagrun State",
     "mapping": "Task has been mapped",
+    "expansion": "Task has been mapped",
     "dag_paused": "Dag Not Paused",
     "max_active_tasks": "Task Instance Slots Available",
     "max_active_tis_per_dag": "Task Concurrency",
@@ -38,13 +39,14 @@ class Dependency(NamedTuple):
 
 
 def unmet_dependencies(explanation: Explanation) -> Sequence[Dependency]:
-    """By name. Of a task instance that nothing was decided of yet, its state is one of them, as in Airflow."""
+    """By name. As in Airflow it is one that nothing was decided of a task instance yet, or that it stands for mapped
+    ones to come."""
     if explanation.state not in ASKED_STATES:
         return []
     found = [
         Dependency(NAMES[gate.name], gate.reason)
         for gate in explanation.gates
-        if not gate.is_open and gate.name in NAMES
+        if gate.name in NAMES and (not gate.is_open or gate.name == "expansion")
     ]
     if explanation.state is TaskInstanceState.NONE:
         found.append(Dependency("Task Instance State", "its state is 'None': the scheduler has not made it ready yet"))

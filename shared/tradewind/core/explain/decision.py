@@ -214,12 +214,11 @@ def _mapping(view: View) -> Iterator[ExplainedGate]:
         return
     wanted = view.overlay.wanted(view.place)
     if view.map_index != UNMAPPED:
-        is_open = wanted is None or view.map_index < wanted
         reason = f"it is number {view.map_index} of {_or_unknown(wanted)} items"
-    else:
-        is_open = bool(wanted)
-        reason = f"it will be mapped over {_or_unknown(wanted)} items" + ("" if wanted else _why_no_items(wanted))
-    yield _gate(view, "mapping", reason, is_open=is_open)
+        yield _gate(view, "mapping", reason, is_open=wanted is None or view.map_index < wanted)
+        return
+    reason = f"it will be mapped over {_or_unknown(wanted)} items" + ("" if wanted else _why_no_items(wanted))
+    yield _gate(view, "expansion", reason, is_open=bool(wanted))
 
 
 def _or_unknown(wanted: int | None) -> str:
