@@ -462,7 +462,7 @@ class PostgresBackdoor:
         return b"".join(row["lines"] for row in rows)
 
     async def history(self) -> list[tuple[TaskInstanceId, int, UUID]]:
-        rows = await self._database.fetch("SELECT * FROM task_instance_history")
+        rows = await self._database.fetch("SELECT * FROM task_instance_history WHERE attempt_id <> id")
         ids = [TaskInstanceId(row["dag_run_id"], row["task_id"], row["map_index"]) for row in rows]
         return sorted((id_, row["try_number"], row["attempt_id"]) for id_, row in zip(ids, rows, strict=True))
 

@@ -71,7 +71,7 @@ class MemoryPeopleStore(MemoryStoreBase):
     def _revise(self, revised: RevisedTaskInstance, now: datetime) -> list[str]:
         """Returns the pool that slots were given back to, if any."""
         row = self._existing(revised)
-        if revised.copies_try and row.attempt_id is not None:
+        if revised.copies_try and row.attempt_id is not None and not self._is_kept(row):
             self.tables.history.append((row.id, row.try_number, row.attempt_id))
         self._set_state(row, revised.state, now, Actor.API)
         row.max_tries, row.skip_requested = revised.max_tries, revised.skip_requested
@@ -86,6 +86,10 @@ class MemoryPeopleStore(MemoryStoreBase):
         if revised.task is not None:
             self._refresh(row, revised.task)
         return freed
+
+    def _is_kept(self, row: TaskInstanceTableRow) -> bool:
+        """Of a try that was ended by rule or by a person since, the first end is kept."""
+        return any((id_, try_number) == (row.id, row.try_number) for id_, try_number, _ in self.tables.history)
 
     def _void(self, row: TaskInstanceTableRow) -> list[str]:
         slots, pool = row.held_slots + row.kept_slots, self.tables.pools.get(row.pool)

@@ -1,9 +1,10 @@
 """Whatever is asked, in whatever order, both stores answer the same and hold the same."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import cast
 from uuid import UUID
@@ -25,8 +26,11 @@ from tests.store_driver import (
     number,
     queued,
 )
-from tradewind.core.rows import DagRunRow, TaskInstanceId, TaskInstanceRow
-from tradewind.core.spec import TaskSpec
+from tradewind.core.clearing import Clearing, clear_dag_runs
+from tradewind.core.marking import Marking, mark_dag_run, mark_task_instances
+from tradewind.core.revisions import Revised, RunRevision
+from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId, TaskInstanceRow
+from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 from tradewind.db.memory import MemoryStore
 from tradewind.db.pool import Database, open_pool
@@ -160,6 +164,46 @@ class Twin:
             if row.state is S.RUNNING and step.pick(0, 2):
                 await self.driver.inside.restart(row.id)
 
+    async def do_clear(self, step: Step) -> object:
+        if not self.run_names:
+            return None
+        run = list(self.run_names)[step.pick(0, len(self.run_names))]
+        choice = None if step.pick(1, 3) == 0 else {TASKS[step.pick(2, 3)]: None}
+        clearing = Clearing(
+            specs=await self.specs(run),
+            choice=choice,
+            only_failed=step.pick(3, 4) == 0,
+            resets_dag_runs=step.pick(3, 5) > 0,
+        )
+        rule = partial(clear_dag_runs, clearing=clearing)
+        return _told(await self.driver.store.revise_dag_runs([run], rule, self.driver.now))
+
+    async def do_mark(self, step: Step) -> object:
+        if not self.run_names:
+            return None
+        run = list(self.run_names)[step.pick(0, len(self.run_names))]
+        state = (S.SUCCESS, S.FAILED, S.SKIPPED)[step.pick(1, 3)]
+        task_id = TASKS[step.pick(2, 3)]
+        cleared = Clearing(specs=await self.specs(run), left_out={task_id: None}, only_failed=True)
+        rule = partial(mark_task_instances, marking=Marking(state=state, choice={task_id: None}, cleared=cleared))
+        return _told(await self.driver.store.revise_dag_runs([run], rule, self.driver.now))
+
+    async def do_mark_run(self, step: Step) -> object:
+        if not self.run_names:
+            return None
+        run = list(self.run_names)[step.pick(0, len(self.run_names))]
+        state = (DagRunState.SUCCESS, DagRunState.FAILED, DagRunState.QUEUED)[step.pick(1, 3)]
+        specs = await self.specs(run)
+
+        def rule(runs: Sequence[LoadedRun]) -> Sequence[RunRevision]:
+            return [mark_dag_run(each, specs[each.run.dag_version_id], state) for each in runs]
+
+        return _told(await self.driver.store.revise_dag_runs([run], rule, self.driver.now))
+
+    async def specs(self, run: int) -> Mapping[UUID, DagSpec]:
+        loaded = await self.driver.store.read_dag_runs([run])
+        return await self.driver.store.load_dag_specs([each.run.dag_version_id for each in loaded])
+
     async def current_rows(self) -> list[TaskInstanceRow]:
         return [row for run_id in self.run_names for row in await self.driver.inside.task_instances(run_id)]
 
@@ -274,6 +318,12 @@ class Twin:
             ),
             await self.driver.store.recount_slots(),
         )
+
+
+def _told(revised: Revised) -> object:
+    """Ids of versions are each store's own."""
+    holders = sorted((holder.attempt_id, holder.worker_id) for holder in revised.holders)
+    return [revision.task_instances for revision in revised.revisions], holders, revised.freed_pools, revised.dag_ids
 
 
 def run_named(dag_id: str, run_id: str) -> DagRunRow:

@@ -1,5 +1,6 @@
 -- What a person makes of (locked) task instances: keeps their tries, drops what they wait for, gives back what they
--- hold. Limits are locked last, in key order. By task_instance_pkey, xcom_pkey.
+-- hold. Limits are locked last, in key order. By task_instance_pkey, xcom_pkey,
+-- task_instance_history_pkey.
 WITH revised AS MATERIALIZED (
     SELECT
         w.*,
@@ -35,8 +36,11 @@ copied AS (
     JOIN task_instance t
         ON t.dag_run_id = w.dag_run_id AND t.task_id = w.task_id AND t.map_index = w.map_index
     JOIN dag_run r ON r.id = t.dag_run_id
-    WHERE w.copies_try
-    ON CONFLICT DO NOTHING
+    WHERE w.copies_try AND NOT EXISTS ( -- of a try that was ended by rule or by a person since, the first end is kept
+        SELECT FROM task_instance_history h
+        WHERE h.dag_run_id = t.dag_run_id AND h.task_id = t.task_id AND h.map_index = t.map_index
+            AND h.try_number = t.try_number
+    )
 ),
 untriggered AS (
     DELETE FROM trigger g
