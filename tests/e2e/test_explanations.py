@@ -189,6 +189,7 @@ def test_a_retry_says_when_it_is_due(scenery: Scenery) -> None:
     assert not found[0]
     assert found[1].startswith("the next try (try 2 of 3) is due at ")
     assert ", in 1 h" in found[1] or ", in 59 min" in found[1]
+    assert found[1].endswith("; the last one failed: user_error, ValueError: not today")
 
 
 def test_a_queue_that_nobody_serves_is_named(scenery: Scenery) -> None:

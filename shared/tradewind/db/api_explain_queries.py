@@ -73,9 +73,10 @@ async def get_attempt(session: Session, id_: TaskInstanceId, default_executor: s
     row = await session.fetch_row(statement("api_explain_attempt"), *id_, now)
     if row is None:
         return AttemptSeen(executor=default_executor)
-    plain = ("queue", "queued_at", "published_at", "publish_count", "start_date", "end_date", "cause", "detail")
+    times = ("queued_at", "published_at", "start_date", "end_date")
+    plain = ("queue", "publish_count", "lost_attempts", "dispatch_failures", "cause", "detail", "hostname", "pid")
     return AttemptSeen(
-        **{name: row[name] for name in (*plain, "hostname", "pid", "end_pending")},
+        **{name: row[name] for name in (*times, *plain, "end_pending")},
         executor=row["executor"] or default_executor,
         worker=None if row["worker_id"] is None else _worker(row),
         trigger=None if row["classpath"] is None else _trigger(row),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from tradewind.core.explain.values import ExplainedGate, RunSurroundings, Stage
+from tradewind.core.explain.values import AttemptSeen, ExplainedGate, RunSurroundings, Stage
 from tradewind.core.explain.view import TIMED_STATES, WAITING_FOR_SLOTS, View
 from tradewind.core.explain.words import ago, ahead, counted, instance, listed, moment
 from tradewind.core.gates import has_task, past_gate
@@ -120,7 +120,27 @@ def _timer(view: View) -> Iterator[ExplainedGate]:
     tries = f" (try {view.snapshot.try_numbers[view.position] + 1} of {view.snapshot.max_tries[view.position] + 1})"
     what += tries if view.state is TaskInstanceState.UP_FOR_RETRY else ""
     reason = f"{what} was due {ago(at, view.now)}" if is_due else f"{what} is due at {ahead(at, view.now)}"
-    yield ExplainedGate(name, Stage.DECISION, is_due, reason)
+    yield ExplainedGate(name, Stage.DECISION, is_due, reason + _before_this(view))
+
+
+def _before_this(view: View) -> str:
+    """What became of the try or of the attempts before."""
+    attempt = view.seen.attempt
+    match view.state:
+        case TaskInstanceState.UP_FOR_RETRY:
+            return f"; the last one failed: {attempt.failure}" if attempt.failure else ""
+        case TaskInstanceState.SCHEDULED:
+            return lost_attempts(attempt)
+        case _:
+            return ""
+
+
+def lost_attempts(attempt: AttemptSeen) -> str:
+    """How many attempts of the same try were lost before this one."""
+    lost, failed = attempt.lost_attempts, attempt.dispatch_failures
+    parts = [f"{lost} lost while it ran"] if lost else []
+    parts += [f"{failed} lost before it began"] if failed else []
+    return f"; attempts of this try so far: {', '.join(parts)}" if parts else ""
 
 
 def _skip_request(view: View) -> Iterator[ExplainedGate]:

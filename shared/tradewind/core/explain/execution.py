@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from tradewind.core.explain.decision import lost_attempts
 from tradewind.core.explain.values import ExplainedGate, Stage, TriggerSeen, WorkerSeen
 from tradewind.core.explain.view import View
 from tradewind.core.explain.words import ago, ahead, counted, listed, span
@@ -50,6 +51,7 @@ def _message(view: View) -> ExplainedGate:
     since = "it was queued" if attempt.queued_at is None else f"it was queued {ago(attempt.queued_at, view.now)}"
     last = "" if attempt.published_at is None else f", last {ago(attempt.published_at, view.now)}"
     reason = f"{since}; its message was published {counted(attempt.publish_count, 'time')}{last}"
+    reason += lost_attempts(attempt)
     return _gate("message", reason, is_open=attempt.publish_count > 0)
 
 

@@ -46,8 +46,8 @@ def _on_try(view: View) -> str:
 
 
 def _cause(view: View) -> str:
-    parts = [part for part in (view.seen.attempt.cause, view.seen.attempt.detail) if part and part != "none"]
-    return f": {', '.join(parts)}" if parts else ": no cause was recorded, so that a person or a limit ended it"
+    failure = view.seen.attempt.failure
+    return f": {failure}" if failure else ": no cause was recorded, so that a person or a limit ended it"
 
 
 def _why_skipped(view: View) -> str:

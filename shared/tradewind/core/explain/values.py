@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tradewind.core.gates import Past
 from tradewind.core.rows import Capacity
-from tradewind.core.states import TaskInstanceState
+from tradewind.core.states import EndCause, TaskInstanceState
 
 NAMED_MAX: Final = 10
 """So many task instances, holders or workers are named; of more only the number is said."""
@@ -151,6 +151,9 @@ class AttemptSeen:
     queued_at: datetime | None = None
     published_at: datetime | None = None
     publish_count: int = 0
+    lost_attempts: int = 0
+    """Of this try, after their code may have begun; and before it did."""
+    dispatch_failures: int = 0
     start_date: datetime | None = None
     end_date: datetime | None = None
     cause: str | None = None
@@ -160,6 +163,11 @@ class AttemptSeen:
     worker: WorkerSeen | None = None
     trigger: TriggerSeen | None = None
     end_pending: bool = False
+
+    @property
+    def failure(self) -> str:
+        """Cause and detail of its end, as far as there are any."""
+        return ", ".join(part for part in (self.cause, self.detail) if part and part != EndCause.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 -- trigger_attempt_id_key.
 SELECT
     t.queue, t.executor, t.queued_at, t.published_at, t.publish_count, t.start_date, t.end_date, t.cause, t.detail,
-    t.hostname, t.pid, t.end_pending,
+    t.hostname, t.pid, t.end_pending, t.lost_attempts, t.dispatch_failures,
     w.worker_id, w.hostname AS worker_hostname, w.kind, w.queues, w.concurrency, w.attempts,
     extract(epoch FROM $4::timestamptz - w.renewed_at)::float8 AS age_seconds,
     g.classpath, g.created_at AS trigger_created_at, g.timeout_at, e.hostname AS triggerer_hostname,

@@ -60,6 +60,12 @@ def test_workers_that_cannot_take_it_are_counted(workers: tuple[WorkerSeen, ...]
     assert (gate.is_open, gate.reason) == (False, reason)
 
 
+def test_what_was_lost_of_the_try_before_is_counted() -> None:
+    assert gates(S.QUEUED, lost_attempts=1, dispatch_failures=2)["message"].reason.endswith(
+        "; attempts of this try so far: 1 lost while it ran, 2 lost before it began"
+    )
+
+
 def test_a_local_executor_serves_every_queue() -> None:
     gate = gates(S.QUEUED, LOCAL, queue="any", executor="LocalExecutor")["workers"]
     assert gate.is_open
