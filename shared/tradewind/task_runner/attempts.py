@@ -119,6 +119,8 @@ class Roster:
     """Something ended or was answered; for whoever waits for emptiness."""
     waiting: dict[UUID, Offer] = field(default_factory=dict[UUID, Offer])
     claiming: dict[UUID, Offer] = field(default_factory=dict[UUID, Offer])
+    doomed: dict[UUID, None] = field(default_factory=dict[UUID, None])
+    """Of those being claimed, what is to be killed should the grant be on its way."""
     running: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
     ending: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
     """Their child has ended; the last of their log is under way."""
@@ -181,6 +183,7 @@ class Roster:
     def unclaim(self, offer: Offer) -> None:
         """It was not answered and is to be claimed anew."""
         del self.claiming[offer.attempt_id]
+        self.doomed.pop(offer.attempt_id, None)
         self.add((offer,))
 
     def start(self, offer: Offer, grant: Grant) -> Attempt:
@@ -195,6 +198,7 @@ class Roster:
     def refuse(self, offer: Offer) -> None:
         """It is another's."""
         del self.claiming[offer.attempt_id]
+        self.doomed.pop(offer.attempt_id, None)
         offer.settle(Settlement.SUPERSEDED)
         self.freed.set()
         self._update()

@@ -199,10 +199,14 @@ class Supervisor:
         return True
 
     def _launch(self, attempt: Attempt) -> None:
+        attempt_id = attempt.offer.attempt_id
+        is_doomed = attempt_id in self._roster.doomed
+        self._roster.doomed.pop(attempt_id, None)
         if self._roster.is_closed:
             self._runner.hand_back(attempt)
             return
-        attempt_id = attempt.offer.attempt_id
+        if is_doomed:
+            attempt.kill(EndCause.CANCELLED, self._options.killed_task_cleanup_seconds)
         task = self._spawn(self._runner.run(attempt), f"attempt-{attempt_id}")
         self._attempt_tasks[attempt_id] = task
         task.add_done_callback(lambda _task: self._attempt_tasks.pop(attempt_id, None))
@@ -225,7 +229,9 @@ class Supervisor:
     def _kill(self, attempt_ids: Sequence[UUID]) -> None:
         for attempt_id in attempt_ids:
             attempt = self._roster.running.get(attempt_id)
-            if attempt is not None and attempt.kill_cause is None:
+            if attempt_id in self._roster.claiming:
+                self._roster.doomed[attempt_id] = None
+            elif attempt is not None and attempt.kill_cause is None:
                 self._log.info("attempt.killed", attempt_id=str(attempt_id))
                 attempt.kill(EndCause.CANCELLED, self._options.killed_task_cleanup_seconds)
 

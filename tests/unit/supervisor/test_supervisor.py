@@ -272,6 +272,21 @@ async def test_pushed_kill_ends_the_child_and_its_end_is_reported_as_cancelled()
 
 
 @in_virtual_time
+async def test_kill_that_overtakes_the_grant_ends_the_child_as_soon_as_there_is_one() -> None:
+    async with World() as world:
+        await world.until(lambda: bool(world.collector.beats))
+        await asyncio.sleep(0.1)
+        world.collector.reply_seconds = 0.2
+        world.offer(1)
+        await world.until(lambda: bool(world.collector.claims))
+        await world.push_kill([1])
+        child = await world.child(1)
+        await world.until(lambda: bool(child.kills))
+        await world.until(lambda: 1 in world.verdicts)
+        assert end_of(world, 1).cause == EndCause.CANCELLED
+
+
+@in_virtual_time
 async def test_kill_in_a_heartbeat_reply_ends_the_child_once() -> None:
     async with World(heartbeat_seconds=1.0) as world:
         (child,) = await started(world, 1)

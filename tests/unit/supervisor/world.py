@@ -178,6 +178,8 @@ class Collector:
         self.expired: list[UUID] = []
         """Incarnations that were given up."""
         self.kill: tuple[UUID, ...] = ()
+        self.reply_seconds = 0.0
+        """How long an answer is on its way."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -195,6 +197,7 @@ class Collector:
                     if self.loses_replies.get(queue):
                         self.loses_replies[queue] -= 1
                     else:
+                        await asyncio.sleep(self.reply_seconds)
                         await self._bus.reply([(delivery, reply)])
                 await batch.ack()
 
