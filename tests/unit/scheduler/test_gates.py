@@ -173,3 +173,23 @@ def test_a_dag_that_keeps_failing_is_paused_here_and_elsewhere() -> None:
         assert states == [DagRunState.FAILED, DagRunState.FAILED, DagRunState.QUEUED]
 
     in_world(scenario)
+
+
+def test_urgent_tasks_that_cannot_start_starve_nobody() -> None:
+    async def scenario(world: World) -> None:
+        await world.store.set_pool("full", 1)
+        urgent = [task(f"u{number:02}", pool="full", priority_weight=100) for number in range(60)]
+        held = [task(f"h{number:02}", priority_weight=50, max_active_tis_per_dagrun=1) for number in range(3)]
+        await world.add_dag(dag(*urgent, *held, dag_id="urgent", max_active_tasks=64))
+        await world.add_dag(dag(*(task(f"m{number}") for number in range(8)), dag_id="modest"))
+        await world.store.set_parallelism(4)
+        world.start_scheduler()
+        await world.until_listening()
+        world.endings = {each.task_id: [lasting(30.0)] for each in urgent}
+        blocked = await world.trigger("urgent", "urgent")
+        await world.until(lambda: any(state == "running" for state in world.states(blocked).values()))
+        modest = await world.trigger("modest", "modest")
+        await world.until_ended(modest, timeout=5)
+        assert world.run_state(blocked) is DagRunState.RUNNING
+
+    in_world(scenario)
