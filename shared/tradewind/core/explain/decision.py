@@ -73,13 +73,16 @@ def _why_queued(view: View) -> str:
         return "its DAG is paused"
     if seen.dag_is_stale:
         return "its DAG is not in the DAGs folder any more"
-    if run.run_after > view.now:
+    if seen.backfill_is_paused:
+        return f"the backfill {seen.backfill_id} is paused"
+    if run.run_after > view.now and seen.backfill_id is None:
         return f"it starts after {ahead(run.run_after, view.now)}"
     return _why_not_started(seen)
 
 
 def _why_not_started(seen: RunSurroundings) -> str:
-    active = f"{seen.active_runs} of max_active_runs {seen.max_active_runs} runs of its DAG are running"
+    of = "its DAG" if seen.backfill_id is None else f"the backfill {seen.backfill_id}"
+    active = f"{seen.active_runs} of max_active_runs {seen.max_active_runs} runs of {of} are running"
     if seen.active_runs >= seen.max_active_runs:
         return f"{active}, {counted(seen.queued_before, 'queued run')} before it"
     return f"{active}, a scheduler starts it within moments"

@@ -91,6 +91,9 @@ class PlaceInOrder(NamedTuple):
 class RunSurroundings:
     """What a run waits for to be started."""
 
+    backfill_id: int | None = None
+    """Set: the numbers of runs are those of this backfill, whose runs count for nothing else."""
+    backfill_is_paused: bool = False
     active_runs: int = 0
     """Running runs of its DAG."""
     max_active_runs: int = 0
