@@ -15,8 +15,8 @@ from benchmarks.system import Run, System, TaskTimes
 
 CHAIN_LENGTH: Final = 20
 FAN_OUT_WIDTH: Final = 200
-WIDE_DAGS: Final = 1000
-WIDE_RUNS: Final = 500
+IDLE_DAGS: Final = (250, 500, 1000)
+ACTIVE_RUNS: Final = (125, 250, 500)
 
 _DAGS: Final = "SELECT count(*) FROM dag WHERE starts_with(dag_id, $1)"
 _SCHEDULED: Final = """
@@ -184,17 +184,44 @@ async def parse_1000(system: System, repeats: int) -> list[Figure]:
     ]
 
 
-async def wide_state(system: System, repeats: int) -> list[Figure]:
-    """The same chain with 1,000 idle DAGs and 500 active runs about: an event costs what it cost before."""
-    alone = statistics.median(_ms(a.end_date, b.end_date) for a, b in await _hops(system, "bench_alone", repeats))
-    await _parse_seconds(system, "bench_wide", WIDE_DAGS)
-    await system.add_dag("bench_waiting", dag_files.waiting("bench_waiting", "closed", WIDE_RUNS))
-    for _ in range(WIDE_RUNS):
-        await system.trigger("bench_waiting")
-    await system.until_count(_SCHEDULED, "bench_waiting", WIDE_RUNS)
-    wide = statistics.median(_ms(a.end_date, b.end_date) for a, b in await _hops(system, "bench_among", repeats))
-    name = "hop beside 1,000 idle DAGs and 500 runs"
-    return [_figure(system, name, wide / alone, "x the hop alone", Goal(1.1), alone_ms=alone, beside_ms=wide)]
+async def idle_dags(system: System, repeats: int) -> list[Figure]:
+    """The same chain beside 250, 500 and 1,000 DAGs that do nothing: an event costs what it cost before."""
+    hops: list[float] = []
+    alone = await _hop_ms(system, "bench_alone", repeats)
+    for more in (250, 250, 500):
+        number = len(hops)
+        await _parse_seconds(system, f"bench_idle_{number}", more)
+        hops.append(await _hop_ms(system, f"bench_among_idle_{number}", repeats))
+    return _growth_of_hops(system, "idle DAGs", IDLE_DAGS, hops, alone)
+
+
+async def active_runs(system: System, repeats: int) -> list[Figure]:
+    """The same chain beside 125, 250 and 500 runs that are under way."""
+    hops: list[float] = []
+    alone = await _hop_ms(system, "bench_by_itself", repeats)
+    await system.add_dag("bench_waiting", dag_files.waiting("bench_waiting", "closed", ACTIVE_RUNS[-1]))
+    for count in ACTIVE_RUNS:
+        for _ in range(count - ACTIVE_RUNS[len(hops) - 1] if hops else count):
+            await system.trigger("bench_waiting")
+        await system.until_count(_SCHEDULED, "bench_waiting", count)
+        hops.append(await _hop_ms(system, f"bench_among_runs_{count}", repeats))
+    return _growth_of_hops(system, "active runs", ACTIVE_RUNS, hops, alone)
+
+
+async def _hop_ms(system: System, dag_id: str, repeats: int) -> float:
+    return statistics.median(_ms(a.end_date, b.end_date) for a, b in await _hops(system, dag_id, repeats))
+
+
+def _growth_of_hops(
+    system: System, beside: str, sizes: Sequence[int], hops: Sequence[float], alone: float
+) -> list[Figure]:
+    """An event costs O(downstream of what changed): the hop does not grow with what is about."""
+    grown = exponent(sizes, hops)
+    name = f"hop beside {sizes[-1]:,} {beside}"
+    return [
+        _figure(system, name, hops[-1] / alone, "x the hop alone", Goal(1.1), alone_ms=alone, ms=_rounded(hops)),
+        _figure(system, f"… growth, {'-'.join(f'{size:,}' for size in sizes)}", grown, "exponent", Goal(0.1)),
+    ]
 
 
 WORKLOADS: Final[dict[str, Workload]] = {
@@ -206,7 +233,8 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "heavy10": heavy10,
     "growth": growth,
     "parse_1000": parse_1000,
-    "wide_state": wide_state,
+    "idle_dags": idle_dags,
+    "active_runs": active_runs,
     "fan_out_10000": fan_out_10000,
     "chain_2000": chain_2000,
     "map_10000": map_10000,
