@@ -14,7 +14,7 @@ import asyncio
 import os
 import time
 from airflow.sdk import BaseOperator, Variable
-from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 class Own(BaseTrigger):
     def __init__(self, what):
@@ -35,6 +35,10 @@ class Own(BaseTrigger):
             time.sleep(6)
         if self.what == "exit":
             os._exit(3)
+        if self.what.startswith("end as "):
+            events = {"success": TaskSuccessEvent, "failed": TaskFailedEvent, "skipped": TaskSkippedEvent}
+            yield events[self.what.removeprefix("end as ")](xcoms={"said": self.what})
+            return
         if self.what == "end":
             yield TaskSuccessEvent(xcoms={"return_value": 7})
             return
@@ -106,6 +110,16 @@ with DAG("straight"):
     )
     Straight(task_id="retried", retries=1) >> EmptyOperator(task_id="last")
 
+def note(context):
+    with open("%(file)s_called_back", "a") as file:
+        print(context["ti"].task_id, file=file)
+
+with DAG("ended"):
+    callbacks = {f"on_{end}_callback": note for end in ("success", "failure", "skipped")}
+    for end in ("success", "failed", "skipped"):
+        Wait(task_id=end, what=f"end as {end}", retries=3)
+        Wait(task_id=f"told_{end}", what=f"end as {end}", retries=3, **callbacks)
+
 with DAG("outer"):
     ExternalTaskSensor(
         task_id="wait", external_dag_id="other", external_task_id="work", deferrable=True, poke_interval=0.1
@@ -149,9 +163,17 @@ with DAG("ending"):
 """
 
 
+DAGS = ("standard", "ended", "outer", "other", "custom", "straight", "wrong", "long", "soft", "blocking", "ending")
+
+
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
-    folder: Path = tmp_path_factory.mktemp("deferred")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of the stack."""
+    return tmp_path_factory.mktemp("deferred")
+
+
+@pytest.fixture(scope="module")
+def api(folder: Path) -> Generator[ApiClient]:
     (folder / "dags").mkdir()
     (folder / "dags" / "own_triggers.py").write_text(TRIGGERS)
     (folder / "dags" / "deferred.py").write_text(FILE % {"file": folder / "there"})
@@ -161,18 +183,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
         ) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
     ):
-        for dag_id in (
-            "standard",
-            "outer",
-            "other",
-            "custom",
-            "straight",
-            "wrong",
-            "long",
-            "soft",
-            "blocking",
-            "ending",
-        ):
+        for dag_id in DAGS:
             client.wait_for_dag(dag_id)
             client.unpause(dag_id)
         yield client
@@ -205,6 +216,17 @@ def test_tasks_that_start_from_their_trigger(api: ApiClient) -> None:
     event, a, try_number = api.xcom("straight", run_id, "straight")
     assert (event["what"], a, try_number) == ("straight", 3, 1)
     assert states(api, "straight", run_id)["ends"] == ("success", 1)
+
+
+def test_triggers_end_tasks_by_themselves_or_by_a_worker_that_calls_back(api: ApiClient, folder: Path) -> None:
+    run = api.wait_for_run("ended", run_id := api.trigger("ended"))
+    assert run["state"] == "failed"
+    ends = {end: (end, 1) for end in ("success", "failed", "skipped")}
+    assert states(api, "ended", run_id) == {**ends, **{f"told_{end}": state for end, state in ends.items()}}
+    assert api.xcom("ended", run_id, "success", "said") == "end as success"
+    assert api.xcom("ended", run_id, "told_success", "said") == "end as success"
+    told = (folder / "there_called_back").read_text().splitlines()
+    assert sorted(told) == ["told_failed", "told_skipped", "told_success"]
 
 
 def test_a_deferred_task_that_is_cleared_or_marked_waits_no_more(api: ApiClient) -> None:

@@ -132,7 +132,7 @@ class DutyLoop:
         taken = await self._store.take_triggers(self._triggerer_id, limit, settings.queues)
         for trigger in taken:
             self._log.info("trigger.taken", trigger_id=trigger.id, classpath=trigger.classpath, dag_id=trigger.dag_id)
-            self._placement.start(_request(trigger, self._signer), trigger.next_kwargs)
+            self._placement.start(_request(trigger, self._signer), trigger)
         return taken
 
     async def _retire(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from tradewind.core.states import TaskInstanceState
-from tradewind.core.triggers import TriggerOutcome, ended, failed, resumed
+from tradewind.core.triggers import TriggerOutcome, WaitingTrigger, ended, ended_by_worker, failed, resumed
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -56,7 +56,7 @@ class Placement:
         self._block_seconds = block_seconds
         self._isolated_max = isolated_max
         self._jitter = jitter
-        self._next_kwargs: dict[int, bytes] = {}
+        self._running: dict[int, WaitingTrigger] = {}
         self._shared = TriggerChild(setup, self._hear)
         self._isolated: dict[int, TriggerChild] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -68,7 +68,7 @@ class Placement:
     @property
     def running(self) -> Sequence[int]:
         """Ids of the triggers that run."""
-        return tuple(self._next_kwargs)
+        return tuple(self._running)
 
     @property
     def isolated(self) -> int:
@@ -80,15 +80,15 @@ class Placement:
         """Whether triggers run at once when they are started."""
         return self._shared.is_ready
 
-    def start(self, request: RunTrigger, next_kwargs: bytes) -> None:
+    def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
         """Run a trigger; one that runs already goes on."""
-        if request.id not in self._next_kwargs:
-            self._next_kwargs[request.id] = next_kwargs
+        if request.id not in self._running:
+            self._running[request.id] = trigger
             self._shared.start(request)
 
     def stop(self, trigger_id: int, *, by_person: bool) -> None:
         """End a trigger that nobody waits for."""
-        if self._next_kwargs.pop(trigger_id, None) is None:
+        if self._running.pop(trigger_id, None) is None:
             return
         request = StopTrigger(trigger_id, by_person)
         own = self._isolated.get(trigger_id)
@@ -171,7 +171,7 @@ class Placement:
             self._fail(child.blocker, f"ended its process: {_exit_text(exit_code)}")
 
     def _fail(self, trigger_id: int, why: str) -> None:
-        if self._next_kwargs.pop(trigger_id, None) is not None:
+        if self._running.pop(trigger_id, None) is not None:
             self._report(failed(trigger_id, [f"The trigger {why}"]))
 
     async def _watch(self) -> None:
@@ -221,21 +221,22 @@ class Placement:
             child.end()
         if child.triggers.pop(message.id, None) is None:
             return  # it was stopped, or moved, meanwhile
-        next_kwargs = self._next_kwargs.pop(message.id, None)
-        if next_kwargs is not None:
-            self._report(outcome_of(message, next_kwargs))
+        trigger = self._running.pop(message.id, None)
+        if trigger is not None:
+            self._report(outcome_of(message, trigger))
 
 
-def outcome_of(message: TriggerFired | TriggerFailed | TriggerStopped, next_kwargs: bytes) -> TriggerOutcome:
+def outcome_of(message: TriggerFired | TriggerFailed | TriggerStopped, trigger: WaitingTrigger) -> TriggerOutcome:
     """What a waiting task instance does by what its trigger said."""
     match message:
         case TriggerFired():
             state, log = _STATES.get(message.state), message.log or None
             if state is TaskInstanceState.SCHEDULED:
-                return resumed(message.id, next_kwargs, message.event, log)
+                return resumed(message.id, trigger.next_kwargs, message.event, log)
             if state is None:
                 return failed(message.id, [f"The trigger ended the task as {message.state!r}"], log)
-            return ended(message.id, state, message.xcoms, log)
+            end = ended_by_worker if trigger.is_ended_by_worker else ended
+            return end(message.id, state, message.xcoms, log)
         case TriggerFailed():
             return failed(message.id, message.traceback, message.log or None)
         case TriggerStopped():

@@ -186,6 +186,8 @@ class TaskSpec:
     """Downstream task id → the label of the edge."""
     params: dict[str, object] = field(default_factory=dict[str, object])
     has_retry_policy: bool = False
+    is_ended_by_worker: bool = False
+    """Something is to be done when it ends (callbacks, mail): what its trigger ends, a worker must end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ trigger row. What the trigger says moves it on once, guarded by that row and by 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,8 @@ from tradewind.core.states import TaskInstanceState
 
 TRIGGER_FAILED: Final = "__fail__"
 """The next method of a task whose trigger failed or took too long: a worker fails it, with its callbacks."""
+TRIGGER_ENDED: Final = "__end__"
+"""The next method of a task that its trigger ended, if a worker has something to do about that."""
 FAILURE_REASON: Final = "Trigger failure"
 TIMEOUT_REASON: Final = "Trigger timeout"
 
@@ -43,6 +45,8 @@ class WaitingTrigger:
     next_kwargs: bytes
     """JSON text of an object: arguments of the method to go on with, without the event."""
     relative_fileloc: str
+    is_ended_by_worker: bool = False
+    """As in the task's spec: an event that ends the task sends it to a worker, which ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +149,16 @@ def timed_out(due: DueTrigger) -> TriggerOutcome:
     """Its time is over: a worker fails the task."""
     arguments = json.dumps({"error": TIMEOUT_REASON}).encode()
     return TriggerOutcome(trigger_id=due.id, next_method=TRIGGER_FAILED, next_kwargs=arguments)
+
+
+def ended_by_worker(
+    trigger_id: int, state: TaskInstanceState, xcoms: Sequence[tuple[str, bytes]], log: bytes | None = None
+) -> TriggerOutcome:
+    """As `ended`, by way of a worker."""
+    plain = ended(trigger_id, state, xcoms, log)
+    values = b",".join(json.dumps(key).encode() + b":" + value for key, value in xcoms)
+    arguments = b'{"state":' + json.dumps(state.value).encode() + b',"xcoms":{' + values + b"}}"
+    return replace(plain, state=TaskInstanceState.SCHEDULED, next_method=TRIGGER_ENDED, next_kwargs=arguments, xcoms=())
 
 
 def ended(

@@ -87,6 +87,14 @@ class EndWrite:
         return NO_EFFECTS if found is None else found
 
 
+async def load_specs(session: Session, specs: SpecCache, dag_version_ids: Sequence[UUID]) -> None:
+    """Bring the specs of these versions into the cache."""
+    missing = specs.missing(dag_version_ids)
+    if missing:
+        for row in await session.fetch(statement("load_dag_specs"), missing):
+            specs.put(row["id"], load_spec(row["spec"]))
+
+
 class EndWriter:
     """Decides ends by `core.ends` and the task's spec, and writes them set-based."""
 
@@ -95,10 +103,7 @@ class EndWriter:
 
     async def load_specs(self, session: Session, dag_version_ids: Sequence[UUID]) -> None:
         """Bring the specs of these versions into the cache."""
-        missing = self._specs.missing(dag_version_ids)
-        if missing:
-            for row in await session.fetch(statement("load_dag_specs"), missing):
-                self._specs.put(row["id"], load_spec(row["spec"]))
+        await load_specs(session, self._specs, dag_version_ids)
 
     def decide(self, read: ReadAttempt, record: AttemptEndRecord | None, now: datetime) -> EndWrite:
         """The end of this attempt as reported, or (None) lost with its worker."""

@@ -166,6 +166,7 @@ class MemoryTriggererStore(MemoryStoreBase):
             kwargs=trigger.deferral.kwargs,
             next_kwargs=trigger.deferral.next_kwargs,
             relative_fileloc=self.tables.dag_versions[run.dag_version_id].relative_fileloc,
+            is_ended_by_worker=self._task_spec(trigger.id).is_ended_by_worker,
         )
 
 

@@ -33,6 +33,6 @@ class PostgresStore(
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
         PostgresDagRequestStore.__init__(self, database)
-        PostgresTriggererStore.__init__(self, database)
+        PostgresTriggererStore.__init__(self, database, cache)
         PostgresPeopleStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, Verdict
+from tradewind.core.spec import TaskSpec
 from tradewind.core.triggers import (
     TRIGGER_LOG_SEQUENCE,
     DueTrigger,
@@ -13,16 +14,19 @@ from tradewind.core.triggers import (
     TriggerOutcome,
     WaitingTrigger,
 )
+from tradewind.db.end_writer import load_specs
 from tradewind.db.pool import Database, Row
 from tradewind.db.row_mapping import first_integers, first_uuids, storable_text
+from tradewind.db.specs import SpecCache
 from tradewind.db.statements import statement
 
 
 class PostgresTriggererStore:
     """`TriggererStore`: each method is one statement, which is its own transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, specs: SpecCache | None = None) -> None:
         self._database = database
+        self._specs = SpecCache() if specs is None else specs
 
     async def renew_triggerer(self, triggerer_id: UUID, hostname: str, capacity: int, now: datetime) -> bool:
         values = (triggerer_id, storable_text(hostname), capacity, now)
@@ -46,7 +50,8 @@ class PostgresTriggererStore:
     ) -> Sequence[WaitingTrigger]:
         wanted = None if queues is None else list(queues)
         rows = await self._database.fetch(statement("take_triggers"), triggerer_id, limit, wanted)
-        return [_waiting_trigger(row) for row in rows]
+        await load_specs(self._database, self._specs, [row["dag_version_id"] for row in rows])
+        return [_waiting_trigger(row, self._specs.task(row["dag_version_id"], row["task_id"])) for row in rows]
 
     async def due_triggers(self, triggerer_id: UUID, now: datetime, limit: int) -> Sequence[DueTrigger]:
         rows = await self._database.fetch(statement("list_due_triggers"), now, limit, triggerer_id)
@@ -64,7 +69,7 @@ class PostgresTriggererStore:
         ]
 
 
-def _waiting_trigger(row: Row) -> WaitingTrigger:
+def _waiting_trigger(row: Row, task: TaskSpec) -> WaitingTrigger:
     return WaitingTrigger(
         id=row["id"],
         task_instance=TaskInstanceId(row["dag_run_id"], row["task_id"], row["map_index"]),
@@ -76,6 +81,7 @@ def _waiting_trigger(row: Row) -> WaitingTrigger:
         kwargs=row["kwargs"],
         next_kwargs=row["next_kwargs"] or b"{}",
         relative_fileloc=row["relative_fileloc"],
+        is_ended_by_worker=task.is_ended_by_worker,
     )
 
 

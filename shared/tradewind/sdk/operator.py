@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import current_dag, current_task_group, is_outside_of_dags
 from tradewind.sdk.default_args import fills_from_default_args
-from tradewind.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout, TaskDeferred
+from tradewind.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferralError,
+    TaskDeferralTimeout,
+    TaskDeferred,
+)
 from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
 from tradewind.sdk.param import ParamsDict
@@ -38,6 +44,8 @@ _WEIGHT_RULES: Final = tuple(str(rule) for rule in WeightRule)
 
 TRIGGER_FAILED: Final = "__fail__"
 """The next method of a deferred task whose trigger failed."""
+TRIGGER_ENDED: Final = "__end__"
+"""The next method of a deferred task that its trigger ended."""
 TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """The `error` among its arguments if the trigger took too long."""
 
@@ -383,6 +391,8 @@ class BaseOperator(DAGNode):
             if traceback := values.get("traceback"):
                 self.log.error("Trigger failed:\n%s", "\n".join(traceback))
             raise TaskDeferralTimeout(error) if error == TRIGGER_TIMEOUT else TaskDeferralError(error)
+        if next_method == TRIGGER_ENDED:
+            return _end_as_told(values["state"], values["xcoms"], context)
         return getattr(self, next_method)(context, **values)
 
     def post_execute(self, context: Any, result: Any = None) -> None:
@@ -398,6 +408,16 @@ class BaseOperator(DAGNode):
     def add_outlets(self, outlets: Sequence[Any]) -> None:
         """Add to `outlets`."""
         self.outlets.extend(outlets)
+
+
+def _end_as_told(state: str, xcoms: Mapping[str, Any], context: Any) -> None:
+    """End in the state that a trigger's event says, with what it says is to be pushed."""
+    for key, value in xcoms.items():
+        context["ti"].xcom_push(key=key, value=value)
+    if state == "skipped":
+        raise AirflowSkipException("The trigger says so.")
+    if state == "failed":
+        raise AirflowFailException("The trigger says so.")
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -164,6 +164,11 @@ def _try_weights(task: BaseOperator, where: str) -> tuple[int, ...]:
         raise DagSpecError(f"{where}: task {task.task_id!r}: weight_rule {_rule_name(task)}: {exc!r}") from exc
 
 
+def _is_ended_by_worker(task: BaseOperator) -> bool:
+    callbacks = (task.on_success_callback, task.on_failure_callback, task.on_skipped_callback)
+    return any(callbacks) or bool(task.email) or bool(task.outlets)
+
+
 def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
     """What the task begins by waiting for, if it starts from a trigger. A mapped task never does, as in Airflow."""
     start: StartTriggerArgs | None = getattr(task, "start_trigger_args", None)
@@ -237,6 +242,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         outlets=_asset_refs(task, task.outlets, where),
         downstream_labels=_labels(task),
         has_retry_policy=task.retry_policy is not None,
+        is_ended_by_worker=_is_ended_by_worker(task),
     )
 
 

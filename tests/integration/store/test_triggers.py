@@ -74,6 +74,13 @@ async def test_a_triggerer_takes_a_trigger_with_all_that_it_needs(driver: Driver
     assert await driver.store.keep_triggers(FIRST) == [trigger.id]
 
 
+async def test_a_triggerer_hears_that_a_worker_has_something_to_do_at_the_end(driver: Driver) -> None:
+    run = await driver.started_run(replace(TASKS[0], is_ended_by_worker=True), TASKS[1])
+    await deferred(driver, run)
+    await deferred(driver, run, "other")
+    assert [trigger.is_ended_by_worker for trigger in await taken(driver)] == [True, False]
+
+
 async def test_two_triggerers_share_the_triggers(driver: Driver) -> None:
     run = await driver.started_run(*TASKS)
     await deferred(driver, run, "task")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.core.states import TaskInstanceState
-from tradewind.core.triggers import DueTrigger, ended, failed, resumed, timed_out, with_event
+from tradewind.core.triggers import DueTrigger, ended, ended_by_worker, failed, resumed, timed_out, with_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -41,6 +41,17 @@ def test_a_trigger_that_takes_too_long_does_too() -> None:
 def test_an_event_leaves_the_method_as_it_was() -> None:
     outcome = resumed(7, b"{}", b"1")
     assert (outcome.next_method, outcome.next_kwargs) == (None, b'{"event":1}')
+
+
+def test_an_end_that_a_worker_has_something_to_do_about_goes_there() -> None:
+    xcoms = [("return_value", b'{"a":1}'), ('ke"y', b"2")]
+    outcome = ended_by_worker(7, TaskInstanceState.SKIPPED, xcoms, b"log")
+    assert (outcome.state, outcome.next_method, outcome.xcoms) == (TaskInstanceState.SCHEDULED, "__end__", ())
+    assert outcome.log == b"log"
+    assert json.loads(outcome.next_kwargs or b"") == {
+        "state": "skipped",
+        "xcoms": {"return_value": {"a": 1}, 'ke"y': 2},
+    }
 
 
 @pytest.mark.parametrize("state", TaskInstanceState)

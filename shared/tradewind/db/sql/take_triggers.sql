@@ -24,7 +24,7 @@ waiting AS MATERIALIZED (
 )
 SELECT
     g.id, g.dag_run_id, g.task_id, g.map_index, g.attempt_id, g.classpath, g.kwargs, r.dag_id, r.run_id, g.try_number,
-    g.next_kwargs, v.relative_fileloc
+    g.next_kwargs, v.relative_fileloc, r.dag_version_id
 FROM waiting g
 JOIN dag_run r ON r.id = g.dag_run_id
 JOIN dag_version v ON v.id = r.dag_version_id
