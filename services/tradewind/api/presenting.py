@@ -224,5 +224,5 @@ def task_response(task: TaskSpec) -> TaskResponse:
         params={},
         class_ref={"module_path": task.task_module, "class_name": task.task_type},
         is_mapped=False,
-        extra_links=[],
+        extra_links=sorted(task.extra_links),
     )

@@ -115,6 +115,7 @@ class AssetRef:
     extra: dict[str, object] = field(default_factory=dict[str, object])
     watchers: tuple[AssetWatcherSpec, ...] = ()
     access_control: dict[str, object] | None = None
+    """Role → resource ("DAGs", "DAG Runs") → actions, sorted."""
     """None = open to all."""
 
 
@@ -181,7 +182,8 @@ class TaskSpec:
     `next_method`, `next_kwargs` (JSON text), `timeout_seconds` and `queue` (either may be null)."""
     inlets: tuple[AssetRef, ...] = ()
     outlets: tuple[AssetRef, ...] = ()
-    extra_links: tuple[str, ...] = ()
+    extra_links: dict[str, str] = field(default_factory=dict[str, str])
+    """Name → the XCom key under which the address is kept once a try has run."""
     downstream_labels: dict[str, str] = field(default_factory=dict[str, str])
     """Downstream task id → the label of the edge."""
     params: dict[str, object] = field(default_factory=dict[str, object])

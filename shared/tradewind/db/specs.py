@@ -11,8 +11,8 @@ import msgspec
 
 from tradewind.core.spec import DagSpec, TaskSpec
 
-UNVERSIONED_DAG_FIELDS: Final = ("doc_md", "description", "tags", "owners", "is_paused_upon_creation")
-UNVERSIONED_TASK_FIELDS: Final = ("doc_md", "owner", "ui_color", "ui_fgcolor")
+UNVERSIONED_DAG_FIELDS: Final = ("doc_md", "description", "tags", "owners", "is_paused_upon_creation", "access_control")
+UNVERSIONED_TASK_FIELDS: Final = ("doc_md", "owner", "ui_color", "ui_fgcolor", "extra_links")
 """Texts and colours for people: changing them makes no new version."""
 
 

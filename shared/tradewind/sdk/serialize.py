@@ -24,12 +24,13 @@ from tradewind.sdk.mapped.expand_input import ExpandInput
 from tradewind.sdk.mapped.group import MappedTaskGroup
 from tradewind.sdk.mapped.lengths import length_of
 from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operator_link import links_of, xcom_key_of
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.schedule import schedule_spec
 from tradewind.sdk.triggers.base import StartTriggerArgs
-from tradewind.sdk.types import WeightRule
+from tradewind.sdk.types import WeightRule, is_collection, is_mapping
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
 
@@ -76,6 +77,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         has_on_failure_callback=bool(dag.on_failure_callback),
         sla_miss_callback=bool(dag.sla_miss_callback),
         owner_links=dict(dag.owner_links),
+        access_control=_access_control(dag, where),
         rerun_with_latest_version=dag.rerun_with_latest_version,
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
         timetable=_timetable_spec(dag, where),
@@ -240,6 +242,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         is_sensor=bool(getattr(getattr(task, "operator_class", type(task)), "is_sensor", False)),
         inlets=_asset_refs(task, task.inlets, where),
         outlets=_asset_refs(task, task.outlets, where),
+        extra_links=_extra_links(task, where),
         downstream_labels=_labels(task),
         has_retry_policy=task.retry_policy is not None,
         is_ended_by_worker=_is_ended_by_worker(task),
@@ -262,6 +265,29 @@ def _checked_length(expand_input: ExpandInput, where: str) -> MapLength:
     if length.kind is LengthKind.LITERAL and length.length > limit:
         raise DagSpecError(f"{where} maps over {length.length} items; core.max_map_length is {limit}")
     return length
+
+
+def _extra_links(task: BaseOperator, where: str) -> dict[str, str]:
+    operator_class = getattr(task, "operator_class", type(task))
+    own = None if task.is_mapped else task.operator_extra_links
+    try:
+        return {str(name): xcom_key_of(link) for name, link in links_of(operator_class, own).items()}
+    except (AttributeError, TypeError) as exc:
+        raise DagSpecError(f"{where}: task {task.task_id!r}: operator_extra_links: {exc}") from exc
+
+
+def _access_control(dag: DAG, where: str) -> dict[str, object] | None:
+    """Role → resource → actions. A role's plain collection of actions is about the DAG."""
+    if not dag.access_control:
+        return None
+    found: dict[str, object] = {}
+    for role, given in dag.access_control.items():
+        resources: Any = given if is_mapping(given) else {"DAGs": given}
+        for resource, actions in resources.items():
+            if isinstance(actions, str) or not is_collection(actions):
+                raise DagSpecError(f"{where}: access_control of role {role!r}: {resource} has no actions: {actions!r}")
+        found[str(role)] = {str(resource): sorted(map(str, actions)) for resource, actions in resources.items()}
+    return found
 
 
 def _labels(task: BaseOperator) -> dict[str, str]:

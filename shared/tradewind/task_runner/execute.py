@@ -32,6 +32,7 @@ from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import PythonOperator, run_through, signature_of
+from tradewind.sdk.plugins import loaded_plugins
 from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
@@ -330,7 +331,7 @@ class _Attempt:
         if task.map_index_template is not None and judgement.outcome is not Outcome.SUCCESS:
             with suppress(Exception):
                 self._rendered_map_index = rendered_map_index(task, self._context)
-        if task.operator_extra_links:
+        if task.operator_extra_links or loaded_plugins():
             self._push_links(judgement)
         if judgement.outcome is Outcome.SUCCESS and _clears_kept_values():
             with suppress(AirflowRuntimeError):
@@ -339,9 +340,9 @@ class _Attempt:
 
     def _push_links(self, judgement: Judgement) -> None:
         """With the end where that carries XComs, else at once."""
-        from tradewind.task_runner.extra_links import links_of
+        from tradewind.task_runner.extra_links import link_xcoms
 
-        links = links_of(self._task, self._context.get("ti"))
+        links = link_xcoms(self._task, self._context.get("ti"))
         if judgement.outcome is Outcome.SUCCESS:
             self._xcoms = (*self._xcoms, *links)
             return

@@ -60,6 +60,7 @@ WANTED: Final = (
     "get_hitl_detail_try_detail",
     "update_hitl_detail",
     "get_log",
+    "get_extra_links",
     "get_xcom_entries",
     "get_xcom_entry",
     "get_import_errors",

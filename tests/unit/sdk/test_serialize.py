@@ -12,6 +12,7 @@ from tradewind.core.spec import DagSpec, TriggerRule
 from tradewind.sdk import DAG, Param
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
+from tradewind.sdk.operators.trigger_dagrun import TriggerDagRunOperator
 from tradewind.sdk.serialize import DagSpecError, serialize_dag
 
 
@@ -142,3 +143,15 @@ def test_fail_fast_allows_one_trigger_rule_only() -> None:
         EmptyOperator(task_id="a", trigger_rule="all_done")
     with pytest.raises(DagSpecError, match="task 'a' has trigger rule 'all_done', but a DAG with fail_fast"):
         _spec(dag)
+
+
+def test_access_control_and_extra_links_are_kept() -> None:
+    with DAG("d", access_control={"Viewer": {"can_read"}, "Op": {"DAG Runs": ["can_edit", "can_create"]}}) as dag:
+        TriggerDagRunOperator(task_id="t", trigger_dag_id="other")
+    spec = serialize_dag(dag, "file.py")
+    assert spec.access_control == {"Viewer": {"DAGs": ["can_read"]}, "Op": {"DAG Runs": ["can_create", "can_edit"]}}
+    assert spec.tasks[0].extra_links == {"Triggered DAG": "_link_TriggerDagRunLink"}
+    with pytest.raises(
+        DagSpecError, match=r"file\.py: DAG 'e': access_control of role 'Op': DAGs has no actions: 'all'"
+    ):
+        serialize_dag(DAG("e", access_control={"Op": "all"}), "file.py")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from tradewind.sdk import timezone
 from tradewind.sdk.exceptions import AirflowException, DagRunTriggerException
 from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operator_link import BaseOperatorLink, dag_run_url
 from tradewind.sdk.sensors.time import default_deferrable
 from tradewind.sdk.state import DagRunState
 from tradewind.sdk.types import NOTSET
@@ -15,6 +16,20 @@ from tradewind.sdk.types import NOTSET
 
 class DagIsPaused(AirflowException):
     """The DAG to trigger is paused."""
+
+
+class TriggerDagRunLink(BaseOperatorLink):
+    """Leads to the run that was made."""
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return "Triggered DAG"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """The run's page; empty if none was made."""
+        run_id = getattr(operator, "trigger_run_id", None)
+        return dag_run_url(str(getattr(operator, "trigger_dag_id", "")), str(run_id)) if run_id else ""
 
 
 class TriggerDagRunOperator(BaseOperator):
@@ -28,7 +43,7 @@ class TriggerDagRunOperator(BaseOperator):
     )
     template_fields_renderers: ClassVar[Mapping[str, str]] = {"conf": "py"}
     ui_color = "#ffefeb"
-    operator_extra_links: Collection[Any] = ()
+    operator_extra_links: Collection[Any] = (TriggerDagRunLink(),)
 
     def __init__(
         self,

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tradewind.sdk.exceptions import AirflowException, AirflowSkipException
+from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operator_link import BaseOperatorLink, dag_run_url
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.operators.python import accepted_kwargs
 from tradewind.sdk.sensors.base import BaseSensorOperator
@@ -21,6 +23,19 @@ class ExternalTaskNotFoundError(AirflowException):
     """What a sensor waits for does not exist."""
 
 
+class ExternalDagLink(BaseOperatorLink):
+    """Leads to the other DAG's run of the same id."""
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return "External DAG"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """The run's page."""
+        return dag_run_url(str(getattr(operator, "external_dag_id", "")), ti_key.run_id)
+
+
 class ExternalTaskSensor(BaseSensorOperator):
     """Waits until tasks, a task group or the whole run of another DAG have come to `allowed_states`, in the run of the
     same logical date, of `execution_delta` before it, or of the dates that `execution_date_fn` gives."""
@@ -29,7 +44,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         *("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id"),
     )
     ui_color = "#4db7db"
-    operator_extra_links: Collection[Any] = ()
+    operator_extra_links: Collection[Any] = (ExternalDagLink(),)
 
     def __init__(
         self,
