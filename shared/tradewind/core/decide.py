@@ -60,7 +60,7 @@ _STOPPED_BY: Final = {
     TaskInstanceState.RUNNING: Event.FAILED,
 }
 """How `fail_fast` ends what is not over; other instances of the mapped task that failed go on. A worker that runs such
-an attempt hears by its next heartbeat that it is not current any more."""
+an attempt is told to kill it once that is committed."""
 
 
 RUN_TIMER: Final = -1

@@ -1,9 +1,24 @@
--- A (locked) DAG that has no runs any more, with its versions; its file is parsed anew if it is still there.
--- By dag_pkey, dag_version_dag_id_version_number_key, dag_by_file.
+-- A (locked) DAG that has no runs any more, and what waits for new ones; its file is parsed anew if it is still there.
+-- By dag_pkey, dag_file_pkey; the other tables hold little of each DAG.
 WITH gone AS (
     DELETE FROM dag WHERE dag_id = $1 RETURNING dag_id, relative_fileloc
 ),
 unparsed AS (
     DELETE FROM dag_file f USING gone g WHERE f.relative_fileloc = g.relative_fileloc
+),
+unreferenced AS (
+    DELETE FROM asset_reference a USING gone g WHERE a.dag_id = g.dag_id
+),
+unqueued AS (
+    DELETE FROM asset_dag_run_queue q USING gone g WHERE q.dag_id = g.dag_id
+),
+unpartitioned AS (
+    DELETE FROM asset_partition p USING gone g WHERE p.dag_id = g.dag_id
+),
+unfilled AS (
+    DELETE FROM backfill b USING gone g WHERE b.dag_id = g.dag_id
+),
+unasked AS (
+    DELETE FROM dag_request r USING gone g WHERE r.dag_id = g.dag_id
 )
 SELECT dag_id FROM gone
