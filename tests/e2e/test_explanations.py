@@ -22,7 +22,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from airflow.sdk import DAG, BaseOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 
 class Held(BaseOperator):
     "Runs until the test lets it go."
@@ -54,13 +56,16 @@ with DAG("branch"):
     BranchPythonOperator(task_id="choose", python_callable=lambda: "one") >> [
         EmptyOperator(task_id="one"), EmptyOperator(task_id="two"),
     ]
+with DAG("waits"):
+    TimeDeltaSensor(task_id="later", delta=timedelta(hours=1), deferrable=True)
+    ApprovalOperator(task_id="asks", subject="Shall it go on?")
 with DAG("paused"):
     Held(task_id="held")
 with DAG("runs", max_active_runs=1):
     Held(task_id="held")
 """
 
-DAG_IDS = ("pool", "limit", "upstream", "retry", "queue", "past", "rule", "branch", "runs")
+DAG_IDS = ("pool", "limit", "upstream", "retry", "queue", "past", "rule", "branch", "waits", "runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,24 @@ def test_a_task_that_was_not_chosen_says_who_chose(scenery: Scenery) -> None:
     found = scenery.gate("branch", "r", "two", "outcome")
     assert found is not None
     assert found[1].startswith("it was skipped: a branch upstream ('choose') did not choose it")
+
+
+def test_waits_without_a_slot_name_what_for(scenery: Scenery) -> None:
+    scenery.api.trigger("waits", dag_run_id="r")
+    scenery.wait_for_state("waits", "r", "later", "deferred")
+    scenery.wait_for_state("waits", "r", "asks", "awaiting_input")
+    wait_until(
+        lambda: "the triggerer on " in str(scenery.gate("waits", "r", "later", "trigger")), "a triggerer runs it", 30.0
+    )
+    found = scenery.gate("waits", "r", "later", "trigger")
+    asked = scenery.gate("waits", "r", "asks", "human_input")
+    assert found is not None
+    assert not found[0]
+    assert "for the trigger " in found[1]
+    assert "DateTimeTrigger; the triggerer on " in found[1]
+    assert asked is not None
+    assert not asked[0]
+    assert "for a person to answer" in asked[1]
 
 
 def test_runs_that_are_not_started_say_so_for_all_their_tasks(scenery: Scenery) -> None:
