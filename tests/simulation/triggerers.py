@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
-from tradewind.core.triggers import TriggerOutcome, resumed
+from tradewind.core.triggers import TriggerOutcome, WaitingTrigger, resumed
 from tradewind.service.backoff import jitter_from
 from tradewind.service.metrics import Telemetry
 from tradewind.service.tokens import TokenSigner
@@ -32,11 +32,11 @@ class SimulatedPlacement:
     def running(self) -> Sequence[int]:
         return tuple(self._timers)
 
-    def start(self, request: RunTrigger, next_kwargs: bytes) -> None:
+    def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
         if request.id not in self._timers:
             seconds = float(json.loads(request.kwargs)["seconds"])
             loop = asyncio.get_running_loop()
-            self._timers[request.id] = loop.call_later(seconds, self._fire, request.id, next_kwargs)
+            self._timers[request.id] = loop.call_later(seconds, self._fire, request.id, trigger.next_kwargs)
 
     def stop(self, trigger_id: int, *, by_person: bool) -> None:
         timer = self._timers.pop(trigger_id, None)
