@@ -1,5 +1,5 @@
 # `make run` and `make test` need only Python 3.11+, git and make; everything else they install into .venv.
-.PHONY: run test test-full check format bench bench-peers oracle venv venv-dev clean
+.PHONY: run test test-rules test-services test-full check format bench bench-peers oracle venv venv-dev clean
 
 RUN_HOME ?= $(CURDIR)/.tradewind
 BIN := .venv/bin
@@ -11,8 +11,19 @@ run: venv
 	 TRADEWIND__LOGGING__FORMAT="$${TRADEWIND__LOGGING__FORMAT:-console}" \
 	 exec $(BIN)/tradewind standalone
 
+# Without ARGS in two processes, which share the machine's cores: what computes, and what waits for services.
 test: check
+ifeq ($(strip $(ARGS)),)
+	@$(MAKE) --no-print-directory --output-sync=target -j2 test-rules test-services
+else
 	$(BIN)/python -m pytest -q $(ARGS)
+endif
+
+test-rules: venv-dev
+	$(BIN)/python -m pytest -q tests/unit tests/property tests/simulation
+
+test-services: venv-dev
+	$(BIN)/python -m pytest -q --ignore tests/unit --ignore tests/property --ignore tests/simulation
 
 test-full: venv-dev
 	TRADEWIND_TEST_SEEDS=$${TRADEWIND_TEST_SEEDS:-2000} $(BIN)/python -m pytest -q $(ARGS)
