@@ -43,6 +43,7 @@ class Announcer:
         self._wake_up = asyncio.Event()
         # Dicts serve as ordered sets.
         self._created: dict[str, None] = {}
+        self._queued_for: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._revised: dict[int, None] = {}
         self._killed: dict[AttemptHolder, None] = {}
@@ -52,6 +53,10 @@ class Announcer:
     def dag_runs_created(self, dag_ids: Iterable[str]) -> None:
         """These DAGs have queued runs, or were unpaused and may have some."""
         self._add(self._created, dag_ids)
+
+    def asset_events_queued(self, dag_ids: Iterable[str]) -> None:
+        """These DAGs have new asset events in their queues."""
+        self._add(self._queued_for, dag_ids)
 
     def dags_changed(self, dag_ids: Iterable[str]) -> None:
         """These DAGs were paused or unpaused."""
@@ -131,11 +136,14 @@ class Announcer:
 
     async def _send_created(self) -> None:
         taken, self._created = self._created, {}
-        if taken:
+        queued_for, self._queued_for = self._queued_for, {}
+        if taken or queued_for:
+            message = DagRunsCreated(dag_ids=tuple(taken), asset_dag_ids=tuple(queued_for))
             try:
-                await self._bus.publish(RUNS, [Message(body=encode(DagRunsCreated(tuple(taken))))])
+                await self._bus.publish(RUNS, [Message(body=encode(message))])
             except AdapterError:
                 self._add(self._created, taken)
+                self._add(self._queued_for, queued_for)
                 raise
 
     async def _send_changed(self) -> None:

@@ -11,6 +11,7 @@ from tradewind.api.dependencies import require_user
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
+    assets,
     auth,
     clearing,
     connections,
@@ -43,6 +44,7 @@ from tradewind.service.metrics import Telemetry
 GUARDED = (
     # The first match answers: what is called often comes first, and a literal path before one that takes anything.
     dag_runs.router,
+    assets.router,
     xcoms.router,
     logs.router,
     extra_links.router,

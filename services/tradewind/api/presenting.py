@@ -55,6 +55,8 @@ def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetails
             "end_date": spec.end_date,
             "is_paused_upon_creation": spec.is_paused_upon_creation,
             "params": spec.params,
+            "asset_expression": spec.asset_condition,
+            "timetable_partitioned": spec.partition_mappers is not None,
             "render_template_as_native_obj": spec.render_template_as_native_obj,
             "timezone": spec.timezone,
             "last_parsed": row["last_parsed_time"],
@@ -123,7 +125,7 @@ def created_dag_run_response(run: NewDagRun, target: Row) -> DAGRunResponse:
         data_interval_end=run.data_interval_end,
         run_after=run.run_after,
         last_scheduling_decision=None,
-        run_type="manual",
+        run_type=run.run_type,
         state="queued",
         triggered_by=run.triggered_by,
         triggering_user_name=run.triggering_user_name,
@@ -132,6 +134,8 @@ def created_dag_run_response(run: NewDagRun, target: Row) -> DAGRunResponse:
         dag_versions=[dag_version(target)],
         bundle_version=None,
         dag_display_name=target["dag_display_name"],
+        partition_key=run.partition_key,
+        partition_date=run.partition_date,
     )
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 from uuid import UUID
 
 from tradewind.api.errors import BadRequest
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
+from tradewind.core.assets import AssetKey, PartitionRules
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import manual_interval_of
 from tradewind.core.timetables.run_ids import run_id_of, run_id_with_suffix
@@ -40,8 +41,7 @@ def new_dag_run(
     dag_id: str, dag_version_id: UUID, spec: DagSpec, body: TriggerDAGRunPostBody, requester: Requester
 ) -> NewDagRun:
     """The run to insert; raises `BadRequest`."""
-    if body.partition_key is not None:
-        raise BadRequest(f"The DAG {dag_id!r} is not partitioned: partition_key cannot be used")
+    partition_date = None if body.partition_key is None else _partition_date(spec, body.partition_key)
     run_after = _in_utc(body.run_after) or requester.now
     logical_date = _in_utc(body.logical_date)
     conf = body.conf or {}
@@ -60,7 +60,29 @@ def new_dag_run(
         queued_at=requester.now,
         conf=conf,
         note=body.note,
+        partition_key=body.partition_key,
+        partition_date=partition_date,
     )
+
+
+def materialization_run(
+    dag_id: str, dag_version_id: UUID, spec: DagSpec, body: TriggerDAGRunPostBody, requester: Requester
+) -> NewDagRun:
+    """The run to insert when somebody asks for an asset to be written; raises `BadRequest`."""
+    run = new_dag_run(dag_id, dag_version_id, spec, body, requester)
+    run_id = run.run_id if body.dag_run_id else run.run_id.replace("manual__", "asset_materialization__", 1)
+    return replace(run, run_id=run_id, run_type="asset_materialization")
+
+
+def _partition_date(spec: DagSpec, partition_key: str) -> datetime | None:
+    """The moment that the partition stands for, if its key names one. Raises `BadRequest` for a DAG without
+    partitions."""
+    if spec.partition_mappers is not None:
+        assets = [AssetKey(ref.name, ref.uri) for ref in spec.schedule_assets if ref.kind != "alias"]
+        return PartitionRules(spec.partition_mappers).date_of_key(partition_key, assets)
+    if not spec.is_partitioned_at_runtime and (spec.timetable is None or "partition" not in spec.timetable.kind):
+        raise BadRequest(f"The DAG {spec.dag_id!r} is not partitioned: partition_key cannot be used")
+    return None
 
 
 def _data_interval(spec: DagSpec, body: TriggerDAGRunPostBody, logical_date: datetime) -> DataInterval:

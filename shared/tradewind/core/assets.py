@@ -142,13 +142,20 @@ class PartitionRules:
     def date_of(self, partition: Partition) -> datetime | None:
         """The moment that the partition is about: as all mappers of its assets say that say one; if none does, as the
         producers' runs say whose keys were taken as they are. None if they disagree."""
-        assets = list(dict.fromkeys(event.asset for event in partition.events))
+        said = self._said_of(partition.key, [event.asset for event in partition.events])
+        return None if said is None else _agreed(said or self._carried(partition.events))
+
+    def date_of_key(self, partition_key: str, assets: Sequence[AssetKey]) -> datetime | None:
+        """The moment that a key stands for, by the mappers of these assets; None if they say none, or disagree."""
+        return _agreed(self._said_of(partition_key, assets) or ())
+
+    def _said_of(self, partition_key: str, assets: Sequence[AssetKey]) -> list[datetime] | None:
+        """None: one of the mappers cannot read the key."""
         try:
-            said = [self.mapper(asset).partition_date(partition.key) for asset in assets]
+            said = [self.mapper(asset).partition_date(partition_key) for asset in dict.fromkeys(assets)]
         except ValueError:
             return None
-        dates = [date for date in said if date is not None] or self._carried(partition.events)
-        return dates[0] if len(dict.fromkeys(dates)) == 1 else None
+        return [date for date in said if date is not None]
 
     def _carried(self, events: Sequence[QueuedEvent]) -> list[datetime]:
         return [
@@ -156,6 +163,10 @@ class PartitionRules:
             for event in events
             if event.partition_date is not None and _keeps_keys(self.mapper(event.asset))
         ]
+
+
+def _agreed(dates: Sequence[datetime]) -> datetime | None:
+    return dates[0] if len(dict.fromkeys(dates)) == 1 else None
 
 
 def asset_run_id(run_after: datetime, entropy: str) -> str:

@@ -32,6 +32,9 @@ class NewDagRun:
     queued_at: datetime
     conf: Mapping[str, object]
     note: str | None
+    run_type: Literal["manual", "asset_materialization"] = "manual"
+    partition_key: str | None = None
+    partition_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ async def create_dag_run(database: Database, run: NewDagRun) -> int | None:
         run.conf,
         run.note,
         run.dag_version_id,
+        run.run_type,
+        run.partition_key,
+        run.partition_date,
     )
     return None if row is None else row["id"]
 

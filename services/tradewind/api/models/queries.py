@@ -1,8 +1,8 @@
 """Query parameters of the lists, and the filters that they come to.
 
 Patterns: `*_pattern` is a case-insensitive substring with SQL's wildcards, `*_prefix_pattern` an exact beginning;
-`|` separates alternatives and `~` matches everything. What Tradewind has no counterpart for (assets, partitions,
-favourites) matches nothing, as in an Airflow that has none of it.
+`|` separates alternatives and `~` matches everything. What Tradewind has no counterpart for (favourites,
+bundle versions) matches nothing, as in an Airflow that has none of it.
 """
 
 from datetime import date, datetime
@@ -101,6 +101,49 @@ class DagSelection(PageQuery):
         return filters
 
 
+class AssetListQuery(PageQuery):
+    """`GET /assets`."""
+
+    name_pattern: str | None = None
+    name_prefix_pattern: str | None = None
+    uri_pattern: str | None = None
+    uri_prefix_pattern: str | None = None
+    dag_ids: Names
+    only_active: bool = True
+    order_by: list[str] = Field(default_factory=lambda: ["id"])
+
+    def filters(self) -> dict[str, object]:
+        filters = super().filters()
+        if not self.only_active:
+            filters.pop("only_active")
+        return filters
+
+
+class AssetAliasListQuery(PageQuery):
+    """`GET /assets/aliases`."""
+
+    name_pattern: str | None = None
+    name_prefix_pattern: str | None = None
+    order_by: list[str] = Field(default_factory=lambda: ["id"])
+
+
+class AssetEventListQuery(PageQuery):
+    """`GET /assets/events`."""
+
+    order_by: list[str] = Field(default_factory=lambda: ["timestamp"])
+    asset_id: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    source_dag_id: str | None = None
+    source_task_id: str | None = None
+    source_run_id: str | None = None
+    source_map_index: Integer | None = None
+    name_pattern: str | None = None
+    name_prefix_pattern: str | None = None
+    timestamp_gte: datetime | None = None
+    timestamp_gt: datetime | None = None
+    timestamp_lte: datetime | None = None
+    timestamp_lt: datetime | None = None
+
+
 class DagPatchQuery(DagSelection):
     """`PATCH /dags`: without a pattern no DAG is selected."""
 
@@ -163,11 +206,6 @@ class DagRunListQuery(PageQuery):
 
     matches_nothing: ClassVar[frozenset[str]] = frozenset(
         {
-            "partition_date_gte",
-            "partition_date_lte",
-            "partition_key_pattern",
-            "partition_key_prefix_pattern",
-            "consuming_asset_pattern",
             "bundle_version",
         }
     )
@@ -379,6 +417,13 @@ class PoolListQuery(PageQuery):
     order_by: list[str] = Field(default_factory=lambda: ["id"])
     pool_name_pattern: str | None = None
     pool_name_prefix_pattern: str | None = None
+
+
+class BackfillListQuery(PageQuery):
+    """`GET /backfills`."""
+
+    order_by: list[str] = Field(default_factory=lambda: ["id"])
+    dag_id: str
 
 
 class VariableListQuery(PageQuery):

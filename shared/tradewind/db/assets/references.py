@@ -13,6 +13,7 @@ from tradewind.db.row_mapping import storable_text
 from tradewind.db.statements import statement
 
 REFERENCE_COLUMNS: Final = 9
+WATCHER_COLUMNS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,24 @@ async def write_references(session: Session, specs: Sequence[DagSpec], gone: Seq
     """Keep what these DAGs refer to, and that others, which are gone, refer to nothing."""
     rows = [_values(reference) for spec in specs for reference in references_of(spec)]
     columns: list[list[object]] = [[row[place] for row in rows] for place in range(REFERENCE_COLUMNS)]
+    watchers = _watchers([ref for spec in specs for ref in spec.schedule_assets])
+    watcher_columns: list[list[object]] = [[row[place] for row in watchers] for place in range(WATCHER_COLUMNS)]
     dag_ids = [*(spec.dag_id for spec in specs), *gone]
-    if await session.fetch_value(statement("write_asset_references"), now, dag_ids, *columns):
+    if await session.fetch_value(statement("write_asset_references"), now, dag_ids, *columns, *watcher_columns):
         await session.fetch(statement("settle_assets"))
+
+
+def _watchers(refs: Iterable[AssetRef]) -> list[tuple[object, ...]]:
+    """Rows of parameters $12 to $16, each watcher of an asset once."""
+    rows = {
+        (ref.name, ref.uri, watcher.name): (
+            *(storable_text(ref.name), storable_text(ref.uri), storable_text(watcher.name)),
+            *(storable_text(watcher.classpath), msgspec.json.encode(watcher.kwargs)),
+        )
+        for ref in refs
+        for watcher in ref.watchers
+    }
+    return list(rows.values())
 
 
 def _values(reference: Reference) -> tuple[object, ...]:

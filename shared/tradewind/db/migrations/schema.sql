@@ -120,6 +120,47 @@ CREATE TABLE asset_state_store (
     CONSTRAINT asset_state_store_pkey PRIMARY KEY (asset_name, asset_uri, key)
 );
 
+CREATE TABLE asset_watcher (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    asset_id                        bigint NOT NULL,
+    name                            text NOT NULL,
+    classpath                       text NOT NULL,
+    kwargs                          bytea NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    triggerer_id                    uuid,
+    CONSTRAINT asset_watcher_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE,
+    CONSTRAINT asset_watcher_asset_id_name_key UNIQUE (asset_id, name),
+    CONSTRAINT asset_watcher_pkey PRIMARY KEY (id),
+    CONSTRAINT asset_watcher_triggerer_id_fkey FOREIGN KEY (triggerer_id) REFERENCES triggerer(id) ON DELETE SET NULL
+);
+
+CREATE TABLE backfill (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    dag_id                          text NOT NULL,
+    from_date                       timestamp with time zone NOT NULL,
+    to_date                         timestamp with time zone NOT NULL,
+    dag_run_conf                    json,
+    is_paused                       boolean NOT NULL DEFAULT false,
+    reprocess_behavior              text NOT NULL,
+    max_active_runs                 integer NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    completed_at                    timestamp with time zone,
+    updated_at                      timestamp with time zone NOT NULL,
+    triggering_user_name            text,
+    CONSTRAINT backfill_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE backfill_dag_run (
+    backfill_id                     bigint NOT NULL,
+    sort_ordinal                    integer NOT NULL,
+    logical_date                    timestamp with time zone,
+    dag_run_id                      bigint,
+    exception_reason                text,
+    CONSTRAINT backfill_dag_run_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE CASCADE,
+    CONSTRAINT backfill_dag_run_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE SET NULL,
+    CONSTRAINT backfill_dag_run_pkey PRIMARY KEY (backfill_id, sort_ordinal)
+);
+
 CREATE TABLE connection (
     conn_id                         text NOT NULL,
     conn_type                       text NOT NULL,
@@ -565,6 +606,12 @@ CREATE INDEX asset_reference_by_uri ON public.asset_reference USING btree (uri) 
 
 CREATE INDEX asset_state_store_by_uri ON public.asset_state_store USING btree (asset_uri, key);
 
+CREATE INDEX asset_watcher_by_triggerer ON public.asset_watcher USING btree (triggerer_id, id);
+
+CREATE INDEX backfill_by_dag ON public.backfill USING btree (dag_id, id);
+
+CREATE INDEX backfill_dag_run_by_run ON public.backfill_dag_run USING btree (dag_run_id) WHERE (dag_run_id IS NOT NULL);
+
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
 CREATE INDEX dag_next_run ON public.dag USING btree (next_dagrun_run_after) WHERE ((next_dagrun_run_after IS NOT NULL) AND (NOT is_paused) AND (NOT is_stale) AND (NOT has_import_errors));
@@ -574,6 +621,10 @@ CREATE INDEX dag_request_by_lease ON public.dag_request USING btree (leased_unti
 CREATE INDEX dag_request_by_run ON public.dag_request USING btree (dag_run_id) WHERE (dag_run_id IS NOT NULL);
 
 CREATE INDEX dag_run_asset_event_by_event ON public.dag_run_asset_event USING btree (event_id);
+
+CREATE INDEX dag_run_backfill_queued ON public.dag_run USING btree (dag_id, backfill_id) WHERE ((state = 'queued'::text) AND (backfill_id IS NOT NULL));
+
+CREATE INDEX dag_run_by_backfill ON public.dag_run USING btree (backfill_id, state) WHERE (backfill_id IS NOT NULL);
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
 
@@ -603,6 +654,8 @@ CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, i
 
 CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggerer_id IS NULL) AND (classpath <> ''::text));
 
+CREATE UNIQUE INDEX backfill_active ON public.backfill USING btree (dag_id) WHERE (completed_at IS NULL);
+
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
@@ -624,6 +677,8 @@ COMMENT ON COLUMN asset_state_store.asset_name IS 'empty = written through a ref
 COMMENT ON COLUMN asset_state_store.asset_uri IS 'empty = written through a reference by name alone';
 
 COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id, task_id, map_index';
+
+COMMENT ON COLUMN asset_watcher.kwargs IS 'JSON text, as trigger.kwargs';
 
 COMMENT ON COLUMN connection.password IS 'Fernet token';
 

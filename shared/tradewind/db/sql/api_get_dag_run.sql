@@ -4,7 +4,7 @@ SELECT
     dag_run.triggering_user_name, dag_run.logical_date, dag_run.data_interval_start, dag_run.data_interval_end,
     dag_run.run_after, dag_run.queued_at, dag_run.start_date, dag_run.end_date,
     extract(epoch FROM dag_run.end_date - dag_run.start_date)::float8 AS duration, dag_run.last_scheduling_decision,
-    dag_run.conf, dag_run.note, dag_run.bundle_version, dag_version.id AS version_id,
+    dag_run.conf, dag_run.note, dag_run.bundle_version, dag_run.partition_key, dag_run.partition_date, dag_version.id AS version_id,
     dag_version.version_number, dag_version.created_at AS version_created_at,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name
 FROM dag_run

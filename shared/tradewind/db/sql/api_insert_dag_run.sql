@@ -2,8 +2,9 @@
 -- dag_run_dag_id_run_id_key, dag_run_dag_id_logical_date_key.
 INSERT INTO dag_run (
     dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
-    data_interval_end, run_after, queued_at, conf, note, dag_version_id
+    data_interval_end, run_after, queued_at, conf, note, dag_version_id, partition_key,
+    partition_date
 )
-VALUES ($1, $2, 'queued', 'manual', $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12)
+VALUES ($1, $2, 'queued', $13, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $14, $15)
 ON CONFLICT DO NOTHING
 RETURNING id

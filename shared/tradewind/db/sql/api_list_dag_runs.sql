@@ -19,7 +19,7 @@ WITH matching AS (
     FROM (
         SELECT
             id, dag_id, run_id, state, run_type, triggering_user_name, logical_date, run_after, start_date, end_date,
-            conf::text AS conf, dag_version_id, NULL::timestamptz AS partition_date,
+            conf::text AS conf, dag_version_id, partition_key, partition_date,
             extract(epoch FROM end_date - start_date)::float8 AS duration,
             greatest(queued_at, start_date, end_date, last_scheduling_decision) AS updated_at
         FROM dag_run
@@ -48,6 +48,23 @@ WITH matching AS (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'triggering_user_name_pattern'))))
         AND (NOT $1::jsonb ? 'triggering_user_name_prefix_pattern' OR dag_run.triggering_user_name ^@ ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'triggering_user_name_prefix_pattern'))))
+        AND (NOT $1::jsonb ? 'partition_key_pattern' OR dag_run.partition_key ILIKE ANY (
+            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'partition_key_pattern'))))
+        AND (NOT $1::jsonb ? 'partition_key_prefix_pattern' OR dag_run.partition_key ^@ ANY (
+            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'partition_key_prefix_pattern'))))
+        AND (NOT $1::jsonb ? 'partition_date_gte'
+            OR dag_run.partition_date >= ($1::jsonb ->> 'partition_date_gte')::date)
+        AND (NOT $1::jsonb ? 'partition_date_lte'
+            OR dag_run.partition_date < ($1::jsonb ->> 'partition_date_lte')::date + 1)
+        AND (NOT $1::jsonb ? 'consuming_asset_pattern' OR EXISTS (
+            SELECT FROM dag_run_asset_event
+            JOIN asset_event ON asset_event.id = dag_run_asset_event.event_id
+            JOIN asset ON asset.id = asset_event.asset_id
+            WHERE dag_run_asset_event.dag_run_id = dag_run.id
+                AND (asset.name ILIKE ANY (
+                        ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'consuming_asset_pattern')))
+                    OR asset.uri ILIKE ANY (
+                        ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'consuming_asset_pattern'))))))
         AND (NOT $1::jsonb ? 'run_after_gte'
             OR dag_run.run_after >= ($1::jsonb ->> 'run_after_gte')::timestamptz)
         AND (NOT $1::jsonb ? 'run_after_gt'
@@ -108,7 +125,8 @@ SELECT
     dag_run.state, dag_run.run_type, dag_run.triggered_by, dag_run.triggering_user_name, dag_run.logical_date,
     dag_run.data_interval_start, dag_run.data_interval_end, dag_run.run_after, dag_run.queued_at, dag_run.start_date,
     dag_run.end_date, extract(epoch FROM dag_run.end_date - dag_run.start_date)::float8 AS duration,
-    dag_run.last_scheduling_decision, dag_run.conf, dag_run.note, dag_run.bundle_version,
+    dag_run.last_scheduling_decision, dag_run.conf, dag_run.note, dag_run.bundle_version, dag_run.partition_key,
+    dag_run.partition_date,
     dag_version.id AS version_id, dag_version.version_number, dag_version.created_at AS version_created_at,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name
 FROM page

@@ -47,6 +47,36 @@ kept AS (
     ON CONFLICT (dag_id, role, task_id, kind, name, uri) DO UPDATE SET is_partitioned = excluded.is_partitioned
     RETURNING dag_id
 ),
+watched AS MATERIALIZED (
+    SELECT a.id AS asset_id, w.name, w.classpath, w.kwargs
+    FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[]) AS w (
+        asset_name, asset_uri, name, classpath, kwargs
+    )
+    JOIN assets a ON a.name = w.asset_name AND a.uri = w.asset_uri
+),
+unwatched AS (
+    DELETE FROM asset_watcher o
+    USING assets a
+    WHERE o.asset_id = a.id
+        AND EXISTS (
+            SELECT 1
+            FROM wanted w
+            WHERE w.role = 'schedule' AND w.kind = 'asset' AND w.name = a.name AND w.uri = a.uri
+        )
+        AND NOT EXISTS (SELECT 1 FROM watched w WHERE w.asset_id = o.asset_id AND w.name = o.name)
+),
+watching AS (
+    INSERT INTO asset_watcher (asset_id, name, classpath, kwargs, created_at)
+    SELECT w.asset_id, w.name, w.classpath, w.kwargs, $1::timestamptz FROM watched w
+    ON CONFLICT (asset_id, name) DO UPDATE
+    SET
+        classpath = excluded.classpath,
+        kwargs = excluded.kwargs,
+        triggerer_id = CASE
+            WHEN (asset_watcher.classpath, asset_watcher.kwargs) = (excluded.classpath, excluded.kwargs)
+                THEN asset_watcher.triggerer_id
+        END
+),
 asked_anew AS (
     UPDATE asset_dag_run_queue q SET is_seen = false WHERE q.dag_id = ANY($2::text[]) AND q.is_seen
 )

@@ -118,4 +118,18 @@ CREATE TABLE asset_partition_event (
 );
 CREATE INDEX asset_partition_event_by_event ON asset_partition_event (event_id);
 
+-- Triggers that watch an asset: each of their events becomes one of the asset. A triggerer takes rows under its lease.
+CREATE TABLE asset_watcher (
+    id                  bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    asset_id            bigint NOT NULL REFERENCES asset ON DELETE CASCADE,
+    name                text NOT NULL,
+    classpath           text NOT NULL,
+    kwargs              bytea NOT NULL,
+    created_at          timestamptz NOT NULL,
+    triggerer_id        uuid REFERENCES triggerer ON DELETE SET NULL,
+    UNIQUE (asset_id, name)
+);
+COMMENT ON COLUMN asset_watcher.kwargs IS 'JSON text, as trigger.kwargs';
+CREATE INDEX asset_watcher_by_triggerer ON asset_watcher (triggerer_id, id);
+
 UPDATE schema_range SET newest = 5;
