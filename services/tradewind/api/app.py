@@ -13,6 +13,7 @@ from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
     assets,
     auth,
+    backfills,
     clearing,
     connections,
     dag_runs,
@@ -57,6 +58,7 @@ GUARDED = (
     marks.router,
     deletions.router,
     dag_versions.router,
+    backfills.router,
     import_errors.router,
     pools.router,
     variables.router,

@@ -51,6 +51,13 @@ class MemoryRunCreationStore(MemoryStoreBase):
         insert_dag_requests(self.tables, next_run_requests(dag_ids, asking))
         return CreatedRuns(dag_ids=dag_ids, runs=tuple(runs))
 
+    async def complete_backfills(self, now: datetime) -> Sequence[int]:
+        active = {run.backfill_id: None for run in self.tables.dag_runs.values() if run.state in ACTIVE}
+        done = [id_ for id_, row in self.tables.backfills.items() if row.completed_at is None and id_ not in active]
+        for id_ in done:
+            self.tables.backfills[id_].completed_at = now
+        return done
+
     def _schedulable(self) -> list[tuple[NextRun, DagTableRow]]:
         """DAGs that have a next run and may have it, those due first first."""
         found = [

@@ -90,8 +90,8 @@ class MemorySchedulerStore(MemoryStoreBase):
             and self._may_start(run)
         ]
         started: list[int] = []
-        for run in sorted(queued, key=lambda run: (run.run_after, run.id)):
-            if len(started) < limit and self._running(run.dag_id) < self.tables.dags[run.dag_id].max_active_runs:
+        for run in sorted(queued, key=lambda run: (self._ordinal(run), run.run_after, run.id)):
+            if len(started) < limit and self._has_place(run):
                 self._set_run_state(run, DagRunState.RUNNING, now, Actor.SCHEDULER)
                 run.owner, run.owner_epoch = scheduler_id, run.owner_epoch + 1
                 run.start_date = run.start_date or now
@@ -108,8 +108,20 @@ class MemorySchedulerStore(MemoryStoreBase):
         dag = self.tables.dags.get(run.dag_id)
         return dag is not None and not dag.is_paused and not dag.is_stale
 
-    def _running(self, dag_id: str) -> int:
-        return sum(run.dag_id == dag_id and run.state is DagRunState.RUNNING for run in self.tables.dag_runs.values())
+    def _ordinal(self, run: DagRunTableRow) -> int:
+        return 0 if run.backfill_id is None else self.tables.backfills[run.backfill_id].ordinals[run.id]
+
+    def _has_place(self, run: DagRunTableRow) -> bool:
+        if run.backfill_id is None:
+            return self._running(run.dag_id) < self.tables.dags[run.dag_id].max_active_runs
+        backfill = self.tables.backfills[run.backfill_id]
+        if backfill.is_paused and backfill.completed_at is None:
+            return False
+        return self._running(run.dag_id, run.backfill_id) < backfill.max_active_runs
+
+    def _running(self, dag_id: str, backfill_id: int | None = None) -> int:
+        runs = [run for run in self.tables.dag_runs.values() if run.dag_id == dag_id and run.backfill_id == backfill_id]
+        return sum(run.state is DagRunState.RUNNING for run in runs)
 
     async def adopt_dag_runs(self, scheduler_id: UUID, limit: int) -> Sequence[int]:
         if not self._has_lease(scheduler_id):

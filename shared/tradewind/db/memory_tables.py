@@ -186,6 +186,18 @@ class TriggerTableRow:
 
 
 @dataclass(slots=True, kw_only=True)
+class BackfillTableRow:
+    """Tables `backfill` and `backfill_dag_run`."""
+
+    dag_id: str
+    max_active_runs: int
+    is_paused: bool = False
+    completed_at: datetime | None = None
+    ordinals: dict[int, int] = field(default_factory=dict[int, int])
+    """Run → its place."""
+
+
+@dataclass(slots=True, kw_only=True)
 class DagRequestTableRow:
     """Table `dag_request`."""
 
@@ -265,6 +277,7 @@ class MemoryTables:
     journal: list[JournalEntry] = field(default_factory=list[JournalEntry])
     run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """(dag_id, run_id) → number of the run."""
+    backfills: dict[int, BackfillTableRow] = field(default_factory=dict[int, BackfillTableRow])
     dag_requests: dict[int, DagRequestTableRow] = field(default_factory=dict[int, DagRequestTableRow])
     requests_made: int = 0
     triggers: dict[UUID, TriggerTableRow] = field(default_factory=dict[UUID, TriggerTableRow])

@@ -29,20 +29,25 @@ class PostgresPeopleStore:
 
     async def revise_dag_runs(self, dag_run_ids: Sequence[int], rule: RevisionRule, now: datetime) -> Revised:
         async with self._database.transaction() as transaction:
-            locked = first_integers(await transaction.fetch(statement("lock_dag_runs"), list(dag_run_ids)))
-            held = await transaction.fetch(statement("lock_task_instances_of_runs"), locked)
-            runs = await _read(transaction, locked)
-            revisions = tuple(sorted(rule(runs), key=lambda revision: revision.dag_run_id))
-            if not revisions:
-                return Revised()
-            freed_pools = await _write(transaction, revisions, now)
-        dag_ids = {run.run.id: run.run.dag_id for run in runs}
-        return Revised(
-            revisions=revisions,
-            holders=_holders(held, revisions),
-            freed_pools=freed_pools,
-            dag_ids=tuple(dict.fromkeys(dag_ids[revision.dag_run_id] for revision in revisions)),
-        )
+            return await revise_within(transaction, dag_run_ids, rule, now)
+
+
+async def revise_within(session: Session, dag_run_ids: Sequence[int], rule: RevisionRule, now: datetime) -> Revised:
+    """As `revise_dag_runs`, as part of a transaction."""
+    locked = first_integers(await session.fetch(statement("lock_dag_runs"), list(dag_run_ids)))
+    held = await session.fetch(statement("lock_task_instances_of_runs"), locked)
+    runs = await _read(session, locked)
+    revisions = tuple(sorted(rule(runs), key=lambda revision: revision.dag_run_id))
+    if not revisions:
+        return Revised()
+    freed_pools = await _write(session, revisions, now)
+    dag_ids = {run.run.id: run.run.dag_id for run in runs}
+    return Revised(
+        revisions=revisions,
+        holders=_holders(held, revisions),
+        freed_pools=freed_pools,
+        dag_ids=tuple(dict.fromkeys(dag_ids[revision.dag_run_id] for revision in revisions)),
+    )
 
 
 async def _read(session: Session, dag_run_ids: Sequence[int]) -> list[LoadedRun]:

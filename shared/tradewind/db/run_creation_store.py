@@ -10,6 +10,7 @@ from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.core.timetables.values import DataInterval, NextRun
 from tradewind.db.dag_request_store import insert_dag_requests
 from tradewind.db.pool import Database, Row, Session
+from tradewind.db.row_mapping import first_integers
 from tradewind.db.statements import statement
 
 Times = tuple[datetime | None, datetime | None, datetime | None]
@@ -47,6 +48,9 @@ class PostgresRunCreationStore:
             created = _created(await transaction.fetch(statement("create_scheduled_runs"), *values))
             await insert_dag_requests(transaction, next_run_requests(created.dag_ids, asking), now)
         return created
+
+    async def complete_backfills(self, now: datetime) -> Sequence[int]:
+        return sorted(first_integers(await self._database.fetch(statement("complete_backfills"), now)))
 
 
 async def write_schedules(session: Session, specs: Mapping[str, DagSpec], now: datetime) -> None:

@@ -154,6 +154,10 @@ class RunCreationStore(Protocol):
         runs, `queued`. A DAG that is not as it was seen is left as it is; a run that exists already is passed over."""
         ...
 
+    async def complete_backfills(self, now: datetime) -> Sequence[int]:
+        """Mark backfills complete of which no run is queued or running; returns their ids."""
+        ...
+
 
 class DagRequestStore(Protocol):
     """What the dag processor asks to have authors' code answer outside of any task."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -57,6 +57,7 @@ class RunCreationLoop:
         self._clock = clock
         self._limits = limits
         self._telemetry = telemetry
+        self._backfills_at = clock()
         self._log = get_logger(loop="run_creation", scheduler_id=str(scheduler_id))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -74,6 +75,7 @@ class RunCreationLoop:
 
     async def run_once(self, now: datetime) -> Made:
         """Make the runs that are due, one batch; raises `StoreUnavailable`."""
+        await self._complete_backfills(now)
         due = await self._store.due_dags(now, self._limits.dags_per_batch)
         if not due:
             return Made()
@@ -87,6 +89,13 @@ class RunCreationLoop:
         is_full = len(due) == self._limits.dags_per_batch
         is_behind = any(_is_due(creation.following, now) for creation in creations)
         return Made(len(created.dag_ids), len(created.runs), bool(created.dag_ids) and (is_full or is_behind))
+
+    async def _complete_backfills(self, now: datetime) -> None:
+        if now < self._backfills_at:
+            return
+        self._backfills_at = now + timedelta(seconds=self._limits.sweep_interval_seconds)
+        if completed := await self._store.complete_backfills(now):
+            self._log.info("backfills.completed", ids=completed)
 
     async def _creations(self, due: Sequence[DueDag], now: datetime) -> list[RunCreation]:
         specs = await self._scheduler_store.load_dag_specs([dag.dag_version_id for dag in due])

@@ -1,22 +1,49 @@
 -- queued -> running, oldest first, as many as each of the (locked) DAGs may have; rows locked in key order.
--- By dag_run_queued and dag_run_running_by_dag.
+-- Backfills have limits of their own, and their order. By dag_run_queued, dag_run_running_by_dag,
+-- dag_run_backfill_queued, dag_run_by_backfill and primary keys.
 WITH chosen AS MATERIALIZED (
     SELECT q.id
     FROM dag d
     CROSS JOIN LATERAL (
         SELECT greatest(d.max_active_runs - count(*), 0) AS free
         FROM dag_run r
-        WHERE r.dag_id = d.dag_id AND r.state = 'running'
+        WHERE r.dag_id = d.dag_id AND r.state = 'running' AND r.backfill_id IS NULL
     ) AS room
     CROSS JOIN LATERAL (
-        SELECT r.id, r.run_after
-        FROM dag_run r
-        WHERE r.dag_id = d.dag_id AND r.state = 'queued' AND r.run_after <= $3::timestamptz
-        ORDER BY r.run_after, r.id
-        LIMIT room.free
+        (
+            SELECT r.id, r.run_after, 0 AS sort_ordinal
+            FROM dag_run r
+            WHERE r.dag_id = d.dag_id AND r.state = 'queued' AND r.run_after <= $3::timestamptz
+                AND r.backfill_id IS NULL
+            ORDER BY r.run_after, r.id
+            LIMIT room.free
+        )
+        UNION ALL
+        (
+            SELECT n.id, n.run_after, n.sort_ordinal
+            FROM (
+                SELECT DISTINCT w.backfill_id
+                FROM dag_run w
+                WHERE w.dag_id = d.dag_id AND w.state = 'queued' AND w.backfill_id IS NOT NULL
+            ) AS waiting
+            JOIN backfill b ON b.id = waiting.backfill_id AND NOT (b.is_paused AND b.completed_at IS NULL)
+            CROSS JOIN LATERAL (
+                SELECT greatest(b.max_active_runs - count(*), 0) AS free
+                FROM dag_run r
+                WHERE r.backfill_id = b.id AND r.state = 'running'
+            ) AS own
+            CROSS JOIN LATERAL (
+                SELECT r.id, r.run_after, x.sort_ordinal
+                FROM dag_run r
+                JOIN backfill_dag_run x ON x.dag_run_id = r.id AND x.backfill_id = b.id
+                WHERE r.backfill_id = b.id AND r.state = 'queued'
+                ORDER BY x.sort_ordinal
+                LIMIT own.free
+            ) AS n
+        )
     ) AS q
     WHERE d.dag_id = ANY($2::text[])
-    ORDER BY q.run_after, q.id
+    ORDER BY q.sort_ordinal, q.run_after, q.id
     LIMIT $4::integer
 ),
 locked AS MATERIALIZED (

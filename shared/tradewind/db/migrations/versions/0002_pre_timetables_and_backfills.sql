@@ -29,4 +29,34 @@ CREATE UNIQUE INDEX dag_request_next_run ON dag_request (dag_id) WHERE kind = 'n
 CREATE INDEX dag_request_by_lease ON dag_request (leased_until, id);
 CREATE INDEX dag_request_by_run ON dag_request (dag_run_id) WHERE dag_run_id IS NOT NULL;
 
+CREATE TABLE backfill (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dag_id text NOT NULL,
+    from_date timestamptz NOT NULL,
+    to_date timestamptz NOT NULL,
+    dag_run_conf json,
+    is_paused boolean NOT NULL DEFAULT false,
+    reprocess_behavior text NOT NULL,
+    max_active_runs integer NOT NULL,
+    created_at timestamptz NOT NULL,
+    completed_at timestamptz,
+    updated_at timestamptz NOT NULL,
+    triggering_user_name text
+);
+CREATE UNIQUE INDEX backfill_active ON backfill (dag_id) WHERE completed_at IS NULL;
+CREATE INDEX backfill_by_dag ON backfill (dag_id, id);
+
+CREATE TABLE backfill_dag_run (
+    backfill_id bigint NOT NULL REFERENCES backfill (id) ON DELETE CASCADE,
+    sort_ordinal integer NOT NULL,
+    logical_date timestamptz,
+    dag_run_id bigint REFERENCES dag_run (id) ON DELETE SET NULL,
+    exception_reason text,
+    PRIMARY KEY (backfill_id, sort_ordinal)
+);
+CREATE INDEX backfill_dag_run_by_run ON backfill_dag_run (dag_run_id) WHERE dag_run_id IS NOT NULL;
+CREATE INDEX dag_run_by_backfill ON dag_run (backfill_id, state) WHERE backfill_id IS NOT NULL;
+CREATE INDEX dag_run_backfill_queued ON dag_run (dag_id, backfill_id)
+    WHERE state = 'queued' AND backfill_id IS NOT NULL;
+
 UPDATE schema_range SET newest = 2;

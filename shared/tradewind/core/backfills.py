@@ -1,0 +1,143 @@
+"""Backfills: runs for the dates of a schedule that lie between two moments, with a limit of their own.
+
+A date that has a run already gets none, unless the run may be processed again: then that run is cleared and becomes the
+backfill's. A backfill is complete once none of its runs is queued or running.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from tradewind.core.errors import DomainError
+from tradewind.core.revisions import FINISHED_RUN_STATES
+from tradewind.core.spec import DagSpec
+from tradewind.core.states import DagRunState
+from tradewind.core.timetables.from_spec import is_custom, timetable_of
+from tradewind.core.timetables.run_ids import run_id_of
+from tradewind.core.timetables.values import DataInterval, NextRun, NoSuchMoment, TimeRestriction, Timetable
+
+RUN_TYPE: Final = "backfill"
+DATES_MAX: Final = 10_000
+"""Runs of one backfill: a mistyped year does not make a million rows."""
+UNPERIODIC: Final = ("once", "continuous")
+
+
+class InvalidBackfill(DomainError):
+    """The DAG or the request does not allow such a backfill; the text says why."""
+
+
+class ReprocessBehavior(StrEnum):
+    """Which runs that are there already are processed again."""
+
+    NONE = "none"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+class Left(StrEnum):
+    """Why a date gets no run of the backfill."""
+
+    IN_FLIGHT = "in flight"
+    ALREADY_EXISTS = "already exists"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillRequest:
+    """What is asked for; both dates are inclusive logical dates."""
+
+    dag_id: str
+    from_date: datetime
+    to_date: datetime
+    run_backwards: bool = False
+    conf: Mapping[str, object] | None = None
+    reprocess_behavior: ReprocessBehavior = ReprocessBehavior.NONE
+    max_active_runs: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillDate:
+    """One date of a backfill, and what becomes of it."""
+
+    run: NextRun
+    left: Left | None = None
+    """Set: it gets no run."""
+    clears: int | None = None
+    """The run that is there and is processed again; None = a new one is made."""
+
+    @property
+    def run_id(self) -> str:
+        """Of a new run."""
+        return run_id_of(RUN_TYPE, self.run.run_after)
+
+
+def check_backfill(spec: DagSpec, request: BackfillRequest, now: datetime) -> None:
+    """Raises `InvalidBackfill`."""
+    if request.from_date > request.to_date:
+        raise InvalidBackfill(
+            f"from_date ({request.from_date.isoformat()}) must not be after to_date ({request.to_date.isoformat()})."
+        )
+    if request.from_date >= now:
+        raise InvalidBackfill("Backfill cannot be executed for future dates.")
+    if request.max_active_runs < 1:
+        raise InvalidBackfill(f"max_active_runs must be at least 1, not {request.max_active_runs}.")
+    if not any(task.depends_on_past for task in spec.tasks):
+        return
+    if request.run_backwards:
+        raise InvalidBackfill("Backfill cannot be run in reverse when the Dag has tasks where depends_on_past=True.")
+    if request.reprocess_behavior is ReprocessBehavior.NONE:
+        raise InvalidBackfill(
+            "Dag has tasks for which depends_on_past=True. "
+            "You must set reprocess behavior to reprocess completed or reprocess failed."
+        )
+
+
+def backfill_runs(spec: DagSpec, request: BackfillRequest, now: datetime) -> list[NextRun]:
+    """The schedule's runs of these dates whose data intervals are over, in the order in which they are to run. Raises
+    `InvalidBackfill` for a DAG without a period, and for too many."""
+    timetable = None if spec.timetable is None else timetable_of(spec.timetable)
+    if is_custom(spec.timetable):
+        raise InvalidBackfill(f"{spec.dag_id} has a timetable of its own class, which backfills cannot ask")
+    if timetable is None or spec.timetable is None or spec.timetable.kind in UNPERIODIC:
+        raise InvalidBackfill(f"{spec.dag_id} has a non-periodic schedule that does not support backfills")
+    restriction = TimeRestriction(earliest=request.from_date, latest=request.to_date, catchup=True)
+    runs: list[NextRun] = []
+    last: DataInterval | None = None
+    while (run := _next(timetable, last, restriction, now)) is not None and run.run_after < now:
+        if len(runs) == DATES_MAX:
+            raise InvalidBackfill(f"the backfill of {spec.dag_id} would make more than {DATES_MAX} runs")
+        runs.append(run)
+        last = run.data_interval
+    return runs[::-1] if request.run_backwards else runs
+
+
+def backfill_dates(
+    runs: Sequence[NextRun], existing: Mapping[datetime, tuple[int, DagRunState]], behavior: ReprocessBehavior
+) -> list[BackfillDate]:
+    """What becomes of each date. `existing`: logical date → id and state of the run that is there."""
+    return [_date(run, existing, behavior) for run in runs]
+
+
+def _date(
+    run: NextRun, existing: Mapping[datetime, tuple[int, DagRunState]], behavior: ReprocessBehavior
+) -> BackfillDate:
+    found = None if run.logical_date is None else existing.get(run.logical_date)
+    if found is None:
+        return BackfillDate(run=run)
+    dag_run_id, state = found
+    if state not in FINISHED_RUN_STATES:
+        return BackfillDate(run=run, left=Left.IN_FLIGHT)
+    again = (DagRunState.FAILED,) if behavior is ReprocessBehavior.FAILED else FINISHED_RUN_STATES
+    if behavior is ReprocessBehavior.NONE or state not in again:
+        return BackfillDate(run=run, left=Left.ALREADY_EXISTS)
+    return BackfillDate(run=run, clears=dag_run_id)
+
+
+def _next(
+    timetable: Timetable, last: DataInterval | None, restriction: TimeRestriction, now: datetime
+) -> NextRun | None:
+    try:
+        return timetable.next_run(last, restriction, now)
+    except NoSuchMoment:
+        return None
