@@ -120,6 +120,20 @@ CREATE TABLE asset_state_store (
     CONSTRAINT asset_state_store_pkey PRIMARY KEY (asset_name, asset_uri, key)
 );
 
+CREATE TABLE asset_watcher (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    asset_id                        bigint NOT NULL,
+    name                            text NOT NULL,
+    classpath                       text NOT NULL,
+    kwargs                          bytea NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    triggerer_id                    uuid,
+    CONSTRAINT asset_watcher_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE,
+    CONSTRAINT asset_watcher_asset_id_name_key UNIQUE (asset_id, name),
+    CONSTRAINT asset_watcher_pkey PRIMARY KEY (id),
+    CONSTRAINT asset_watcher_triggerer_id_fkey FOREIGN KEY (triggerer_id) REFERENCES triggerer(id) ON DELETE SET NULL
+);
+
 CREATE TABLE backfill (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     dag_id                          text NOT NULL,
@@ -592,6 +606,8 @@ CREATE INDEX asset_reference_by_uri ON public.asset_reference USING btree (uri) 
 
 CREATE INDEX asset_state_store_by_uri ON public.asset_state_store USING btree (asset_uri, key);
 
+CREATE INDEX asset_watcher_by_triggerer ON public.asset_watcher USING btree (triggerer_id, id);
+
 CREATE INDEX backfill_by_dag ON public.backfill USING btree (dag_id, id);
 
 CREATE INDEX backfill_dag_run_by_run ON public.backfill_dag_run USING btree (dag_run_id) WHERE (dag_run_id IS NOT NULL);
@@ -661,6 +677,8 @@ COMMENT ON COLUMN asset_state_store.asset_name IS 'empty = written through a ref
 COMMENT ON COLUMN asset_state_store.asset_uri IS 'empty = written through a reference by name alone';
 
 COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id, task_id, map_index';
+
+COMMENT ON COLUMN asset_watcher.kwargs IS 'JSON text, as trigger.kwargs';
 
 COMMENT ON COLUMN connection.password IS 'Fernet token';
 
