@@ -16,6 +16,7 @@ from airflow_client.client.api import (
     connection_api,
     dag_api,
     dag_run_api,
+    dag_version_api,
     import_error_api,
     monitor_api,
     pool_api,
@@ -189,6 +190,41 @@ async def test_dependencies(client: airflow.ApiClient, attempt: Attempt) -> None
     assert all(each.reason for each in waiting.dependencies)
     assert by_index == waiting
     assert running.dependencies == []
+
+
+async def test_what_people_do(client: airflow.ApiClient, attempt: Attempt) -> None:
+    instances, runs = task_instance_api.TaskInstanceApi(client), dag_run_api.DagRunApi(client)
+    dag_id, run_id = attempt.dag_id, attempt.run_id
+    body = models.ClearTaskInstancesBody(
+        dag_run_id=run_id,
+        task_ids=[models.ClearTaskInstancesBodyTaskIdsInner("extract")],
+        only_failed=False,
+        dry_run=False,
+        note="again",
+    )
+    cleared = await call(instances.post_clear_task_instances, dag_id, body)
+    assert [(ti.task_id, ti.state, ti.note) for ti in cleared.task_instances] == [("extract", "restarting", "again")]
+    mark = models.PatchTaskInstanceBody(new_state=models.TaskInstanceState.SUCCESS)
+    dry = await call(instances.patch_task_instance_dry_run, dag_id, run_id, "extract", mark)
+    assert [ti.state for ti in dry.task_instances] == ["restarting"]
+    marked = await call(instances.patch_task_instance, dag_id, run_id, "extract", mark)
+    assert [ti.state for ti in marked.task_instances] == ["success"]
+    tries = await call(instances.get_task_instance_tries, dag_id, run_id, "extract")
+    assert [(one.try_number, one.state) for one in tries.task_instances] == [(1, "success")]
+    patch = models.DAGRunPatchBody(state=models.DagRunMutableStates.FAILED, note="enough")
+    run = await call(runs.patch_dag_run, dag_id, run_id, patch)
+    assert (run.state, run.note) == ("failed", "enough")
+    again = await call(runs.clear_dag_run, dag_id, run_id, models.DAGRunClearBody(dry_run=False))
+    assert isinstance(again.actual_instance, models.DAGRunResponse)
+    assert again.actual_instance.state == "queued"
+    versions = await call(dag_version_api.DagVersionApi(client).get_dag_versions, dag_id)
+    assert [version.version_number for version in versions.dag_versions] == [1]
+    await call(runs.delete_dag_run, dag_id, run_id)
+    with pytest.raises(exceptions.NotFoundException):
+        await call(runs.get_dag_run, dag_id, run_id)
+    await call(dag_api.DAGApi(client).delete_dag, dag_id)
+    with pytest.raises(exceptions.NotFoundException):
+        await call(dag_api.DAGApi(client).get_dag, dag_id)
 
 
 async def test_logs(client: airflow.ApiClient, scene: Scene, attempt: Attempt) -> None:
