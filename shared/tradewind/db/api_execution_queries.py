@@ -59,6 +59,12 @@ async def get_variable(database: Database, attempt_id: UUID, key: str) -> bytes 
     ]
 
 
+async def list_variable_keys(database: Database, attempt_id: UUID, prefix: str, after: str, limit: int) -> list[str]:
+    """Keys that begin so and follow another, in order, at most so many."""
+    row = await database.fetch_row(statement("api_list_attempt_variable_keys"), attempt_id, prefix, after, limit)
+    return list(running(attempt_id, row)["keys"])
+
+
 async def set_variable(database: Database, attempt_id: UUID, key: str, value: bytes, description: str | None) -> None:
     """Create or change a variable; without a description an existing one stays."""
     row = await database.fetch_row(statement("api_set_attempt_variable"), attempt_id, key, value, description)

@@ -12,6 +12,10 @@ class Runtime(Protocol):
         """The stored text; None if there is no such variable."""
         ...
 
+    def get_variable_keys(self, prefix: str | None = None) -> list[str]:
+        """The keys of all stored variables that begin so, in order."""
+        ...
+
     def set_variable(self, key: str, value: str, description: str | None) -> None:
         """Store a text."""
         ...

@@ -1,7 +1,9 @@
 """Variables: named texts shared by all DAGs."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, overload
 
 from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
@@ -48,6 +50,12 @@ class Variable:
         _runtime_for(key).delete_variable(key)
 
     @classmethod
+    def keys(cls, prefix: str | None = None) -> Sequence[str]:
+        """The keys of stored variables that begin so, in order; asked for when they are first looked at. Secrets
+        backends are not asked: most cannot say."""
+        return _Keys(prefix)
+
+    @classmethod
     def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
         """The value; if there is none, `default`, which is stored."""
         value = cls.get(key, default=None, deserialize_json=deserialize_json)
@@ -58,6 +66,38 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"Variable({self.key!r})"
+
+
+class _Keys(Sequence[str]):
+    """Keys of variables."""
+
+    def __init__(self, prefix: str | None) -> None:
+        self._prefix = prefix
+
+    @cached_property
+    def _found(self) -> list[str]:
+        runtime = current_runtime()
+        if runtime is None:
+            raise AirflowRuntimeError("Keys of variables can only be listed while a task executes")
+        return runtime.get_variable_keys(self._prefix)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._found[index]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __eq__(self, other: object) -> bool:
+        return self._found == list(other) if isinstance(other, Sequence) else NotImplemented  # pyright: ignore[reportUnknownArgumentType] - of anything
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as lists
+
+    def __repr__(self) -> str:
+        return repr(self._found)
 
 
 def _from_runtime(key: str) -> str | None:

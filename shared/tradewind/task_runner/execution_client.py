@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from threading import RLock
 from typing import Any, Final, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,6 +16,7 @@ TRIES: Final = 6
 FIRST_PAUSE_SECONDS: Final = 0.2
 """Doubles with each try: 0.2, 0.4, … 3.2 s, about six seconds in all."""
 TIMEOUT_SECONDS: Final = 30.0
+KEYS_PER_PAGE: Final = 1000
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
@@ -43,6 +45,8 @@ class ExecutionClient:
         self._token = token
         self._connection: Connection | None = None
         self._prefix = ""
+        self._turn = RLock()
+        """One request at a time: coroutines of a task ask from several threads."""
 
     def get_xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, *, include_prior_dates: bool = False
@@ -64,6 +68,18 @@ class ExecutionClient:
         """The variable's text; None if there is none."""
         found = self._get(f"/variables/{_part(key)}")
         return None if found is None else found["value"]
+
+    def get_variable_keys(self, prefix: str | None = None) -> list[str]:
+        """The keys of all variables that begin so, in order."""
+        keys: list[str] = []
+        while True:
+            after = keys[-1] if keys else None
+            page = self._ask("/variable-keys" + _query({"prefix": prefix, "after": after, "limit": KEYS_PER_PAGE}))[
+                "keys"
+            ]
+            keys += page
+            if len(page) < KEYS_PER_PAGE:
+                return keys
 
     def set_variable(self, key: str, value: str, description: str | None) -> None:
         """Store a variable."""
@@ -239,7 +255,8 @@ class ExecutionClient:
         pause = FIRST_PAUSE_SECONDS
         for left in range(TRIES - 1, -1, -1):
             try:
-                status, answer = self._once(method, path, body)
+                with self._turn:
+                    status, answer = self._once(method, path, body)
                 if status not in _RETRIED or left == 0:
                     return status, answer
             except AdapterError as exc:

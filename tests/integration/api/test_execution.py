@@ -182,6 +182,7 @@ async def _everything(child: Child) -> dict[str, httpx.Response]:
         "write new xcom": await http.post(child.xcom("new"), content=b"1"),
         "remove xcom": await http.delete(child.xcom("kept")),
         "read variable": await http.get(f"/execution/variables/{child.attempt.dag_id}"),
+        "list variables": await http.get("/execution/variable-keys"),
         "write variable": await http.put(f"/execution/variables/{child.attempt.dag_id}", json={"value": "changed"}),
         "remove variable": await http.delete(f"/execution/variables/{child.attempt.dag_id}"),
         "read connection": await http.get(f"/execution/connections/{child.attempt.dag_id}"),

@@ -51,6 +51,11 @@ async def test_variables_and_connections(execution: ExecutionClient, dag_id: str
     assert await asyncio.to_thread(execution.get_variable, key) is None
     await asyncio.to_thread(execution.set_variable, key, "text", "why")
     assert await asyncio.to_thread(execution.get_variable, key) == "text"
+    for number in (2, 1, 3):
+        await asyncio.to_thread(execution.set_variable, f"{dag_id}.{number}", "text", None)
+    assert await asyncio.to_thread(execution.get_variable_keys, f"{dag_id}.") == [f"{dag_id}.{n}" for n in (1, 2, 3)]
+    assert await asyncio.to_thread(execution.get_variable_keys, f"{dag_id}_nothing") == []
+    assert key in await asyncio.to_thread(execution.get_variable_keys)
     await asyncio.to_thread(execution.delete_variable, key)
     assert await asyncio.to_thread(execution.get_variable, key) is None
     assert await asyncio.to_thread(execution.get_connection, f"{dag_id}-none") is None

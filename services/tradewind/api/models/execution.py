@@ -12,6 +12,12 @@ class VariableResponse(ApiModel):
     value: str | None
 
 
+class VariableKeysResponse(ApiModel):
+    """Some keys of variables, in order."""
+
+    keys: list[str]
+
+
 class VariableBody(StrictBody):
     """A variable to store."""
 

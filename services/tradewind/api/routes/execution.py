@@ -13,7 +13,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import Forbidden, NoSuchThing, Unprocessable, documented
-from tradewind.api.models.execution import ConnectionResponse, VariableBody, VariableResponse
+from tradewind.api.models.execution import (
+    ConnectionResponse,
+    VariableBody,
+    VariableKeysResponse,
+    VariableResponse,
+)
 from tradewind.api.models.queries import Integer
 from tradewind.db import api_execution_queries as queries
 from tradewind.service.tokens import AttemptClaims
@@ -90,6 +95,19 @@ async def delete_xcom(
     _check_own(attempt, dag_id, run_id, task_id, map_index)
     await queries.delete_xcom(state["database"], attempt.attempt_id, key)
     return "XCom removed"
+
+
+@router.get("/variable-keys")
+async def get_task_variable_keys(
+    state: StateDep,
+    attempt: AttemptDep,
+    prefix: str = "",
+    after: str = "",
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> VariableKeysResponse:
+    """Keys of variables that begin with `prefix`, in order, those that follow `after`; without their values."""
+    keys = await queries.list_variable_keys(state["database"], attempt.attempt_id, prefix, after, limit)
+    return VariableKeysResponse(keys=keys)
 
 
 @router.get("/variables/{key:path}", responses=documented(404))
