@@ -44,6 +44,8 @@ async def get_run(session: Session, dag_id: str, run_id: str, now: datetime) -> 
     if row is None:
         return None
     surroundings = RunSurroundings(
+        backfill_id=row["backfill_id"],
+        backfill_is_paused=row["backfill_is_paused"],
         active_runs=row["active_runs"],
         max_active_runs=row["max_active_runs"],
         queued_before=row["queued_before"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from tests.servers.api import ApiServer
 from tests.servers.scene import WORKER_ID, Scene
-from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec
+from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec, TimetableSpec
 from tradewind.core.states import Outcome
 from tradewind.service.clock import utc_now
 
@@ -112,6 +113,31 @@ async def test_a_paused_dag_and_a_full_dag_hold_runs_back(client: httpx.AsyncCli
         "Dagrun Running",
         "Task Instance State",
     ]
+
+
+async def test_runs_of_a_backfill_wait_for_its_own_limit(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
+    daily = TimetableSpec(kind="cron_data_interval", data={"expression": "0 0 * * *", "timezone": "UTC"})
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    await scene.write_dag(
+        DagSpec(
+            dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=(EXTRACT, LOAD), timetable=daily, start_date=since
+        )
+    )
+    dates = {"from_date": "2024-01-01T00:00:00Z", "to_date": "2024-01-03T00:00:00Z"}
+    made = await client.post("/api/v2/backfills", json={"dag_id": dag_id, "max_active_runs": 1, **dates})
+    assert made.status_code == 200, made.text
+    number = made.json()["id"]
+    await scene.start_runs(dag_id)
+    found = await client.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"order_by": "logical_date"})
+    last = found.json()["dag_runs"][-1]["dag_run_id"]
+
+    full = gates(await told(client, dag_id, "extract", run_id=last))["dag_run"]
+    await client.put(f"/api/v2/backfills/{number}/pause")
+    paused = gates(await told(client, dag_id, "extract", run_id=last))["dag_run"]
+
+    reason = f"1 of max_active_runs 1 runs of the backfill {number} are running, 1 queued run before it"
+    assert full == (False, f"the run is queued: {reason}")
+    assert paused == (False, f"the run is queued: the backfill {number} is paused")
 
 
 async def test_a_full_pool_is_shown_with_who_holds_it_and_who_comes_first(
@@ -264,7 +290,9 @@ async def test_a_run_whose_scheduler_is_silent_says_so(
     await start(client, scene, dag_id, EXTRACT, LOAD)
     before = gates(await told(client, dag_id, "extract"))["scheduler"]
     values = (scene.scheduler_id, utc_now())
-    await api.database.fetch("UPDATE scheduler SET renewed_at = $2::timestamptz - interval '10 minutes' WHERE id = $1", *values)
+    await api.database.fetch(
+        "UPDATE scheduler SET renewed_at = $2::timestamptz - interval '10 minutes' WHERE id = $1", *values
+    )
     after = gates(await told(client, dag_id, "extract"))["scheduler"]
 
     assert before[1].startswith("nothing else holds it back: its scheduler goes on with it with its next decision")
