@@ -12,7 +12,9 @@ from tests.e2e.client import ApiClient, wait_until
 from tests.servers.stack import standalone_stack
 
 PLUGIN = """
+import json, os
 from datetime import timedelta
+from airflow.listeners import hookimpl
 from pendulum import DateTime
 from airflow.plugins_manager import AirflowPlugin
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
@@ -27,9 +29,25 @@ class EverySecondDay(Timetable):
             return None
         return DagRunInfo.interval(start=start, end=start.add(days=2))
 
+class Listener:
+    @hookimpl
+    def on_dag_run_running(self, dag_run, msg):
+        self.note("running", dag_run, msg)
+    @hookimpl
+    def on_dag_run_success(self, dag_run):
+        self.note("success", dag_run, "")
+        raise ValueError("the listener itself")
+    @hookimpl
+    def on_dag_run_failed(self, dag_run, msg):
+        self.note("failed", dag_run, msg)
+    def note(self, event, dag_run, msg):
+        with open(os.environ["LISTENED_FILE"], "a") as file:
+            file.write(json.dumps([dag_run.run_id, event, dag_run.state, msg]) + "\\n")
+
 class Plugin(AirflowPlugin):
     name = "days"
     timetables = [EverySecondDay]
+    listeners = [Listener()]
 """
 
 FILE = """
@@ -84,7 +102,10 @@ def api(folder: Path) -> Generator[ApiClient]:
         (folder / name).mkdir()
     (folder / "plugins" / "days.py").write_text(PLUGIN)
     (folder / "dags" / "authors.py").write_text(f"HEARD = {str(folder / 'heard')!r}\n{FILE}")
-    environment = {"TRADEWIND__DAG_PROCESSOR__REQUEST_TIMEOUT_SECONDS": "3"}
+    environment = {
+        "TRADEWIND__DAG_PROCESSOR__REQUEST_TIMEOUT_SECONDS": "3",
+        "LISTENED_FILE": str(folder / "listened"),
+    }
     with (
         standalone_stack(folder, dags_folder=folder / "dags", environment=environment) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
@@ -93,9 +114,9 @@ def api(folder: Path) -> Generator[ApiClient]:
         yield client
 
 
-def heard(folder: Path) -> list[list[Any]]:
-    """What callbacks wrote."""
-    file = folder / "heard"
+def heard(folder: Path, name: str = "heard") -> list[list[Any]]:
+    """What callbacks (or, by another name, listeners) wrote."""
+    file = folder / name
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -126,6 +147,9 @@ def test_callbacks_of_a_dag_hear_how_a_run_ended(
     wait_until(lambda: any(entry[1] == run_id for entry in heard(folder)), "the callback")
     (entry,) = [entry for entry in heard(folder) if entry[1] == run_id]
     assert entry[:7] == ["calls", run_id, state, reason, "work", state, conf]
+    wait_until(lambda: len([each for each in heard(folder, "listened") if each[0] == run_id]) == 2, "listeners")
+    listened = sorted(entry[1:] for entry in heard(folder, "listened") if entry[0] == run_id)
+    assert listened == sorted([["running", "running", ""], [state, state, "" if state == "success" else reason]])
 
 
 def test_none_ends_the_schedule(api: ApiClient) -> None:

@@ -111,7 +111,7 @@ def decision_batch(scheduler_id: UUID, now: datetime, runs: Sequence[RunChanges]
         acknowledged=tuple(row for changes in runs for row in changes.decision.acknowledged),
         limited=_limited(runs),
         failing=_failing(runs),
-        requests=tuple(request for changes in runs for request in _callback_requests(changes)),
+        requests=tuple(request for changes in runs for request in _author_requests(changes)),
         deferrals=tuple(row for changes in runs for row in _deferrals(changes, now)),
     )
 
@@ -129,15 +129,19 @@ def _deferrals(changes: RunChanges, now: datetime) -> list[StartedDeferral]:
     ]
 
 
-def _callback_requests(changes: RunChanges) -> tuple[NewDagRequest, ...]:
-    """What the DAG's own callbacks are to hear of the run's end."""
-    state, spec = changes.decision.state, changes.snapshot.plan.spec
-    wants = {DagRunState.SUCCESS: spec.has_on_success_callback, DagRunState.FAILED: spec.has_on_failure_callback}
-    if state is None or not wants.get(state):
-        return ()
-    run = changes.snapshot.run
-    kind, reason = RequestKind.DAG_CALLBACK, changes.decision.end_reason
-    return (NewDagRequest(dag_id=run.dag_id, kind=kind, dag_run_id=run.id, reason=reason),)
+def _author_requests(changes: RunChanges) -> list[NewDagRequest]:
+    """What the DAG's own callbacks, and listeners of plugins, are to hear of the run."""
+    state, spec, run = changes.decision.state, changes.snapshot.plan.spec, changes.snapshot.run
+    kinds: list[RequestKind] = []
+    if changes.snapshot.is_new and DagRunState.RUNNING in spec.run_listeners:
+        kinds.append(RequestKind.RUN_BEGAN)
+    calls_back = {DagRunState.SUCCESS: spec.has_on_success_callback, DagRunState.FAILED: spec.has_on_failure_callback}
+    if state is not None and calls_back.get(state):
+        kinds.append(RequestKind.DAG_CALLBACK)
+    if state is not None and state in spec.run_listeners:
+        kinds.append(RequestKind.RUN_ENDED)
+    reason = changes.decision.end_reason
+    return [NewDagRequest(dag_id=run.dag_id, kind=kind, dag_run_id=run.id, reason=reason) for kind in kinds]
 
 
 def _limited(runs: Sequence[RunChanges]) -> tuple[LimitedTask, ...]:
@@ -166,6 +170,7 @@ def _failing(runs: Sequence[RunChanges]) -> tuple[FailingDag, ...]:
 def apply(changes: RunChanges) -> None:
     """Bring the snapshot to where the store is after the commit."""
     snapshot, decision = changes.snapshot, changes.decision
+    snapshot.is_new = False
     for grown in decision.grown:
         snapshot.count_grown(grown.place, grown.before)
     for position in decision.created:

@@ -25,6 +25,10 @@ class RequestKind(StrEnum):
     """Of a custom timetable; answered by the DAG's next run."""
     DAG_CALLBACK = "dag_callback"
     """The DAG's `on_success_callback` or `on_failure_callback`, by the state of the run."""
+    RUN_BEGAN = "run_began"
+    """Plugins' listeners are to hear of it: `on_dag_run_running`."""
+    RUN_ENDED = "run_ended"
+    """The same: `on_dag_run_success` or `on_dag_run_failed`, by the state of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

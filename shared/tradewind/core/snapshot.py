@@ -107,6 +107,7 @@ class RunSnapshot:
         "counters",
         "held_slots",
         "instances",
+        "is_new",
         "kept_slots",
         "map_lengths",
         "max_tries",
@@ -130,6 +131,8 @@ class RunSnapshot:
         count = len(plan.tasks)
         self.run: DagRunRow = loaded.run
         self.plan: DagPlan = plan
+        self.is_new = not loaded.task_instances
+        """Nothing has been decided for it yet."""
         self.instances = Instances(count)
         self.states: list[TaskInstanceState] = [TaskInstanceState.NONE] * count
         self.try_numbers = array("l", bytes(array("l").itemsize * count))

@@ -238,6 +238,8 @@ class DagSpec:
     deadlines: tuple[DeadlineSpec, ...] = ()
     has_on_success_callback: bool = False
     has_on_failure_callback: bool = False
+    run_listeners: tuple[str, ...] = ()
+    """What listeners of plugins want to hear of the DAG's runs: of `running`, `success` and `failed`."""
     sla_miss_callback: bool = False
     allowed_run_types: tuple[str, ...] | None = None
     """None = all."""

@@ -19,6 +19,8 @@ from typing import Any, Final
 _MARK: Final = "airflow_impl"
 """As pluggy's marker for Airflow sets it, so that listeners marked by that are heard too."""
 
+_RUN_STATES: Final = ("running", "success", "failed")
+
 log = logging.getLogger("tradewind.task")
 
 
@@ -60,12 +62,18 @@ class Listeners:
         """To tell all of them: `hook.on_task_instance_running(previous_state=…, task_instance=…)`."""
         return _Hook(self)
 
+    def heard_states(self) -> tuple[str, ...]:
+        """The states of DAG runs of which some listener wants to hear."""
+        return tuple(
+            state for state in _RUN_STATES if any(_hears(one, f"on_dag_run_{state}") for one in self._listeners)
+        )
+
     def notify(self, event: str, **arguments: Any) -> None:
         """Tell every listener that has a function for it. What one raises is logged and changes nothing."""
         for listener in list(self._listeners):
-            function = getattr(listener, event, None)
-            if not callable(function) or not hasattr(function, _MARK):
+            if not _hears(listener, event):
                 continue
+            function = getattr(listener, event)
             try:
                 function(**_accepted(function, arguments))
             except Exception:
@@ -80,6 +88,11 @@ class _Hook:
 
     def __getattr__(self, event: str) -> Callable[..., None]:
         return partial(self._listeners.notify, event)
+
+
+def _hears(listener: Any, event: str) -> bool:
+    function = getattr(listener, event, None)
+    return callable(function) and hasattr(function, _MARK)
 
 
 def _accepted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tradewind.sdk import timezone as tz
 from tradewind.sdk.assets.specs import asset_fields, asset_refs
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.mapped.expand_input import ExpandInput
 from tradewind.sdk.mapped.group import MappedTaskGroup
 from tradewind.sdk.mapped.lengths import length_of
@@ -75,6 +76,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         task_groups=_group_specs(dag, where),
         has_on_success_callback=bool(dag.on_success_callback),
         has_on_failure_callback=bool(dag.on_failure_callback),
+        run_listeners=LISTENERS.heard_states(),
         sla_miss_callback=bool(dag.sla_miss_callback),
         owner_links=dict(dag.owner_links),
         access_control=_access_control(dag, where),

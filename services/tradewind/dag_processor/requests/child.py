@@ -3,7 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from tradewind.dag_processor.requests.context import callback_context
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.timetables import base
 
@@ -45,7 +46,10 @@ def _answer(dag: DAG | None, request: DagRequest) -> Answer:
         return Answer(error=f"{request.relative_fileloc}: there is no DAG {request.dag_id!r}")
     if request.kind is RequestKind.NEXT_RUN:
         return Answer(next_run=_next_run(dag, request))
-    return Answer(error=_call_back(dag, request))
+    if request.kind is RequestKind.DAG_CALLBACK:
+        return Answer(error=_call_back(dag, request))
+    _tell_listeners(dag, request)
+    return Answer()
 
 
 def _next_run(dag: DAG, request: DagRequest) -> NextRun | None:
@@ -86,6 +90,14 @@ def _call_back(dag: DAG, request: DagRequest) -> str | None:
             traceback.print_exc(file=sys.stderr)
             errors.append(user_traceback(exc))
     return "\n".join(errors) or None
+
+
+def _tell_listeners(dag: DAG, request: DagRequest) -> None:
+    """What a listener raises is logged, and the others are told all the same."""
+    assert request.run is not None
+    state = "running" if request.kind is RequestKind.RUN_BEGAN else request.run.state
+    dag_run = callback_context(dag, replace(request.run, state=state), request.reason)["dag_run"]
+    LISTENERS.notify(f"on_dag_run_{state}", dag_run=dag_run, msg=request.reason or "")
 
 
 def _pendulum(moment: datetime | None) -> datetime | None:
