@@ -28,7 +28,7 @@ async def clear_task_instances(state: ApiState, dag_id: str, body: ClearTaskInst
         spec = run.spec_of(run.rows[0])
         runs = await runs_around(state, run, past=body.include_past, future=body.include_future)
     clearing = replace(
-        _clearing(runs, Relatives(spec).choice(_choice_request(body)), on_latest=body.run_on_latest_version),
+        _clearing(state, runs, Relatives(spec).choice(_choice_request(body)), on_latest=body.run_on_latest_version),
         only_failed=body.only_failed,
         only_running=body.only_running,
         resets_dag_runs=body.reset_dag_runs,
@@ -49,15 +49,16 @@ def _choice_request(body: ClearTaskInstancesBody) -> ChoiceRequest:
     )
 
 
-def _clearing(runs: MeantRuns, choice: Choice | None, *, on_latest: bool | None) -> Clearing:
-    wanted = runs.latest.rerun_with_latest_version if on_latest is None else on_latest
+def _clearing(state: ApiState, runs: MeantRuns, choice: Choice | None, *, on_latest: bool | None) -> Clearing:
+    said = (on_latest, runs.latest.rerun_with_latest_version, state["settings"].core.rerun_with_latest_version)
+    wanted = next(each for each in said if each is not None)
     return Clearing(specs=runs.specs, choice=choice, latest_version_id=runs.latest_version_id if wanted else None)
 
 
 async def clear_dag_run(state: ApiState, dag_id: str, run_id: str, body: DAGRunClearBody) -> Sequence[TaskInstanceId]:
     """As `clear_task_instances`, for a whole run."""
     run = await one_run(state, dag_id, run_id)
-    clearing = _clearing(run, None, on_latest=body.run_on_latest_version or body.only_new or None)
+    clearing = _clearing(state, run, None, on_latest=body.run_on_latest_version or body.only_new or None)
     clearing = replace(clearing, only_failed=body.only_failed, adds_new=body.only_new)
     meant = await _clear(state, run, clearing, dry_run=body.dry_run)
     if body.note is not None and not body.dry_run:

@@ -32,6 +32,8 @@ class CoreSettings(BaseModel):
     execution_api_server_url: str | None = None
     """Where task processes reach `/execution`. Unset: the API's own address on this host."""
     load_examples: bool = False
+    rerun_with_latest_version: bool = False
+    """Runs that are cleared move to the latest version of their DAG, unless the DAG or the request says otherwise."""
     dagbag_import_timeout_seconds: float = Field(default=30.0, gt=0)
     """A DAG file that parses for longer is stopped and reported as an import error."""
 
