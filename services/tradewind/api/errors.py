@@ -148,6 +148,7 @@ DESCRIPTIONS: Final[Mapping[int, str]] = {
     409: "Conflict",
     410: "Gone",
     422: "Validation Error",
+    503: "Service Unavailable",
 }
 
 

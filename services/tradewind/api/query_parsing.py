@@ -35,14 +35,16 @@ def parsed(model: type[QueryT]) -> Callable[[Request], Awaitable[QueryT]]:
 
 def documented_query(model: type[BaseModel]) -> dict[str, Any]:
     """What a route that takes this query says of it in OpenAPI (`openapi_extra`)."""
-    properties = cast("Mapping[str, Mapping[str, object]]", model.model_json_schema()["properties"])
+    schema = model.model_json_schema()
+    properties = cast("Mapping[str, Mapping[str, object]]", schema["properties"])
+    required = cast("list[str]", schema.get("required", []))
     wrong = {"description": "Validation Error", "content": {"application/json": {"schema": VALIDATION_ERROR}}}
-    parameters = [_documented(name, schema) for name, schema in properties.items()]
+    parameters = [_documented(name, each, is_required=name in required) for name, each in properties.items()]
     return {"parameters": parameters, "responses": {"422": wrong}}
 
 
-def _documented(name: str, schema: Mapping[str, object]) -> dict[str, object]:
-    parameter: dict[str, object] = {"name": name, "in": "query", "required": False, "schema": dict(schema)}
+def _documented(name: str, schema: Mapping[str, object], *, is_required: bool) -> dict[str, object]:
+    parameter: dict[str, object] = {"name": name, "in": "query", "required": is_required, "schema": dict(schema)}
     if "description" in schema:
         parameter["description"] = schema["description"]
     return parameter

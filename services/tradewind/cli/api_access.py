@@ -47,6 +47,10 @@ class ApiAccess:
     def post(self, *path: str, body: Json) -> Json:
         return self._answer("POST", _path(path), json=body)
 
+    def put(self, *path: str) -> Json:
+        """Without a body."""
+        return self._answer("PUT", _path(path))
+
     def each(self, *path: str, key: str, **params: Any) -> Iterator[Json]:
         """All entries of a list, page by page."""
         found = 0

@@ -3,7 +3,7 @@ fast as it can."""
 
 import typer
 
-from tradewind.cli import dags, database, services, tasks
+from tradewind.cli import backfills, dags, database, services, tasks
 
 
 def create_app() -> typer.Typer:
@@ -18,6 +18,7 @@ def create_app() -> typer.Typer:
     app.command("version")(version)
     services.add_commands(app)
     app.add_typer(database.create_app(), name="db")
+    app.add_typer(backfills.create_app(), name="backfill")
     app.add_typer(dags.create_app(), name="dags")
     app.add_typer(tasks.create_app(), name="tasks")
     return app

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tradewind.cli.next_executions import next_execution
+
 DagFile = Annotated[
     str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")
 ]
@@ -15,6 +17,7 @@ def create_app() -> typer.Typer:
     app = typer.Typer(help="DAGs.", no_args_is_help=True)
     app.callback()(_group)
     app.command("test")(try_out)
+    app.command("next-execution")(next_execution)
     return app
 
 

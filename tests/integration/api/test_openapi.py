@@ -73,6 +73,13 @@ WANTED: Final = (
     "get_dag_asset_queued_event",
     "delete_dag_asset_queued_event",
     "get_upstream_asset_events",
+    "list_backfills",
+    "get_backfill",
+    "pause_backfill",
+    "unpause_backfill",
+    "cancel_backfill",
+    "create_backfill",
+    "create_backfill_dry_run",
     "get_log",
     "get_extra_links",
     "get_xcom_entries",
@@ -95,7 +102,7 @@ WANTED: Final = (
     "delete_connection",
 )
 
-OURS: Final = ("explain_task_instance", "explain_mapped_task_instance")
+OURS: Final = ("explain_task_instance", "explain_mapped_task_instance", "get_next_runs")
 """What Airflow does not have."""
 
 

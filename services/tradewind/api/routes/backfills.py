@@ -29,7 +29,8 @@ from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.values import NextRun
 from tradewind.db import api_dag_queries as dag_queries
 from tradewind.db.backfills import questions
-from tradewind.db.backfills.creation import AlreadyRunning, create_backfill, planned_dates
+from tradewind.db.backfills.creation import AlreadyRunning, planned_dates
+from tradewind.db.backfills.creation import create_backfill as store_backfill
 from tradewind.service.logging import get_logger
 
 router = APIRouter(prefix="/api/v2/backfills", tags=["Backfill"])
@@ -38,7 +39,7 @@ RUN_TYPE: Final = "backfill"
 BackfillId = NonNegativeInt
 
 
-@router.get("", responses=documented(404), openapi_extra=documented_query(BackfillListQuery))
+@router.get("", openapi_extra=documented_query(BackfillListQuery))
 async def list_backfills(
     query: Annotated[BackfillListQuery, Depends(parsed(BackfillListQuery))], state: StateDep
 ) -> BackfillCollectionResponse:
@@ -78,8 +79,8 @@ async def cancel_backfill(backfill_id: BackfillId, state: StateDep) -> BackfillR
     return await get_backfill(backfill_id, state)
 
 
-@router.post("", responses=documented(400, 404, 409))
-async def post_backfill(body: BackfillPostBody, state: StateDep, user: UserDep) -> BackfillResponse:
+@router.post("", responses=documented(400, 404, 409, 503))
+async def create_backfill(body: BackfillPostBody, state: StateDep, user: UserDep) -> BackfillResponse:
     """Make runs for the dates of a DAG's schedule in this range."""
     request, spec, version_id = await _asked_for(state, body)
     runs = _runs(spec, request, state["clock"]())
@@ -88,7 +89,7 @@ async def post_backfill(body: BackfillPostBody, state: StateDep, user: UserDep) 
             f"No runs to create for Dag {request.dag_id} in the range [{request.from_date}, {request.to_date}]"
         )
     try:
-        created = await create_backfill(
+        created = await store_backfill(
             state["database"],
             request,
             runs,
@@ -104,8 +105,8 @@ async def post_backfill(body: BackfillPostBody, state: StateDep, user: UserDep) 
     return await get_backfill(created.id, state)
 
 
-@router.post("/dry_run", responses=documented(400, 404, 409))
-async def post_backfill_dry_run(body: BackfillPostBody, state: StateDep) -> DryRunBackfillCollectionResponse:
+@router.post("/dry_run", responses=documented(400, 404, 409, 503))
+async def create_backfill_dry_run(body: BackfillPostBody, state: StateDep) -> DryRunBackfillCollectionResponse:
     """The dates that would get a run."""
     request, spec, _ = await _asked_for(state, body)
     runs = _runs(spec, request, state["clock"]())

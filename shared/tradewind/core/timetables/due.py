@@ -6,8 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from tradewind.core.spec import DagSpec
-from tradewind.core.timetables.from_spec import is_custom, next_run_of
-from tradewind.core.timetables.run_ids import run_id_of
+from tradewind.core.timetables.from_spec import is_custom, next_run_of, partitions_of
+from tradewind.core.timetables.partitions import CronPartition, RunPartition
+from tradewind.core.timetables.run_ids import partition_run_id, run_id_of
 from tradewind.core.timetables.values import DataInterval, NextRun
 
 MISSED_AFTER: Final = timedelta(seconds=30)
@@ -44,6 +45,8 @@ class ScheduledRun:
 
     run_id: str
     run: NextRun
+    partition: RunPartition | None = None
+    """Set: it has neither logical date nor data interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +88,23 @@ def run_creation(due: DueDag, spec: DagSpec, now: datetime, limit: int) -> RunCr
         found = RunsDue((due.expected,), None)
     else:
         found = runs_due(spec, due.expected, due.last, now, min(limit, due.room))
+    partitions = partitions_of(spec.timetable)
     return RunCreation(
         dag_id=due.dag_id,
         dag_version_id=due.dag_version_id,
         expected_run_after=due.expected.run_after,
-        runs=tuple(ScheduledRun(run_id=run_id_of(SCHEDULED, run.run_after), run=run) for run in found.runs),
+        runs=tuple(_scheduled(run, partitions) for run in found.runs),
         following=found.following,
         asks_next=asks_next,
     )
+
+
+def _scheduled(run: NextRun, partitions: CronPartition | None) -> ScheduledRun:
+    if partitions is None:
+        return ScheduledRun(run_id=run_id_of(SCHEDULED, run.run_after), run=run)
+    partition = partitions.partition_of(run.run_after)
+    run_id = partition_run_id(SCHEDULED, run.run_after, partition.key)
+    return ScheduledRun(run_id=run_id, run=run, partition=partition)
 
 
 def runs_due(spec: DagSpec, expected: NextRun, last: DataInterval | None, now: datetime, limit: int) -> RunsDue:
@@ -104,7 +116,8 @@ def runs_due(spec: DagSpec, expected: NextRun, last: DataInterval | None, now: d
     runs: list[NextRun] = []
     while run is not None and run.run_after <= now and len(runs) < limit:
         runs.append(run)
-        following = next_run_of(spec, run.data_interval, now)
+        made = run.data_interval or DataInterval(run.run_after, run.run_after)
+        following = next_run_of(spec, made, now)
         is_later = following is not None and following.run_after > run.run_after
         run = following
         if not is_later:

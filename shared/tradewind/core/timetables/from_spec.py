@@ -8,6 +8,7 @@ from tradewind.core.spec import DagSpec, TimetableSpec
 from tradewind.core.timetables.cron import Cron, zone_named
 from tradewind.core.timetables.deltas import delta_from_json
 from tradewind.core.timetables.intervals import CronDataInterval, DeltaDataInterval
+from tradewind.core.timetables.partitions import CronPartition
 from tradewind.core.timetables.simple import Continuous, Events, Once
 from tradewind.core.timetables.triggers import CronTrigger, DeltaTrigger, MultipleCronTrigger
 from tradewind.core.timetables.values import DataInterval, NextRun, NoSuchMoment, TimeRestriction, Timetable
@@ -22,6 +23,12 @@ def timetable_of(spec: TimetableSpec | None) -> Timetable | None:
     spec = _by_time(spec)
     make = None if spec is None else _KINDS.get(spec.kind)
     return None if spec is None or make is None else make(spec.data)
+
+
+def partitions_of(spec: TimetableSpec | None) -> CronPartition | None:
+    """The timetable, if its runs are about partitions."""
+    timetable = timetable_of(spec)
+    return timetable if isinstance(timetable, CronPartition) else None
 
 
 def is_custom(spec: TimetableSpec | None) -> bool:
@@ -90,6 +97,11 @@ def _seconds(value: object) -> timedelta:
     return timedelta(seconds=cast("float", value))
 
 
+def _cron_partition(data: Data) -> Timetable:
+    trigger = _cron_trigger(data, data["expression"])
+    return CronPartition(trigger, cast("int", data.get("run_offset", 0)), str(data["key_format"]))
+
+
 def _multiple(data: Data) -> Timetable:
     expressions = cast("list[str]", data["expressions"])
     return MultipleCronTrigger(tuple(_cron_trigger(data, expression) for expression in expressions))
@@ -107,6 +119,7 @@ def _delta_trigger(data: Data) -> Timetable:
 _KINDS: Final[Mapping[str, Callable[[Data], Timetable]]] = {
     "cron_trigger": lambda data: _cron_trigger(data, data["expression"]),
     "cron_data_interval": lambda data: CronDataInterval(_cron(data)),
+    "cron_partition": _cron_partition,
     "multiple_cron_trigger": _multiple,
     "delta_trigger": _delta_trigger,
     "delta_data_interval": lambda data: DeltaDataInterval(delta_from_json(data["delta"])),

@@ -1,5 +1,6 @@
 """Ids of runs, as Airflow makes them: the run's type and when it is due."""
 
+import hashlib
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,6 +11,12 @@ SUFFIX_LENGTH: Final = 8
 def run_id_of(run_type: str, run_after: datetime) -> str:
     """`scheduled__2026-01-01T00:00:00+00:00`."""
     return f"{run_type}__{run_after.isoformat()}"
+
+
+def partition_run_id(run_type: str, run_after: datetime, key: str) -> str:
+    """For runs about a partition: with its key."""
+    suffix = hashlib.sha256(f"{run_after.isoformat()} {key}".encode()).hexdigest()[-SUFFIX_LENGTH:]
+    return f"{run_id_of(run_type, run_after)}__{key}__{suffix}"
 
 
 def run_id_with_suffix(run_type: str, run_after: datetime, entropy: UUID) -> str:
