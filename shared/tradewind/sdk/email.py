@@ -1,5 +1,6 @@
 """Mail over SMTP, with Airflow's `[email]` and `[smtp]` settings; `[email] email_backend` may name another way."""
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Iterable, Sequence
@@ -11,11 +12,15 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Final
 
+from tradewind.core.errors import ConfigError
 from tradewind.sdk.configuration import conf
-from tradewind.sdk.exceptions import AirflowConfigException, AirflowException
+from tradewind.sdk.exceptions import AirflowConfigException, AirflowException, AirflowNotFoundException
 
 DEFAULT_BACKEND: Final = "airflow.utils.email.send_email_smtp"
+DEFAULT_CONNECTION: Final = "smtp_default"
 DEFAULT_SENDER: Final = "airflow@example.com"
+
+log = logging.getLogger("tradewind.task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def send_email(
         bcc=bcc,
         mime_subtype=mime_subtype,
         mime_charset=mime_charset,
-        conn_id=conn_id or conf.get("email", "email_conn_id", fallback=None),
+        conn_id=conn_id or conf.get("email", "email_conn_id", fallback=DEFAULT_CONNECTION),
         from_email=kwargs.pop("from_email", None) or conf.get("email", "from_email", fallback=None),
         custom_headers=custom_headers,
         **kwargs,
@@ -130,7 +135,13 @@ def _server(conn_id: str | None) -> _Server:
 def _of_connection(conn_id: str, default: _Server) -> _Server:
     from tradewind.sdk.connection import Connection
 
-    connection = Connection.get(conn_id)
+    try:
+        connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        return default
+    except (AirflowException, ConfigError) as exc:
+        log.warning("connection %r cannot be looked up, mail goes by the settings: %s", conn_id, exc)
+        return default
     extra = connection.extra_dejson
     return _Server(
         host=connection.host or default.host,
@@ -163,7 +174,7 @@ def _deliver(message: EmailMessage, recipients: list[str], server: _Server) -> N
 def _deliver_once(message: EmailMessage, recipients: list[str], server: _Server) -> None:
     with _connected(server) as smtp:
         if server.starttls and not server.use_ssl:
-            smtp.starttls(context=ssl.create_default_context())
+            smtp.starttls(context=_ssl_context())
         if server.user and server.password:
             smtp.login(server.user, server.password)
         smtp.send_message(message, to_addrs=recipients)
@@ -171,9 +182,16 @@ def _deliver_once(message: EmailMessage, recipients: list[str], server: _Server)
 
 def _connected(server: _Server) -> smtplib.SMTP:
     if server.use_ssl:
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=_ssl_context())
     return smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+
+
+def _ssl_context() -> ssl.SSLContext | None:
+    """By `[email] ssl_context`: `default` checks the server's certificate, `none` does not."""
+    wanted = conf.get("email", "ssl_context", fallback="default")
+    if wanted not in ("default", "none"):
+        raise AirflowConfigException(f"[email] ssl_context must be 'default' or 'none', not {wanted!r}")
+    return ssl.create_default_context() if wanted == "default" else None
 
 
 def _imported(path: str) -> Any:
