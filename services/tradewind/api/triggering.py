@@ -11,7 +11,7 @@ from tradewind.api.errors import BadRequest
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
 from tradewind.core.assets import AssetKey, PartitionRules
 from tradewind.core.spec import DagSpec
-from tradewind.core.timetables.from_spec import manual_interval_of
+from tradewind.core.timetables.from_spec import manual_interval_of, partitions_of
 from tradewind.core.timetables.run_ids import run_id_of, run_id_with_suffix
 from tradewind.core.timetables.values import DataInterval
 from tradewind.db.api_dag_queries import NewDagRun
@@ -80,9 +80,15 @@ def _partition_date(spec: DagSpec, partition_key: str) -> datetime | None:
     if spec.partition_mappers is not None:
         assets = [AssetKey(ref.name, ref.uri) for ref in spec.schedule_assets if ref.kind != "alias"]
         return PartitionRules(spec.partition_mappers).date_of_key(partition_key, assets)
-    if not spec.is_partitioned_at_runtime and (spec.timetable is None or "partition" not in spec.timetable.kind):
+    by_time = partitions_of(spec.timetable)
+    if by_time is None and not spec.is_partitioned_at_runtime:
         raise BadRequest(f"The DAG {spec.dag_id!r} is not partitioned: partition_key cannot be used")
-    return None
+    try:
+        return None if by_time is None else by_time.date_of(partition_key)
+    except ValueError as exc:
+        raise BadRequest(
+            f"The partition key {partition_key!r} cannot be used with the DAG {spec.dag_id!r}: {exc}"
+        ) from exc
 
 
 def _data_interval(spec: DagSpec, body: TriggerDAGRunPostBody, logical_date: datetime) -> DataInterval:

@@ -99,6 +99,8 @@ class MemoryRunCreationStore(MemoryStoreBase):
             logical_date=run.logical_date,
             data_interval_start=None if run.data_interval is None else run.data_interval.start,
             data_interval_end=None if run.data_interval is None else run.data_interval.end,
+            partition_key=None if scheduled.partition is None else scheduled.partition.key,
+            partition_date=None if scheduled.partition is None else scheduled.partition.date,
         )
         self.tables.dag_runs[row.id] = row
         self.tables.run_numbers[dag_id, row.run_id] = row.id
@@ -106,13 +108,15 @@ class MemoryRunCreationStore(MemoryStoreBase):
 
 
 def last_automated_interval(tables: MemoryTables, dag_id: str) -> DataInterval | None:
-    """What the DAG's last scheduled or backfilled run was about."""
+    """What the DAG's last scheduled or backfilled run was about; one about a partition, the moment when it was due."""
+    runs = [run for run in tables.dag_runs.values() if run.dag_id == dag_id]
+    partitioned = [run.run_after for run in runs if run.run_type == "scheduled" and run.partition_key is not None]
     intervals = [
         DataInterval(run.data_interval_start, run.data_interval_end)
         for run in tables.dag_runs.values()
         if run.dag_id == dag_id and run.run_type in AUTOMATED and run.data_interval_start and run.data_interval_end
     ]
-    return max(intervals, default=None)
+    return max([*intervals, *(DataInterval(at, at) for at in partitioned)], default=None)
 
 
 def insert_dag_requests(tables: MemoryTables, requests: Sequence[NewDagRequest]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tradewind.core.dag_requests import next_run_requests
 from tradewind.core.spec import DagSpec
-from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation
+from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation, ScheduledRun
 from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.core.timetables.values import DataInterval, NextRun
 from tradewind.db.dag_request_store import insert_dag_requests
@@ -36,11 +36,11 @@ class PostgresRunCreationStore:
             for creation in creations
         ]
         runs = [
-            (creation.dag_id, scheduled.run_id, *_times(scheduled.run))
+            (creation.dag_id, scheduled.run_id, *_times(scheduled.run), *_partition(scheduled))
             for creation in creations
             for scheduled in creation.runs
         ]
-        values = (now, *_columns(dags, 6), *_columns(runs, 5))
+        values = (now, *_columns(dags, 6), *_columns(runs, 7))
         asking = dict.fromkeys(creation.dag_id for creation in creations if creation.asks_next)
         if not asking:
             return _created(await self._database.fetch(statement("create_scheduled_runs"), *values))
@@ -94,6 +94,11 @@ def _times(run: NextRun | None) -> Times:
     if run is None or run.data_interval is None:
         return (None if run is None else run.run_after), None, None
     return run.run_after, run.data_interval.start, run.data_interval.end
+
+
+def _partition(scheduled: ScheduledRun) -> tuple[str | None, datetime | None]:
+    partition = scheduled.partition
+    return (None, None) if partition is None else (partition.key, partition.date)
 
 
 def _columns(rows: Sequence[Iterable[object]], count: int) -> list[list[object]]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         YearWindow,
     )
     from tradewind.sdk.assets.metadata import Metadata
+    from tradewind.sdk.assets.partition_timetable import CronPartitionTimetable
     from tradewind.sdk.assets.timetables import AssetOrTimeSchedule, PartitionedAssetTimetable, PartitionedAtRuntime
     from tradewind.sdk.async_operator import BaseAsyncOperator
     from tradewind.sdk.chains import chain, chain_linear, cross_downstream
@@ -104,6 +105,7 @@ __all__ = [
     "Connection",
     "Context",
     "CronDataIntervalTimetable",
+    "CronPartitionTimetable",
     "CronTriggerTimetable",
     "DagRunState",
     "DayWindow",

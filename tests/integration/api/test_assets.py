@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
-from tradewind.core.spec import AssetRef, AssetWatcherSpec, DagSpec, TaskSpec
+from tradewind.core.spec import AssetRef, AssetWatcherSpec, DagSpec, TaskSpec, TimetableSpec
 from tradewind.service.clock import utc_now
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -183,6 +183,17 @@ async def test_partition_keys_are_for_partitioned_dags(assets: Assets, dag_id: s
     found = await assets.get(f"/dags/{dag_id}/dagRuns", partition_key_pattern="2030", partition_date_gte="2030-01-01")
     assert [each["dag_run_id"] for each in found["dag_runs"]] == [run["dag_run_id"]]
     assert (await assets.get(f"/dags/{dag_id}/dagRuns", partition_date_lte="2029-12-31"))["total_entries"] == 0
+    data: dict[str, object] = {"expression": "0 0 * * *", "timezone": "UTC", "key_format": "%Y-%m-%d"}
+    daily = DagSpec(
+        dag_id=f"{dag_id}_daily",
+        relative_fileloc="d.py",
+        tasks=(TaskSpec(task_id="read"),),
+        timetable=TimetableSpec(kind="cron_partition", data=data),
+    )
+    await assets.scene.write_dag(daily)
+    run = await assets.post(f"/dags/{dag_id}_daily/dagRuns", body)
+    assert run["partition_date"] == "2030-01-01T00:00:00Z"
+    await assets.post(f"/dags/{dag_id}_daily/dagRuns", body | {"partition_key": "us"}, 400)
     event = await assets.event(partition_key="2030-01-01T05:00:00")
     assert event["partition_key"] == "2030-01-01T05:00:00"
     details = await assets.get(f"/dags/{dag_id}/details")

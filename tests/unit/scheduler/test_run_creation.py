@@ -57,6 +57,26 @@ def test_runs_start_when_they_are_due_and_not_at_a_sweep() -> None:
     in_world(scenario)
 
 
+def test_runs_about_partitions_have_keys_and_no_dates() -> None:
+    async def scenario(world: World) -> None:
+        world.start_scheduler()
+        await world.until_listening()
+        data: dict[str, object] = {"expression": "0 * * * *", "timezone": "Europe/Paris", "run_offset": -1}
+        timetable = TimetableSpec(kind="cron_partition", data={**data, "key_format": "%Y-%m-%dT%H"})
+        await world.add_dag(scheduled(timetable, start_date=NOW - timedelta(hours=2), max_active_runs=1))
+        await until_runs(world, 5, timeout=20_000.0)
+        runs = world.store.dag_runs[:5]
+        assert [run.run_after for run in runs] == [NOW + hours * timedelta(hours=1) for hours in range(-2, 3)]
+        assert [run.partition_key for run in runs] == [f"2029-12-31T{hour}" for hour in (22, 23)] + [
+            f"2030-01-01T{hour:02}" for hour in range(3)
+        ]
+        assert [run.partition_date for run in runs] == [run.run_after - timedelta(hours=1) for run in runs]
+        assert {(run.logical_date, run.data_interval_start) for run in runs} == {(None, None)}
+        assert runs[0].run_id.startswith("scheduled__2029-12-31T22:00:00+00:00__2029-12-31T22__")
+
+    in_world(scenario)
+
+
 def test_three_schedulers_make_each_run_once() -> None:
     async def scenario(world: World) -> None:
         for _ in range(3):

@@ -630,6 +630,8 @@ CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_aft
 
 CREATE INDEX dag_run_by_version ON public.dag_run USING btree (dag_version_id);
 
+CREATE INDEX dag_run_partitioned ON public.dag_run USING btree (dag_id, run_after) WHERE ((run_type = 'scheduled'::text) AND (partition_key IS NOT NULL));
+
 CREATE INDEX dag_run_queued ON public.dag_run USING btree (dag_id, run_after, id) WHERE (state = 'queued'::text);
 
 CREATE INDEX dag_run_running ON public.dag_run USING btree (owner, id) WHERE (state = 'running'::text);

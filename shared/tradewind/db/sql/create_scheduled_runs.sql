@@ -29,13 +29,15 @@ moved AS (
 inserted AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, logical_date, data_interval_start, data_interval_end, run_after,
-        queued_at, dag_version_id
+        queued_at, dag_version_id, partition_key, partition_date
     )
     SELECT
         r.dag_id, r.run_id, 'queued', 'scheduled', 'timetable', r.interval_start, r.interval_start, r.interval_end,
-        r.run_after, $1::timestamptz, l.dag_version_id
-    FROM unnest($8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
-        AS r (dag_id, run_id, run_after, interval_start, interval_end)
+        r.run_after, $1::timestamptz, l.dag_version_id, r.partition_key, r.partition_date
+    FROM unnest(
+        $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+        $14::timestamptz[]
+    ) AS r (dag_id, run_id, run_after, interval_start, interval_end, partition_key, partition_date)
     JOIN locked l ON l.dag_id = r.dag_id
     ORDER BY r.dag_id, r.run_after
     ON CONFLICT DO NOTHING

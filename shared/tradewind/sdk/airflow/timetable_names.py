@@ -19,6 +19,7 @@ _TRIGGER: Final[Mapping[str, str]] = {
     "CronTriggerTimetable": "timetables.trigger",
     "DeltaTriggerTimetable": "timetables.trigger",
     "MultipleCronTriggerTimetable": "timetables.trigger",
+    "CronPartitionTimetable": "assets.partition_timetable",
 }
 _EVENTS: Final[Mapping[str, str]] = {"EventsTimetable": "timetables.events"}
 

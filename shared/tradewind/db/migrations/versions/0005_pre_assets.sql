@@ -3,6 +3,8 @@
 ALTER TABLE dag_run
     ADD COLUMN partition_key text,
     ADD COLUMN partition_date timestamptz;
+CREATE INDEX dag_run_partitioned ON dag_run (dag_id, run_after)
+    WHERE run_type = 'scheduled' AND partition_key IS NOT NULL;
 
 CREATE TABLE asset (
     id                  bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
