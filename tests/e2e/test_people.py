@@ -264,6 +264,20 @@ def test_a_run_keeps_its_version_until_it_is_cleared_on_the_latest(
     assert [version["version_number"] for version in run["dag_versions"]] == [2]
     assert states(client, "v", "versions") == {"stays": "success", "old": "removed", "new": "success"}
     assert client.xcom("versions", "v", "stays") == 2
+    file.write_text(VERSIONS.format(version=3, name="newer"))
+    wait_until(lambda: versions(client) == [1, 2, 3], "the third version")
+    only_new = {"only_new": True, "dry_run": True}
+    new = client.post("/dags/versions/dagRuns/v/clear", only_new).json()
+    assert [task["task_id"] for task in new["task_instances"]] == ["newer"]
+    assert client.post("/dags/versions/dagRuns/v/clear", {**only_new, "dry_run": False}).json()["state"] == "queued"
+    client.wait_for_run("versions", "v")
+    assert states(client, "v", "versions") == {
+        "stays": "success",
+        "old": "removed",
+        "new": "removed",
+        "newer": "success",
+    }
+    assert client.xcom("versions", "v", "stays") == 2
 
 
 def test_runs_and_task_instances_are_deleted(client: ApiClient, folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.dag_specs import dag, task
+from tests.integration.store.test_triggers import FIRST, deferred, taken
 from tests.store_driver import Driver, change, queued
 from tradewind.core.clearing import Clearing, RunningTask, clear_dag_runs
 from tradewind.core.errors import Conflict
@@ -26,6 +27,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
+from tradewind.core.triggers import resumed
 
 S = TaskInstanceState
 TASK = TaskSpec(task_id="task", retries=2)
@@ -264,3 +266,15 @@ async def test_a_mark_and_a_claim_at_once_leave_a_mark(driver: Driver) -> None:
     assert bool(marked.result().holders) is was_running
     assert (await driver.row(TaskInstanceId(run.id, "task"))).state is S.FAILED
     assert await slots_used(driver) == (0, 0)
+
+
+async def test_a_deferred_task_that_is_cleared_waits_for_its_trigger_no_more(driver: Driver) -> None:
+    run = await driver.started_run(TASK)
+    await deferred(driver, run)
+    (waiting,) = await taken(driver)
+    await clear(driver, run)
+    assert await driver.store.keep_triggers(FIRST) == []
+    (answer,) = await driver.store.fire_triggers([resumed(waiting.id, b"{}", b"1")], driver.now)
+    assert answer.verdict == "superseded"
+    row = await driver.row(TaskInstanceId(run.id, "task"))
+    assert (row.state, row.is_resuming, row.try_number) == (S.NONE, False, 1)
