@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.assets.timetables import AssetOrTimeSchedule, PartitionedAssetTimetable, PartitionedAtRuntime
     from tradewind.sdk.async_operator import BaseAsyncOperator
     from tradewind.sdk.chains import chain, chain_linear, cross_downstream
+    from tradewind.sdk.conditions import result
     from tradewind.sdk.configuration import conf
     from tradewind.sdk.connection import Connection
     from tradewind.sdk.context import Context, get_current_context, get_parsing_context
@@ -58,11 +59,13 @@ if TYPE_CHECKING:
     from tradewind.sdk.operators.branch import BaseBranchOperator, BranchMixIn
     from tradewind.sdk.operators.skipping import SkipMixin
     from tradewind.sdk.param import Param, ParamsDict
+    from tradewind.sdk.protocols import TaskInstance
     from tradewind.sdk.resumable_job import ResumableJobMixin
     from tradewind.sdk.retry_policy import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryPolicy, RetryRule
     from tradewind.sdk.sensors.base import BaseSensorOperator, PokeReturnValue, poke_mode_only
     from tradewind.sdk.setup_teardown import setup, teardown
     from tradewind.sdk.state import DagRunState, TaskInstanceState
+    from tradewind.sdk.state_store import NEVER_EXPIRE
     from tradewind.sdk.task_decorator import task
     from tradewind.sdk.task_groups import TaskGroup
     from tradewind.sdk.templating import literal
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAG",
+    "NEVER_EXPIRE",
     "AllowedKeyMapper",
     "Asset",
     "AssetAccessControl",
@@ -148,6 +152,7 @@ __all__ = [
     "StartOfYearMapper",
     "StartTriggerArgs",
     "TaskGroup",
+    "TaskInstance",
     "TaskInstanceState",
     "TriggerEvent",
     "TriggerRule",
@@ -171,6 +176,7 @@ __all__ = [
     "literal",
     "macros",
     "poke_mode_only",
+    "result",
     "setup",
     "task",
     "task_group",

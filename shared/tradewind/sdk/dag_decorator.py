@@ -16,6 +16,7 @@ from tradewind.sdk.mapped.expand_input import (
 )
 from tradewind.sdk.mapped.group import MappedTaskGroup, given_arguments
 from tradewind.sdk.task_groups import TaskGroup
+from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +49,9 @@ def _dag_factory(function: Callable[P, Any], dag_id: str, options: dict[str, Any
             made.doc_md = made.doc_md or function.__doc__
             made.fileloc = sys._getframe(1).f_code.co_filename  # pyright: ignore[reportPrivateUsage] - the file that calls
             call: Callable[..., Any] = function
-            call(**{name: made.param(name, value) for name, value in bound.arguments.items()})
+            returned = call(**{name: made.param(name, value) for name, value in bound.arguments.items()})
+            if type(returned) is XComArg and returned.key == XCOM_RETURN_KEY:
+                made.add_result(returned)
         return made
 
     return factory

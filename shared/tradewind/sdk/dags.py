@@ -21,6 +21,7 @@ from tradewind.sdk.schedule import timetable_of
 from tradewind.sdk.task_groups import TaskGroup
 from tradewind.sdk.templating import templates_of
 from tradewind.sdk.types import NOTSET
+from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
 if TYPE_CHECKING:
     from re import Pattern
@@ -261,6 +262,13 @@ class DAG:
             variable_file_path=variable_file_path,
             mark_success_pattern=mark_success_pattern,
         )
+
+    def add_result(self, xcom_arg: XComArg) -> XComArg:
+        """Name the task whose return value is the DAG's result. Raises ValueError for anything else."""
+        if type(xcom_arg) is not XComArg or xcom_arg.key != XCOM_RETURN_KEY:
+            raise ValueError("Only plain return value can be used as dag result")
+        xcom_arg.operator.returns_dag_result = True
+        return xcom_arg
 
     def param(self, name: str, default: object = NOTSET) -> DagParam:
         """A reference to a param, resolved when a task runs."""

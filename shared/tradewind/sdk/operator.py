@@ -88,6 +88,8 @@ class BaseOperator(DAGNode):
     is_setup: bool = False
     is_teardown: bool = False
     on_failure_fail_dagrun: bool = False
+    returns_dag_result: bool = False
+    """Whether what it returns is the DAG's result."""
 
     merged_default_args: dict[str, Any]
     _finished = False

@@ -171,6 +171,7 @@ class TaskDecorator(Generic[P, R]):
         docs = (operator.doc, operator.doc_md, operator.doc_json, operator.doc_yaml, operator.doc_rst)
         if self.function.__doc__ and not any(docs):
             operator.doc_md = self.function.__doc__
+        operator.returns_dag_result = self.marks.get("returns_dag_result", False)
         if self.marks.get("is_setup"):
             operator.as_setup()
         if self.marks.get("is_teardown"):
@@ -254,6 +255,8 @@ DECORATORS: Final[Mapping[str, str]] = {
 }
 """`@task.<name>` → the operator behind it, imported when it is used."""
 
+CONDITIONS: Final = ("run_if", "skip_if")
+
 
 class _Kind:
     """`@task.<name>` and `@task.<name>(…)`."""
@@ -302,6 +305,8 @@ class _TaskNamespace:
             return _Kind(name)
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in CONDITIONS:
+            return getattr(import_module("tradewind.sdk.conditions"), name)
         from tradewind.sdk.providers import provided_decorator
 
         provided = provided_decorator(name)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tradewind.sdk import DAG, TaskGroup, XComArg, dag, task, task_group
+from tests.unit.sdk.conftest import LoadSource
+from tradewind.sdk import DAG, TaskGroup, XComArg, dag, result, task, task_group
 from tradewind.sdk.exceptions import DuplicateTaskIdFound
 from tradewind.sdk.operators.empty import EmptyOperator
 
@@ -240,3 +241,64 @@ def test_group_function_makes_a_group_for_each_call() -> None:
         section(result)
         assert isinstance(silent(), TaskGroup)
     assert _ids(made) == {"section.two": set(), "section__1.two": {"section.two"}, "one": set()}
+
+
+def test_conditions_are_asked_before_a_task_begins(load: LoadSource) -> None:
+    dag = load("""
+        from airflow.sdk import DAG, task, result
+        with DAG("d", params={"go": False}) as dag:
+            @task.run_if(lambda context: context["params"]["go"])
+            @task
+            def never(): raise AssertionError
+            @task.run_if(lambda context: (False, "not today"), skip_message="unused")
+            @task.bash
+            def told(): raise AssertionError
+            @task.skip_if(lambda context: context["ti"].map_index == 0, skip_message="the first is skipped")
+            @task(pre_execute=lambda context: context["ti"].xcom_push("seen", 1))
+            def mapped(n): return n
+            @result
+            @task.skip_if(lambda context: False)
+            @task
+            def last(): return "result"
+            never(), told(), mapped.expand(n=[1, 2]), last()
+    """).dags["d"]
+    run = dag.test()
+    assert run.states() == {
+        "never": "skipped",
+        "told": "skipped",
+        "last": "success",
+        "mapped[0]": "skipped",
+        "mapped[1]": "success",
+    }
+    errors = {ti.task_id: ti.error for ti in run.get_task_instances(state="skipped")}
+    assert errors == {
+        "never": "AirflowSkipException: Task was skipped due to condition.",
+        "told": "AirflowSkipException: not today",
+        "mapped": "AirflowSkipException: the first is skipped",
+    }
+    assert run.get_task_instance("mapped", map_index=1).xcom_pull(key="seen") == 1
+    assert [task_id for task_id, each in dag.task_dict.items() if each.returns_dag_result] == ["last"]
+
+
+def test_what_a_dag_function_returns_is_its_result(load: LoadSource) -> None:
+    dags = load("""
+        from airflow.sdk import dag, task
+        @task
+        def one(): return {"a": 1}
+        @dag
+        def plain(): return one()
+        @dag
+        def item(): return one()["a"]
+        plain(), item()
+    """).dags
+    assert [dag.get_task("one").returns_dag_result for dag in dags.values()] == [True, False]
+    with pytest.raises(ValueError, match="Only plain return value"):
+        dags["plain"].add_result(dags["plain"].get_task("one").output["a"])
+
+
+@pytest.mark.parametrize("name", ["run_if", "skip_if"])
+def test_conditions_stand_above_a_task(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} can only be used with task"):
+        getattr(task, name)(bool)(len)
+    with pytest.raises(TypeError, match="@result must be used on top"):
+        result(len)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType] - authors err

@@ -386,3 +386,36 @@ def test_attempt_can_be_repeated(load: Any, tmp_path: Path) -> None:
     first = run_loaded(loaded, attempt_request(try_number=1), tmp_path / "log")
     second = run_loaded(loaded, attempt_request(try_number=2), tmp_path / "log")
     assert (first.printed, second.printed) == (["1"], ["2"])
+
+
+def test_coroutines_of_a_task_may_ask_at_once(run: RunSource, api: ExecutionApi) -> None:
+    names = [f"v{number}" for number in range(20)]
+    api.variables.update({name: f"value of {name}" for name in names})
+    body = """import asyncio
+from airflow.sdk import Variable
+await ti.axcom_push("mine", [1])
+pulled = await ti.axcom_pull(key="mine")
+found = await asyncio.gather(*(asyncio.to_thread(Variable.get, f"v{n}") for n in range(20)))
+return [pulled, found]"""
+    ran = run(_task(body, arguments="ti=None").replace("def t(", "async def t("), execution_api_url=api.url)
+    assert ran.result.outcome is Outcome.SUCCESS, ran.output
+    assert ran.xcoms["return_value"] == [[1], [f"value of {name}" for name in names]]
+
+
+def test_async_operator(run: RunSource) -> None:
+    ran = run("""
+        import asyncio
+        from datetime import timedelta
+        from airflow.sdk import DAG, BaseAsyncOperator
+        class Later(BaseAsyncOperator):
+            template_fields = ("word",)
+            def __init__(self, word, **kwargs):
+                super().__init__(**kwargs)
+                self.word = word
+            async def aexecute(self, context):
+                await asyncio.sleep(0)
+                return [self.word, context["ti"].task_id]
+        with DAG("d"):
+            Later(task_id="t", word="{{ ti.task_id }}!", execution_timeout=timedelta(seconds=30))
+    """)
+    assert ran.xcoms["return_value"] == ["t!", "t"]

@@ -68,7 +68,10 @@ SUPPORT_AUTHORING: Final = {
     "BaseAsyncOperator": "async_operator",
     "BaseOperatorLink": "operator_link",
     "ResumableJobMixin": "resumable_job",
+    "NEVER_EXPIRE": "state_store",
+    "TaskInstance": "protocols",
     "lineage": "",
+    "result": "conditions",
 }
 """What these modules add to `airflow.sdk`."""
 
@@ -86,7 +89,12 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.sdk.execution_time.timeout": {"timeout": "timeout"},
     "airflow.utils.timeout": {"timeout": "timeout"},
     "airflow.sdk.execution_time.xcom": {"XCom": "xcom", "BaseXCom": "xcom"},
-    "airflow.sdk.types": {"TaskInstanceKey": "types", "NOTSET": "types", "ArgNotSet": "types"},
+    "airflow.sdk.types": {
+        "TaskInstance": "protocols",
+        "TaskInstanceKey": "types",
+        "NOTSET": "types",
+        "ArgNotSet": "types",
+    },
     "airflow.models.taskinstancekey": {"TaskInstanceKey": "types"},
     "airflow.sdk.plugins_manager": {"AirflowPlugin": "plugins"},
     "airflow.sdk.lineage": _LINEAGE,
