@@ -41,6 +41,7 @@ from tradewind.db.store import (
     SchedulerStore,
     TriggererStore,
 )
+from tradewind.db.watchers.store import WatcherStore
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=10)
@@ -55,6 +56,7 @@ class AnyStore(
     DagRequestStore,
     DagStore,
     TriggererStore,
+    WatcherStore,
     PeopleStore,
     AssetStore,
     Protocol,

@@ -21,6 +21,7 @@ from tradewind.triggerer.placement import Placement
 from tradewind.triggerer.protocol import RunTrigger
 from tradewind.triggerer.settings import TriggererGroup
 from tradewind.triggerer.timeouts import outcome_of_timeout
+from tradewind.triggerer.watching import Watching
 
 DUE_PER_TURN: Final = 500
 LEASES_PER_RENEWAL: Final = 4
@@ -47,6 +48,7 @@ class DutyLoop:
         settings: TriggererGroup,
         placement: Placement,
         outcomes: OutcomeLoop,
+        watching: Watching,
         signer: TokenSigner,
         telemetry: Telemetry,
     ) -> None:
@@ -57,6 +59,7 @@ class DutyLoop:
         self._settings = settings
         self._placement = placement
         self._outcomes = outcomes
+        self._watching = watching
         self._signer = signer
         self._interval = min(settings.sweep_interval_seconds, lease.total_seconds() / LEASES_PER_RENEWAL)
         self._loop = telemetry.loop("duty", interval_seconds=self._interval)
@@ -90,6 +93,7 @@ class DutyLoop:
         """One turn; raises `StoreUnavailable`."""
         settings, id_ = self._settings, self._triggerer_id
         if await self._store.renew_triggerer(id_, socket.gethostname(), settings.capacity, now):
+            self._watching.drop_all()
             # Whatever ran here, after having been silent for too long, is others' now.
             for trigger_id in self._placement.running:
                 self._placement.stop(trigger_id, by_person=False)
@@ -100,6 +104,7 @@ class DutyLoop:
         await self._keep()
         due = await self._end_overdue(now)
         taken = await self._take()
+        await self._watching.run_once(self._room())
         return Turn(taken=len(taken), due=due)
 
     async def _keep(self) -> None:
@@ -125,8 +130,7 @@ class DutyLoop:
 
     async def _take(self) -> Sequence[WaitingTrigger]:
         settings = self._settings
-        room = settings.capacity - len(self._placement.running)
-        limit = min(room, settings.max_trigger_to_select_per_loop)
+        limit = self._room()
         if limit <= 0:
             return ()
         taken = await self._store.take_triggers(self._triggerer_id, limit, settings.queues)
@@ -134,6 +138,10 @@ class DutyLoop:
             self._log.info("trigger.taken", trigger_id=trigger.id, classpath=trigger.classpath, dag_id=trigger.dag_id)
             self._placement.start(_request(trigger, self._signer), trigger)
         return taken
+
+    def _room(self) -> int:
+        running = len(self._placement.running) + len(self._placement.watching)
+        return min(self._settings.capacity - running, self._settings.max_trigger_to_select_per_loop)
 
     async def _retire(self) -> None:
         try:
@@ -153,7 +161,8 @@ def _request(trigger: WaitingTrigger, signer: TokenSigner) -> RunTrigger:
         try_number=trigger.try_number,
     )
     return RunTrigger(
-        id=trigger.id,
+        id=0,
+        trigger_id=trigger.id,
         classpath=trigger.classpath,
         kwargs=trigger.kwargs,
         dag_id=trigger.dag_id,

@@ -1,4 +1,4 @@
-"""What a triggerer listens to: that there are new triggers, and that a person changed runs."""
+"""What a triggerer listens to: that there are new triggers, perhaps new watchers, and that a person changed runs."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tradewind.service.backoff import Jitter, retrying
 from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import UndecodableMessage, decode
-from tradewind.wire.messages import DagRunsRevised, Event, TriggersCreated
+from tradewind.wire.messages import DagRunsRevised, DagsChanged, Event, TriggersCreated
 from tradewind.wire.queues import EVENTS
 
 _HEARD: Final = cast("type[Event]", Event)
@@ -43,5 +43,5 @@ class WakeUps:
             event = decode(message.body, _HEARD)
         except UndecodableMessage:
             return
-        if isinstance(event, TriggersCreated | DagRunsRevised):
+        if isinstance(event, TriggersCreated | DagRunsRevised | DagsChanged):
             self._wake_up()

@@ -9,10 +9,21 @@ ever it comes round again. Whose step it is that takes so long stands in the chi
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
+
 from tradewind.core.states import TaskInstanceState
-from tradewind.core.triggers import TriggerOutcome, WaitingTrigger, ended, ended_by_worker, failed, resumed
+from tradewind.core.triggers import (
+    TriggerOutcome,
+    WaitingTrigger,
+    WatchedEvent,
+    ended,
+    ended_by_worker,
+    failed,
+    resumed,
+)
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -35,6 +46,15 @@ WATCHES_PER_BLOCK: Final = 8
 STUCK_FACTOR: Final = 5
 """A loop that has not come round for this many times `block_seconds`, with no trigger to blame, is given up."""
 
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that is to run, and which waiting task it is for (None: a watcher)."""
+
+    request: RunTrigger
+    trigger: WaitingTrigger | None
+
+
 _STATES: Final = {state.value: state for state in TaskInstanceState}
 
 
@@ -46,6 +66,7 @@ class Placement:
         *,
         setup: ChildSetup,
         report: Callable[[TriggerOutcome], None],
+        report_watched: Callable[[WatchedEvent], None],
         block_seconds: float,
         isolated_max: int,
         jitter: Jitter,
@@ -53,10 +74,17 @@ class Placement:
     ) -> None:
         self._setup = setup
         self._report = report
+        self._report_watched = report_watched
         self._block_seconds = block_seconds
         self._isolated_max = isolated_max
         self._jitter = jitter
-        self._running: dict[int, WaitingTrigger] = {}
+        self._entries: dict[int, Entry] = {}
+        """What is to run, by the numbers of its starts."""
+        self._running: dict[int, int] = {}
+        """Trigger → number of its start."""
+        self._watching: dict[int, int] = {}
+        """Watcher → number of its start."""
+        self._starts = 0
         self._shared = TriggerChild(setup, self._hear)
         self._isolated: dict[int, TriggerChild] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -71,6 +99,11 @@ class Placement:
         return tuple(self._running)
 
     @property
+    def watching(self) -> Sequence[int]:
+        """Ids of the watchers that run."""
+        return tuple(self._watching)
+
+    @property
     def isolated(self) -> int:
         """How many triggers have a process of their own."""
         return len(self._isolated)
@@ -82,15 +115,36 @@ class Placement:
 
     def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
         """Run a trigger; one that runs already goes on."""
-        if request.id not in self._running:
-            self._running[request.id] = trigger
-            self._shared.start(request)
+        if trigger.id not in self._running:
+            self._running[trigger.id] = self._start(request, trigger)
 
     def stop(self, trigger_id: int, *, by_person: bool) -> None:
         """End a trigger that nobody waits for."""
-        if self._running.pop(trigger_id, None) is None:
-            return
-        request = StopTrigger(trigger_id, by_person)
+        number = self._running.pop(trigger_id, None)
+        if number is not None:
+            self._stop(StopTrigger(number, by_person))
+
+    def watch(self, watcher_id: int, request: RunTrigger) -> None:
+        """Run a watcher, until it is stopped."""
+        if watcher_id not in self._watching:
+            self._watching[watcher_id] = self._start(request, None)
+
+    def stop_watching(self, watcher_id: int) -> None:
+        """End a watcher."""
+        number = self._watching.pop(watcher_id, None)
+        if number is not None:
+            self._stop(StopTrigger(number))
+
+    def _start(self, request: RunTrigger, trigger: WaitingTrigger | None) -> int:
+        self._starts += 1
+        numbered = structs.replace(request, id=self._starts)
+        self._entries[numbered.id] = Entry(numbered, trigger)
+        self._shared.start(numbered)
+        return numbered.id
+
+    def _stop(self, request: StopTrigger) -> None:
+        self._entries.pop(request.id, None)
+        trigger_id, by_person = request.id, request.by_person
         own = self._isolated.get(trigger_id)
         if own is None:
             self._shared.stop(request)
@@ -136,7 +190,7 @@ class Placement:
     def _replace_dead(self, child: TriggerChild, exit_code: int) -> None:
         """The process of all is gone: whoever's step it was goes on alone, if it was anybody's."""
         self._telemetry.lost.inc()
-        self._log.error("triggers.child_ended", exit_code=exit_code, trigger_id=child.last_step or None)
+        self._log.error("triggers.child_ended", exit_code=exit_code)
         self._failures += 1
         self._replace_shared(child, child.last_step, self._backoff.delay_seconds(self._failures, self._jitter()))
         culprit = child.triggers.get(child.last_step)
@@ -170,9 +224,20 @@ class Placement:
         if child.blocker in child.triggers:
             self._fail(child.blocker, f"ended its process: {_exit_text(exit_code)}")
 
-    def _fail(self, trigger_id: int, why: str) -> None:
-        if self._running.pop(trigger_id, None) is not None:
-            self._report(failed(trigger_id, [f"The trigger {why}"]))
+    def _fail(self, number: int, why: str) -> None:
+        entry = self._entries.get(number)
+        if entry is None:
+            return
+        if entry.trigger is None:
+            # It stays ours, and stands still, until it changes or another triggerer takes it.
+            self._log.error("watcher.given_up", watcher=entry.request.task_id, reason=why)
+            return
+        self._forget(number, entry.trigger)
+        self._report(failed(entry.trigger.id, [f"The trigger {why}"]))
+
+    def _forget(self, number: int, trigger: WaitingTrigger) -> None:
+        self._entries.pop(number, None)
+        self._running.pop(trigger.id, None)
 
     async def _watch(self) -> None:
         while True:
@@ -191,12 +256,8 @@ class Placement:
         """This trigger keeps the child that it blocks; all others get a fresh one."""
         self._telemetry.blocked.inc()
         blocker = child.triggers.get(trigger_id)
-        self._log.error(
-            "trigger.blocked",
-            trigger_id=trigger_id,
-            seconds=round(seconds, 3),
-            **({} if blocker is None else _names(blocker)),
-        )
+        names = {} if blocker is None else _names(blocker)
+        self._log.error("trigger.blocked", seconds=round(seconds, 3), **names)
         is_one_too_many = len(self._isolated) >= self._isolated_max
         if blocker is None or is_one_too_many:
             # It was stopped, or has fired, and does not come to its end; or there is no room for one more such process.
@@ -217,13 +278,28 @@ class Placement:
     def _hear(self, child: TriggerChild, message: FromChild) -> None:
         if isinstance(message, ChildReady):
             return
+        entry = self._entries.get(message.id) if message.id in child.triggers else None
+        if entry is not None and entry.trigger is None and not isinstance(message, TriggerStopped):
+            self._hear_watcher(message, entry.request)
+            return
         if child.blocker == message.id:
             child.end()
-        if child.triggers.pop(message.id, None) is None:
+        if entry is None:
             return  # it was stopped, or moved, meanwhile
-        trigger = self._running.pop(message.id, None)
-        if trigger is not None:
-            self._report(outcome_of(message, trigger))
+        del child.triggers[message.id]
+        if entry.trigger is None:
+            self._fail(message.id, "cancelled itself")
+        else:
+            self._forget(message.id, entry.trigger)
+            self._report(outcome_of(message, entry.trigger))
+
+    def _hear_watcher(self, message: TriggerFired | TriggerFailed, watcher: RunTrigger) -> None:
+        match message:
+            case TriggerFired():
+                self._report_watched(WatchedEvent(watcher_id=watcher.trigger_id, payload=message.event))
+            case TriggerFailed():
+                error = "\n".join(message.traceback)
+                self._log.error("watcher.failed", watcher=watcher.task_id, classpath=watcher.classpath, error=error)
 
 
 def outcome_of(message: TriggerFired | TriggerFailed | TriggerStopped, trigger: WaitingTrigger) -> TriggerOutcome:
@@ -232,19 +308,20 @@ def outcome_of(message: TriggerFired | TriggerFailed | TriggerStopped, trigger: 
         case TriggerFired():
             state, log = _STATES.get(message.state), message.log or None
             if state is TaskInstanceState.SCHEDULED:
-                return resumed(message.id, trigger.next_kwargs, message.event, log)
+                return resumed(trigger.id, trigger.next_kwargs, message.event, log)
             if state is None:
-                return failed(message.id, [f"The trigger ended the task as {message.state!r}"], log)
+                return failed(trigger.id, [f"The trigger ended the task as {message.state!r}"], log)
             end = ended_by_worker if trigger.is_ended_by_worker else ended
-            return end(message.id, state, message.xcoms, log)
+            return end(trigger.id, state, message.xcoms, log)
         case TriggerFailed():
-            return failed(message.id, message.traceback, message.log or None)
+            return failed(trigger.id, message.traceback, message.log or None)
         case TriggerStopped():
-            return failed(message.id, ["The trigger cancelled itself"])
+            return failed(trigger.id, ["The trigger cancelled itself"])
 
 
 def _names(request: RunTrigger) -> dict[str, object]:
     return {
+        "trigger_id": request.trigger_id,
         "classpath": request.classpath,
         "dag_id": request.dag_id,
         "run_id": request.run_id,

@@ -23,6 +23,8 @@ class RunTrigger(Message, frozen=True, tag="run_trigger.1"):
     """service → child."""
 
     id: int
+    """Of this start: a trigger that is stopped and started again has another one."""
+    trigger_id: int
     classpath: str
     kwargs: bytes
     """JSON text as `tradewind.sdk.serde` has it."""
@@ -35,6 +37,8 @@ class RunTrigger(Message, frozen=True, tag="run_trigger.1"):
     token: str
     """With which the trigger speaks to the execution API on behalf of the deferred attempt."""
     relative_fileloc: str
+    is_watcher: bool = False
+    """It watches an asset, and fires again and again until it is stopped; there is no task, and no token."""
 
 
 class StopTrigger(Message, frozen=True, tag="stop_trigger.1"):
@@ -49,7 +53,7 @@ class ChildReady(Message, frozen=True, tag="child_ready.1"):
 
 
 class TriggerFired(Message, frozen=True, tag="trigger_fired.1"):
-    """child → service: the first event of a trigger, which has nothing more to say."""
+    """child → service: the first event of a trigger, which has nothing more to say; or one of a watcher."""
 
     id: int
     event: bytes
@@ -73,6 +77,7 @@ class TriggerStopped(Message, frozen=True, tag="trigger_stopped.1"):
     """child → service: it ended because it was told to."""
 
     id: int
+    """As in `RunTrigger`, in every message."""
 
 
 ToChild = ChildSetup | RunTrigger | StopTrigger

@@ -11,12 +11,14 @@ together with the removal of its row. User code never runs in this process.
 
 import asyncio
 from datetime import timedelta
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.store import TriggererStore
+from tradewind.db.watchers.store import WatcherStore
 from tradewind.service.backoff import jitter_from
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.metrics import Telemetry
@@ -28,13 +30,18 @@ from tradewind.triggerer.outcomes import OutcomeLoop
 from tradewind.triggerer.placement import Placement
 from tradewind.triggerer.protocol import ChildSetup
 from tradewind.triggerer.settings import TriggererSettings
+from tradewind.triggerer.watching import WatchedLoop, Watching
+
+
+class Store(TriggererStore, WatcherStore, Protocol):
+    """What a triggerer asks."""
 
 
 async def run(
     *,
     settings: TriggererSettings,
     bus: Bus,
-    store: TriggererStore,
+    store: Store,
     clock: Clock,
     new_id: IdFactory,
     stop: asyncio.Event,
@@ -42,24 +49,29 @@ async def run(
 ) -> None:
     """Run triggers until `stop`; those that run then are anybody's at once."""
     telemetry, jitter = Telemetry(registry, service="triggerer"), jitter_from(new_id)
-    own = settings.triggerer
+    own, triggerer_id = settings.triggerer, new_id()
     outcomes = OutcomeLoop(store=store, bus=bus, clock=clock, jitter=jitter, telemetry=telemetry)
+    watched = WatchedLoop(
+        triggerer_id=triggerer_id, store=store, bus=bus, clock=clock, jitter=jitter, telemetry=telemetry
+    )
     placement = Placement(
         setup=child_setup(settings),
         report=outcomes.put,
+        report_watched=watched.put,
         block_seconds=own.block_seconds,
         isolated_max=own.isolated_max,
         jitter=jitter,
         telemetry=telemetry,
     )
     duty = DutyLoop(
-        triggerer_id=new_id(),
+        triggerer_id=triggerer_id,
         store=store,
         clock=clock,
         lease=timedelta(seconds=settings.leases.lease_seconds),
         settings=own,
         placement=placement,
         outcomes=outcomes,
+        watching=Watching(triggerer_id=triggerer_id, store=store, placement=placement),
         signer=TokenSigner(jwt_secret(settings)),
         telemetry=telemetry,
     )
@@ -67,6 +79,7 @@ async def run(
     async with asyncio.TaskGroup() as group:
         group.create_task(placement.run(stop), name="triggers")
         group.create_task(outcomes.run(stop), name="outcomes")
+        group.create_task(watched.run(stop), name="watched")
         group.create_task(duty.run(stop), name="duty")
         group.create_task(wake_ups.run(stop), name="wake-ups")
 

@@ -50,6 +50,27 @@ class WaitingTrigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """A trigger that watches an asset, which a triggerer has taken: it fires again and again."""
+
+    id: int
+    name: str
+    asset_name: str
+    asset_uri: str
+    classpath: str
+    kwargs: bytes
+    """JSON text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedEvent:
+    """What a watcher said, as JSON text: an event of its asset."""
+
+    watcher_id: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HumanAnswer:
     """What a person answered, or what was taken in place of an answer; values are JSON text."""
 

@@ -19,6 +19,7 @@ from tradewind.db.memory_tables import (
     TaskInstanceTableRow,
 )
 from tradewind.db.memory_triggerer import MemoryTriggererStore
+from tradewind.db.watchers.memory import MemoryWatcherStore
 
 
 class MemoryStore(
@@ -28,6 +29,7 @@ class MemoryStore(
     MemoryDagStore,
     MemoryDagRequestStore,
     MemoryTriggererStore,
+    MemoryWatcherStore,
     MemoryPeopleStore,
     MemoryAssetStore,
 ):

@@ -11,6 +11,7 @@ from tradewind.db.run_creation_store import PostgresRunCreationStore
 from tradewind.db.scheduler_store import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
 from tradewind.db.triggerer_store import PostgresTriggererStore
+from tradewind.db.watchers.store import PostgresWatcherStore
 from tradewind.service.clock import new_id
 
 
@@ -21,6 +22,7 @@ class PostgresStore(
     PostgresDagStore,
     PostgresDagRequestStore,
     PostgresTriggererStore,
+    PostgresWatcherStore,
     PostgresPeopleStore,
     PostgresAssetStore,
 ):
@@ -34,5 +36,6 @@ class PostgresStore(
         PostgresDagStore.__init__(self, database, new_id)
         PostgresDagRequestStore.__init__(self, database)
         PostgresTriggererStore.__init__(self, database, cache)
+        PostgresWatcherStore.__init__(self, database)
         PostgresPeopleStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)

@@ -33,7 +33,7 @@ from tradewind.wire.queues import scheduler_queue
 TRIGGERS = """
 import asyncio, os, signal, time
 from pathlib import Path
-from tradewind.sdk.triggers.base import BaseTrigger, TriggerEvent
+from tradewind.sdk.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 class Base(BaseTrigger):
     def __init__(self, **kwargs):
@@ -62,6 +62,18 @@ class Wait(Base):
         self.note("killed")
     async def cleanup(self):
         self.note("cleaned up")
+
+class Watch(BaseEventTrigger):
+    def __init__(self, notes, fail=False):
+        super().__init__()
+        self.notes, self.fail = notes, fail
+    def serialize(self):
+        return "the_triggers.Watch", {"notes": self.notes}
+    async def run(self):
+        if self.fail:
+            raise ValueError("cannot watch")
+        for line in Path(self.notes).read_text().splitlines():
+            yield TriggerEvent({"line": line})
 
 class Block(Base):
     async def run(self):

@@ -1,5 +1,6 @@
 """The triggerer's service with real children: events, failures, people, blocking, dying, sharing."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.integration.triggerer.conftest import Rig
 from tests.polling import poll_until
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import Message
+from tradewind.core.spec import AssetRef, AssetWatcherSpec, TaskSpec, TimetableSpec
 from tradewind.core.states import TaskInstanceState
 from tradewind.core.triggers import TriggerAnswer, TriggerOutcome, WaitingTrigger
 from tradewind.db.memory import MemoryStore
@@ -233,3 +235,41 @@ async def test_an_event_that_cannot_be_stored_fails_its_task_alone(rig: Rig, tmp
     async with faulty.triggerer():
         assert (await faulty.event(good))[0] == 1
         assert "cannot be stored" in await faulty.event(bad)
+
+
+async def watching(rig: Rig, **kwargs: object) -> None:
+    """A DAG whose schedule is an asset that is watched."""
+    watcher = AssetWatcherSpec(name="w", classpath="the_triggers.Watch", kwargs={"notes": str(rig.notes), **kwargs})
+    await rig.driver.write_dag(
+        TaskSpec(task_id="task"),
+        dag_id="consumer",
+        timetable=TimetableSpec(kind="assets"),
+        asset_condition={"asset": {"name": "a", "uri": "x://a", "group": "asset"}},
+        schedule_assets=(AssetRef(name="a", uri="x://a", watchers=(watcher,)),),
+    )
+
+
+async def test_a_watcher_makes_events_of_its_asset_again_and_again(rig: Rig) -> None:
+    rig.notes.write_text("first\nsecond\n")
+    await watching(rig)
+    events = rig.store.tables.assets.events
+    async with rig.triggerer():
+        await poll_until(lambda: len(events) >= 4)
+    extras = [event.extra for event in list(events.values())[:4]]
+    said = [{"from_trigger": True, "payload": {"line": line}} for line in ("first", "second")]
+    assert extras == said + said
+
+
+async def test_a_watcher_that_fails_is_named_and_runs_anew_when_it_has_changed(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.notes.write_text("line\n")
+    await watching(rig, fail=True)
+    async with rig.triggerer():
+        said = ""
+        while "cannot watch" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+        await watching(rig)
+        await poll_until(lambda: bool(rig.store.tables.assets.events))
+    assert "watcher.failed" in said

@@ -29,6 +29,9 @@ from tradewind.triggerer.protocol import (
 
 Say = Callable[[FromChild], None]
 
+AGAIN_SECONDS: Final = 1.0
+AGAIN_MAX_SECONDS: Final = 60.0
+
 log: Final = TaskLogger("tradewind.trigger")
 
 
@@ -67,14 +70,14 @@ class TriggerRunner:
         self._ended_by_person: dict[int, None] = {}
 
     def start(self, request: RunTrigger) -> None:
-        """Run a trigger; one that runs already goes on."""
-        if request.id in self._tasks:
-            return
+        """Run a trigger."""
         context = copy_context()
         context.run(CURRENT_TRIGGER.set, request.id)
-        MASKER.add(request.token)
+        if request.token:
+            MASKER.add(request.token)
         self._logs.open(request.id)
-        task = self._group.create_task(self._run(request), name=f"trigger {request.id}", context=context)
+        running = self._watch(request) if request.is_watcher else self._run(request)
+        task = self._group.create_task(running, name=f"trigger {request.id}", context=context)
         self._tasks[request.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(request.id, None))
 
@@ -97,7 +100,7 @@ class TriggerRunner:
         trigger: BaseTrigger | None = None
         try:
             trigger = self._make(request)
-            log.info("trigger %s starting", request.id)
+            log.info("trigger %s starting", request.trigger_id)
             await self._until_first_event(request.id, trigger)
         except asyncio.CancelledError:
             if trigger is not None and request.id in self._ended_by_person:
@@ -105,7 +108,7 @@ class TriggerRunner:
             self._say(TriggerStopped(request.id))
             raise
         except BaseException as exc:
-            log.exception("Trigger %s failed", request.id)
+            log.exception("Trigger %s failed", request.trigger_id)
             lines = tuple(MASKER.redact(user_traceback(exc)).splitlines())
             self._say(TriggerFailed(request.id, lines, self._logs.take(request.id)))
         finally:
@@ -114,10 +117,39 @@ class TriggerRunner:
                 await _clean_up(trigger)
             self._logs.take(request.id)
 
+    async def _watch(self, request: RunTrigger) -> None:
+        """Say every event; begin anew when the trigger has come to its end, later and later while it fails."""
+        delay = AGAIN_SECONDS
+        try:
+            while True:
+                try:
+                    await self._say_events(request)
+                    delay = AGAIN_SECONDS
+                except Exception as exc:
+                    lines = tuple(MASKER.redact(user_traceback(exc)).splitlines())
+                    self._say(TriggerFailed(request.id, lines, self._logs.take(request.id)))
+                    self._logs.open(request.id)
+                    delay = min(delay * 2, AGAIN_MAX_SECONDS)
+                await asyncio.sleep(delay)
+        finally:
+            self._logs.take(request.id)
+            self._say(TriggerStopped(request.id))
+
+    async def _say_events(self, request: RunTrigger) -> None:
+        trigger = self._make(request)
+        try:
+            async with aclosing(_events(trigger)) as events:
+                async for event in events:
+                    if not isinstance(event, TriggerEvent):
+                        raise TypeError(f"a trigger must yield a TriggerEvent, not {type(event).__name__}: {event!r}")
+                    self._say(TriggerFired(request.id, serde.to_json(event.payload)))
+        finally:
+            await _clean_up(trigger)
+
     def _make(self, request: RunTrigger) -> BaseTrigger:
         kwargs = cast("dict[str, Any]", serde.from_json(request.kwargs))
         trigger = self._classes.find(request.classpath, request.relative_fileloc)(**kwargs)
-        trigger.trigger_id = request.id
+        trigger.trigger_id = request.trigger_id
         trigger.task_instance = TriggerTaskInstance(
             id=request.attempt_id,
             dag_id=request.dag_id,
