@@ -61,12 +61,11 @@ async def run(
     if rows is None:
         return
     roots = dag_roots(settings)
-    group_settings = settings.dag_processor
     folders = [
         DagFolder(
             root,
-            syntax=group_settings.dag_ignore_file_syntax,
-            safe_mode=group_settings.dag_discovery_safe_mode,
+            syntax=settings.core.dag_ignore_file_syntax,
+            safe_mode=settings.core.dag_discovery_safe_mode,
         )
         for root in roots
     ]
@@ -80,7 +79,7 @@ async def run(
         parser=parser,
         writer=writer,
         telemetry=telemetry,
-        refresh_interval_seconds=group_settings.refresh_interval_seconds,
+        refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
     )
     parsing = Parsing(
         settings=settings,

@@ -1,7 +1,5 @@
 """Settings of the dag processor."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from tradewind.service.settings import ServiceSettings
@@ -25,10 +23,6 @@ class DagProcessorGroup(BaseModel):
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
     (network file systems send none) and costs a `stat` per file."""
-    dag_discovery_safe_mode: bool = True
-    """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
-    dag_ignore_file_syntax: Literal["glob", "regexp"] = "glob"
-    """Of `.airflowignore` files."""
 
 
 class DagProcessorSettings(ServiceSettings):

@@ -1,6 +1,5 @@
 """`DagBag`: the DAGs of a folder or file, loaded into this process, for authors' own tests."""
 
-import os
 import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,10 +157,6 @@ class DagBag:
 
 
 def _syntax() -> Any:
-    for section in ("dag_processor", "core"):
-        given = os.environ.get(f"TRADEWIND__{section.upper()}__DAG_IGNORE_FILE_SYNTAX")
-        if given:
-            return given
     return conf.get("core", "dag_ignore_file_syntax", fallback="glob")
 
 

@@ -4,7 +4,7 @@ Each service's own `settings.py` composes these groups; the composition root is 
 """
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +36,10 @@ class CoreSettings(BaseModel):
     """Runs that are cleared move to the latest version of their DAG, unless the DAG or the request says otherwise."""
     dagbag_import_timeout_seconds: float = Field(default=30.0, gt=0)
     """A DAG file that parses for longer is stopped and reported as an import error."""
+    dag_discovery_safe_mode: bool = True
+    """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
+    dag_ignore_file_syntax: Literal["glob", "regexp"] = "glob"
+    """Of `.airflowignore` files."""
 
 
 class DatabaseSettings(BaseModel):

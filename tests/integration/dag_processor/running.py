@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -141,12 +141,16 @@ async def running_processor(
     import_timeout_seconds: float = 30.0,
     refresh_interval_seconds: float = 30.0,
     load_examples: bool = False,
+    **core: Any,
 ) -> AsyncGenerator[Processor]:
-    """Run the service until the block is left."""
+    """Run the service until the block is left; `core`: more settings of that section."""
     settings = DagProcessorSettings(
         home=folder.parent / "home",
         core=CoreSettings(
-            dags_folder=folder, dagbag_import_timeout_seconds=import_timeout_seconds, load_examples=load_examples
+            dags_folder=folder,
+            dagbag_import_timeout_seconds=import_timeout_seconds,
+            load_examples=load_examples,
+            **core,
         ),
         dag_processor=DagProcessorGroup(refresh_interval_seconds=refresh_interval_seconds),
     )

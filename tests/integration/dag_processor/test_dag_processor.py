@@ -191,6 +191,23 @@ async def test_ignore_rules_apply_when_they_are_written(tables: DagTables, folde
         await processor.until_dags("etl.py", "etl")
 
 
+async def test_ignore_rules_are_regular_expressions_if_the_settings_say_so(tables: DagTables, folder: Path) -> None:
+    (folder / ".airflowignore").write_text("^old_.*[.]py$\n")
+    for name in ("old_one.py", "older.py"):
+        (folder / name).write_text(dag_text(name.removesuffix(".py")))
+    async with running_processor(tables, folder, dag_ignore_file_syntax="regexp") as processor:
+        await processor.until_dags("older.py", "older")
+        await processor.until_watching()
+        assert await processor.dag_ids("old_one.py") is None
+
+
+async def test_files_without_the_words_are_parsed_if_the_settings_say_so(tables: DagTables, folder: Path) -> None:
+    (folder / "words.py").write_text("1 / 0\n")
+    async with running_processor(tables, folder, dag_discovery_safe_mode=False) as processor:
+        await processor.until_watching()
+        assert "ZeroDivisionError" in (await tables.import_errors())["words.py"]
+
+
 async def test_a_listing_finds_and_counts_what_no_event_named(tables: DagTables, folder: Path) -> None:
     async with running_processor(tables, folder, refresh_interval_seconds=0.3) as processor:
         await processor.until_watching()

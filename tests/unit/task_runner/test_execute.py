@@ -397,7 +397,7 @@ await ti.axcom_push("mine", [1])
 pulled = await ti.axcom_pull(key="mine")
 found = await asyncio.gather(*(asyncio.to_thread(Variable.get, f"v{n}") for n in range(20)))
 return [pulled, found]"""
-    ran = run(_task(body, arguments="ti=None").replace("def t(", "async def t("), execution_api_url=api.url)
+    ran = run(_task(body, arguments="ti=None").replace("def t(", "async def t("), url=api.url)
     assert ran.result.outcome is Outcome.SUCCESS, ran.output
     assert ran.xcoms["return_value"] == [[1], [f"value of {name}" for name in names]]
 
