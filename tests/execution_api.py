@@ -26,6 +26,7 @@ class ExecutionApi:
         self.previous_run: dict[str, object] | None = None
         self.assets: list[dict[str, object]] = []
         self.asset_events: list[dict[str, object]] = []
+        self.inactive_assets: list[dict[str, object]] = []
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self.connection_count = 0
@@ -54,7 +55,7 @@ class ExecutionApi:
                 return self._answer_sequence(kind, names, urlsplit(path).query)
             case "GET", "previous-dag-runs" if self.previous_run is not None:
                 return 200, self.previous_run
-            case "GET", "assets" | "asset-events" | "triggering-asset-events":
+            case "GET", "assets" | "asset-events" | "triggering-asset-events" | "inactive-assets":
                 return self._answer_asset(kind, urlsplit(path).query)
             case _, "dag-runs":
                 return self._answer_run(method, (names[0], names[1]), body)
@@ -90,7 +91,7 @@ class ExecutionApi:
 
     def _answer_asset(self, kind: str, query: str) -> tuple[int, object]:
         if kind != "assets":
-            return 200, {"asset_events": self.asset_events}
+            return 200, {"asset_events": self.asset_events, "inactive_assets": self.inactive_assets}
         asked = {name: values[0] for name, values in parse_qs(query).items()}
         found = [asset for asset in self.assets if all(asset[name] == value for name, value in asked.items())]
         return (200, found[0]) if found else (404, {"detail": {"reason": "not_found"}})

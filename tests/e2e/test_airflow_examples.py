@@ -24,22 +24,6 @@ FOLDERS: Final = ("airflow/example_dags/", "airflow/providers/standard/example_d
 PARSE_SECONDS: Final = 90.0
 RUN_SECONDS: Final = 100.0
 
-NEEDS_ASSETS: Final = "assets are not there yet"
-
-NOT_PARSED: Final[dict[str, str]] = {
-    "example_asset_alias.py": NEEDS_ASSETS,
-    "example_asset_alias_with_no_taskflow.py": NEEDS_ASSETS,
-    "example_asset_allow_teams.py": NEEDS_ASSETS,
-    "example_asset_decorator.py": NEEDS_ASSETS,
-    "example_asset_partition.py": NEEDS_ASSETS,
-    "example_asset_state_store.py": NEEDS_ASSETS,
-    "example_asset_with_watchers.py": NEEDS_ASSETS,
-    "example_assets.py": NEEDS_ASSETS,
-    "example_inlet_event_extra.py": NEEDS_ASSETS,
-    "example_outlet_event_extra.py": NEEDS_ASSETS,
-}
-"""File → why it is not parsed here; whoever makes it so takes it out."""
-
 NOT_COMPARED: Final[dict[str, str]] = {
     "example_sensors": "waits for longer than a test may; on Airflow, too",
     "example_retry_policy": "its delays are longer than a test may take",
@@ -53,7 +37,7 @@ RANDOM: Final = (
 )
 """DAGs that choose at random: as many tasks come to each state as on Airflow, though not the same ones."""
 
-PARSED: Final = tuple(dag_id for dag_id, fact in FACTS.items() if fact["file"] not in NOT_PARSED)
+PARSED: Final = tuple(FACTS)
 COMPARED: Final = tuple(dag_id for dag_id in PARSED if dag_id not in NOT_COMPARED)
 
 
@@ -119,8 +103,8 @@ def _import_errors(api: ApiClient) -> dict[str, str]:
     return {Path(error["filename"]).name: error["stack_trace"] for error in errors}
 
 
-def test_every_other_file_is_parsed(api: ApiClient) -> None:
-    assert set(_import_errors(api)) == set(NOT_PARSED)
+def test_every_file_is_parsed(api: ApiClient) -> None:
+    assert _import_errors(api) == {}
     assert set(_known(api)) >= set(PARSED)
 
 

@@ -54,7 +54,7 @@ FILE = """
 import json, os, time
 from datetime import datetime, timedelta
 from days import EverySecondDay
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, task
 from airflow.timetables.base import Timetable
 
 class Hangs(Timetable):
@@ -87,6 +87,19 @@ for number in range(10):
     make(f"hangs_{number}", Hangs(), start_date=datetime(2024, 1, 1))
 make("fails", Fails(), start_date=datetime(2024, 1, 1))
 make("own", EverySecondDay(), start_date=datetime(2024, 1, 1), end_date=datetime(2024, 1, 4), catchup=True)
+async def late(context, **kwargs):
+    with open(HEARD, "a") as file:
+        run, due_at = context["dag_run"], context["deadline"]["deadline_time"]
+        file.write(json.dumps(["late", run["dag_run_id"], run["state"], kwargs, due_at.isoformat()]) + "\\n")
+
+with DAG("late", is_paused_upon_creation=False, deadline=DeadlineAlert(
+    DeadlineReference.DAGRUN_QUEUED_AT, timedelta(seconds=1), AsyncCallback(late, {"who": "me"})
+)):
+    @task
+    def sleep():
+        time.sleep(6)
+    sleep()
+
 make("calls", on_success_callback=heard, on_failure_callback=[fails, heard])
 """
 
@@ -156,3 +169,11 @@ def test_none_ends_the_schedule(api: ApiClient) -> None:
     wait_until(lambda: len(ended(api, "own")) >= 2, "two runs of own")
     assert api.get("/dags/own").json()["next_dagrun_run_after"] is None
     assert len(ended(api, "own")) == 2
+
+
+def test_a_run_that_misses_its_deadline_is_heard_of_while_it_goes_on(api: ApiClient, folder: Path) -> None:
+    run_id = api.trigger("late")
+    wait_until(lambda: any(entry[:2] == ["late", run_id] for entry in heard(folder)), "the alert's callback")
+    (entry,) = [entry for entry in heard(folder) if entry[:2] == ["late", run_id]]
+    assert entry[2:4] == ["running", {"who": "me"}]
+    assert api.wait_for_run("late", run_id)["state"] == "success"

@@ -27,6 +27,74 @@ with DAG("good", schedule=None):
         return 1
     one()
 """
+HEAD = "from airflow.sdk import *\nfrom airflow.providers.standard.operators.bash import BashOperator\n"
+MISTAKES = {
+    "cycle": (
+        "a, b = BaseOperator(task_id='a'), BaseOperator(task_id='b')\n    a >> b >> a",
+        ("cycle.py: DAG 'cycle'", "in a cycle: a -> b -> a"),
+    ),
+    "duplicate": (
+        "BaseOperator(task_id='twice'), BaseOperator(task_id='twice')",
+        ("duplicate.py", "DAG 'duplicate'", "Task id 'twice' has already been added"),
+    ),
+    "rule": (
+        "BaseOperator(task_id='t', trigger_rule='sometimes')",
+        ("rule.py", "task 't' of DAG 'rule'", "trigger_rule", "received 'sometimes'"),
+    ),
+    "weight": (
+        "BaseOperator(task_id='t', weight_rule='heavy')",
+        ("weight.py", "task 't' of DAG 'weight'", "weight_rule", "received 'heavy'"),
+    ),
+    "long_map": (
+        "BashOperator.partial(task_id='t').expand(bash_command=['true'] * 1025)",
+        ("long_map.py: DAG 'long_map': task 't'", "maps over 1025 items", "max_map_length is 1024"),
+    ),
+    "number": (
+        "BaseOperator(task_id='t', retries='many')",
+        ("number.py", "task 't' of DAG 'number'", "'retries' must be an int", "'many'"),
+    ),
+    "kind": (
+        "BaseOperator(task_id='t', execution_timeout=5)",
+        ("kind.py", "execution_timeout of task 't' of DAG 'kind'", "int: 5"),
+    ),
+    "unknown": (
+        "BaseOperator(task_id='t', colour='red')",
+        ("unknown.py", "task 't' of DAG 'unknown'", "colour='red'"),
+    ),
+    "missing": (
+        "BashOperator(task_id='t')",
+        ("missing.py", "task 't' of DAG 'missing'", "missing keyword argument 'bash_command'"),
+    ),
+    "name": (
+        "BaseOperator(task_id='a b')",
+        ("name.py", "DAG 'name'", "The task_id 'a b' has to be made of"),
+    ),
+    "edge": ("BaseOperator(task_id='t') >> 3", ("edge.py", "in DAG 'edge'", "received int: 3")),
+    "fail_fast": (
+        "BaseOperator(task_id='t', trigger_rule='all_done')",
+        ("fail_fast.py: DAG 'fail_fast': task 't'", "'all_done'", "fail_fast"),
+    ),
+}
+"""DAG, which is also its file → what stands in its `with` block, and what its import error says."""
+ARGUMENTS = {"fail_fast": ", fail_fast=True"}
+DAG_MISTAKES = {
+    "dag_defaults": ("default_args=[1]", ("DAG 'dag_defaults': default_args must be a mapping", "[1]")),
+    "dag_start": ("start_date='yesterday-ish'", ("DAG 'dag_start': start_date is not a date: 'yesterday-ish'",)),
+    "dag_limit": ("max_active_tasks='x'", ("DAG 'dag_limit': max_active_tasks must be an int, not 'x'",)),
+    "dag_timeout": ("dagrun_timeout=5", ("DAG 'dag_timeout': dagrun_timeout must be a timedelta, not 5",)),
+    "dag_params": (
+        "schedule='@daily', params={'n': Param(type='integer')}",
+        ("DAG 'dag_params'", "Invalid input for param n"),
+    ),
+}
+AT_RUN_TIME = """
+with DAG("too_much", params={"n": Param(3, type="integer", maximum=2000)}):
+    @task
+    def numbers(params=None): return list(range(params["n"]))
+    @task
+    def each(n): pass
+    each.expand(n=numbers())
+"""
 BROKEN = "import airflow.sdk\nfrom airflow.sdk import DAG\nvalue = 1 / 0\n"
 ENDLESS = "from airflow.sdk import DAG\nwhile True:\n    pass\n"
 
@@ -43,6 +111,13 @@ def services(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer,
     dags_folder.mkdir()
     for name, text in (("good.py", GOOD), ("broken.py", BROKEN), ("endless.py", ENDLESS)):
         (dags_folder / name).write_text(text)
+    for dag_id, (body, _) in MISTAKES.items():
+        arguments = ARGUMENTS.get(dag_id, "")
+        text = f"{HEAD}with DAG('{dag_id}_beside'): pass\nwith DAG('{dag_id}'{arguments}):\n    {body}\n"
+        (dags_folder / f"{dag_id}.py").write_text(text)
+    for dag_id, (arguments, _) in DAG_MISTAKES.items():
+        (dags_folder / f"{dag_id}.py").write_text(f"{HEAD}with DAG('{dag_id}', {arguments}): pass\n")
+    (dags_folder / "too_much.py").write_text(HEAD + AT_RUN_TIME)
     with (
         postgres.new_database() as database_url,
         service_stack(
@@ -76,15 +151,61 @@ def test_malformed_body_is_422_and_says_where(api: ApiClient) -> None:
     assert ["body", "logical_date"] in places
 
 
-def test_broken_and_endless_files_are_reported_and_hold_nobody_up(api: ApiClient) -> None:
-    api.wait_for_dag("good")
-    deadline = time.monotonic() + 20
-    while len(errors := api.get("/importErrors").json()["import_errors"]) < 2:
+def _import_errors(api: ApiClient) -> dict[str, str]:
+    """File → what is wrong, once that is known of every wrong file."""
+    wrong = len(MISTAKES) + len(DAG_MISTAKES) + 2
+    deadline = time.monotonic() + 60
+    while len(errors := api.get("/importErrors", limit=100).json()["import_errors"]) < wrong:
         assert time.monotonic() < deadline, errors
         time.sleep(0.05)
-    by_file = {Path(error["filename"]).name: error["stack_trace"] for error in errors}
+    return {Path(error["filename"]).name: error["stack_trace"] for error in errors}
+
+
+def test_broken_and_endless_files_are_reported_and_hold_nobody_up(api: ApiClient) -> None:
+    api.wait_for_dag("good")
+    by_file = _import_errors(api)
     assert "ZeroDivisionError" in by_file["broken.py"]
     assert "timed out" in by_file["endless.py"]
+
+
+@pytest.mark.parametrize("dag_id", [*MISTAKES, *DAG_MISTAKES])
+def test_mistakes_of_authors_are_named(api: ApiClient, dag_id: str) -> None:
+    error = _import_errors(api)[f"{dag_id}.py"]
+    _, words = (MISTAKES | DAG_MISTAKES)[dag_id]
+    assert [word for word in words if word not in error] == [], error
+    assert api.get(f"/dags/{dag_id}").status_code == 404
+
+
+@pytest.mark.parametrize("dag_id", ["cycle", "long_map", "fail_fast"])
+def test_other_dags_of_a_file_go_on(api: ApiClient, dag_id: str) -> None:
+    """Where only one DAG cannot be scheduled; a file that cannot be imported has none."""
+    api.wait_for_dag(f"{dag_id}_beside")
+
+
+def test_conf_that_does_not_fit_is_refused(api: ApiClient) -> None:
+    api.wait_for_dag("too_much")
+    for conf, words in (({"n": "many"}, "'many' is not of type 'integer'"), ({"n": 5000}, "5000 is greater than")):
+        answer = api.post("/dags/too_much/dagRuns", {"logical_date": None, "conf": conf})
+        assert answer.status_code == 400
+        assert "Invalid input for param n" in answer.json()["detail"]
+        assert words in answer.json()["detail"]
+    answer = api.post("/dags/too_much/dagRuns", {"logical_date": None, "conf": [1]})
+    assert answer.status_code == 422
+    assert ["body", "conf"] in [error["loc"] for error in answer.json()["detail"]]
+
+
+def test_map_that_grows_too_long_fails_the_task_that_made_it(api: ApiClient) -> None:
+    api.wait_for_dag("too_much")
+    api.unpause("too_much")
+    run_id = api.trigger("too_much", conf={"n": 1025})
+    assert api.wait_for_run("too_much", run_id)["state"] == "failed"
+    assert {ti["task_id"]: ti["state"] for ti in api.task_instances("too_much", run_id)} == {
+        "numbers": "failed",
+        "each": "upstream_failed",
+    }
+    log = api.get(f"/dags/too_much/dagRuns/{run_id}/taskInstances/numbers/logs/1", full_content="true").text
+    assert "1025" in log
+    assert "1024" in log
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tradewind.triggerer.outcomes import OutcomeLoop
 from tradewind.triggerer.placement import Placement
 from tradewind.triggerer.protocol import RunTrigger
 from tradewind.triggerer.settings import TriggererSettings
+from tradewind.triggerer.watching import Watching
 
 if TYPE_CHECKING:
     from tests.simulation.world import ProcessParts
@@ -32,11 +33,18 @@ class SimulatedPlacement:
     def running(self) -> Sequence[int]:
         return tuple(self._timers)
 
+    @property
+    def watching(self) -> Sequence[int]:
+        """None: the drawn DAGs watch no assets."""
+        return ()
+
     def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
-        if request.id not in self._timers:
+        if request.trigger_id not in self._timers:
             seconds = float(json.loads(request.kwargs)["seconds"])
             loop = asyncio.get_running_loop()
-            self._timers[request.id] = loop.call_later(seconds, self._fire, request.id, trigger.next_kwargs)
+            self._timers[request.trigger_id] = loop.call_later(
+                seconds, self._fire, request.trigger_id, trigger.next_kwargs
+            )
 
     def stop(self, trigger_id: int, *, by_person: bool) -> None:
         timer = self._timers.pop(trigger_id, None)
@@ -64,15 +72,21 @@ async def triggerer(parts: "ProcessParts") -> None:
         jitter=jitter,
         telemetry=telemetry,
     )
-    placement = SimulatedPlacement(outcomes.put)
+    simulated, triggerer_id = SimulatedPlacement(outcomes.put), parts.new_id()
+    placement = cast("Placement", simulated)
     duty = DutyLoop(
-        triggerer_id=parts.new_id(),
+        triggerer_id=triggerer_id,
         store=store,  # pyright: ignore[reportArgumentType] - forwards every method of the port
         clock=parts.clock,
         lease=timedelta(seconds=settings.leases.lease_seconds),
         settings=settings.triggerer,
-        placement=cast("Placement", placement),
+        placement=placement,
         outcomes=outcomes,
+        watching=Watching(
+            triggerer_id=triggerer_id,
+            store=store,  # pyright: ignore[reportArgumentType] - forwards every method of the port
+            placement=placement,
+        ),
         signer=TokenSigner("simulated-" + "x" * 32),
         telemetry=telemetry,
     )
@@ -83,4 +97,4 @@ async def triggerer(parts: "ProcessParts") -> None:
             group.create_task(duty.run(parts.stop), name="duty")
             group.create_task(wake_ups.run(parts.stop), name="wake-ups")
     finally:
-        placement.crash()
+        simulated.crash()

@@ -17,6 +17,7 @@ from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.store import AssetStore, RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.asset_runs.loop import AssetRunLoop, AssetRunTelemetry
+from tradewind.scheduler.deadlines import DeadlineLoop
 from tradewind.scheduler.decisions import DecisionLoop, DecisionTelemetry
 from tradewind.scheduler.dispatch import DispatchOutbox, DispatchTelemetry
 from tradewind.scheduler.feeds import EventFeed, QueueFeed, put_ends, put_runs
@@ -107,6 +108,7 @@ class _SessionFactory:
             outbox=outbox,
             decisions=decisions,
             sweep=self._sweep(scheduler_id, inbox, decisions),
+            deadlines=self._deadlines(),
             run_creation=self._run_creation(scheduler_id, inbox) if self._settings.scheduler.use_job_schedule else None,
             asset_runs=self._asset_runs(scheduler_id, inbox),
             lease=self._lease(scheduler_id, lost),
@@ -167,6 +169,15 @@ class _SessionFactory:
             lease_seconds=self._settings.leases.lease_seconds,
             limits=self._settings.scheduler,
             telemetry=self._telemetries.sweep,
+        )
+
+    def _deadlines(self) -> DeadlineLoop:
+        return DeadlineLoop(
+            store=self._store,
+            scheduler_store=self._store,
+            requests=RequestNotice(bus=self._bus),
+            clock=self._clock,
+            limits=self._settings.scheduler,
         )
 
     def _run_creation(self, scheduler_id: UUID, inbox: Inbox) -> RunCreationLoop:
@@ -251,6 +262,7 @@ class Session:
         outbox: DispatchOutbox,
         decisions: DecisionLoop,
         sweep: SweepLoop,
+        deadlines: DeadlineLoop,
         run_creation: RunCreationLoop | None,
         asset_runs: AssetRunLoop,
         lease: LeaseLoop,
@@ -265,6 +277,7 @@ class Session:
         self._outbox = outbox
         self._decisions = decisions
         self._sweep = sweep
+        self._deadlines = deadlines
         self._run_creation = run_creation
         self._asset_runs = asset_runs
         self._lease = lease
@@ -286,6 +299,7 @@ class Session:
             group.create_task(self._decisions.run(ended), name="decisions")
             group.create_task(self._outbox.run(ended), name="dispatch")
             group.create_task(self._sweep.run(ended), name="sweep")
+            group.create_task(self._deadlines.run(ended), name="deadlines")
             if self._run_creation is not None:
                 group.create_task(self._run_creation.run(ended), name="run-creation")
             group.create_task(self._asset_runs.run(ended), name="asset-runs")

@@ -25,6 +25,8 @@ class RequestKind(StrEnum):
     """Of a custom timetable; answered by the DAG's next run."""
     DAG_CALLBACK = "dag_callback"
     """The DAG's `on_success_callback` or `on_failure_callback`, by the state of the run."""
+    DEADLINE = "deadline"
+    """The callback of a deadline alert; `reason` is its place among the DAG's, and when it was due."""
     RUN_BEGAN = "run_began"
     """Plugins' listeners are to hear of it: `on_dag_run_running`."""
     RUN_ENDED = "run_ended"

@@ -43,6 +43,13 @@ async def list_asset_events(database: Database, attempt_id: UUID, filters: Event
     return _events(attempt_id, await database.fetch(sql, attempt_id, *of, filters.ascending, limit))
 
 
+async def list_inactive_assets(database: Database, attempt_id: UUID) -> Sequence[Row]:
+    """`name` and `uri` of inlets and outlets of the attempt's task."""
+    rows = await database.fetch(statement("api_list_attempt_inactive_assets"), attempt_id)
+    running(attempt_id, rows[0] if rows else None)
+    return [row for row in rows if row["name"] is not None]
+
+
 async def list_triggering_events(database: Database, attempt_id: UUID) -> Sequence[Row]:
     """The events that the attempt's run was made by."""
     return _events(attempt_id, await database.fetch(statement("api_list_attempt_triggering_events"), attempt_id))

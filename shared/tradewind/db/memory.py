@@ -9,6 +9,7 @@ from tradewind.db.assets.memory_store import MemoryAssetStore
 from tradewind.db.memory_collector import MemoryCollectorStore
 from tradewind.db.memory_dag_requests import MemoryDagRequestStore
 from tradewind.db.memory_dags import MemoryDagStore
+from tradewind.db.memory_deadlines import MemoryDeadlineStore
 from tradewind.db.memory_people import MemoryPeopleStore
 from tradewind.db.memory_run_creation import MemoryRunCreationStore
 from tradewind.db.memory_scheduler import MemorySchedulerStore
@@ -25,6 +26,7 @@ from tradewind.db.watchers.memory import MemoryWatcherStore
 class MemoryStore(
     MemorySchedulerStore,
     MemoryRunCreationStore,
+    MemoryDeadlineStore,
     MemoryCollectorStore,
     MemoryDagStore,
     MemoryDagRequestStore,

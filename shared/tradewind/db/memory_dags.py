@@ -97,6 +97,7 @@ class MemoryDagStore(MemoryStoreBase):
     def _set_schedule(self, dag: DagTableRow, spec: DagSpec, now: datetime) -> None:
         dag.next_run = next_run_of(spec, last_automated_interval(self.tables, dag.dag_id), now)
         dag.dagrun_timeout_seconds = spec.dagrun_timeout_seconds
+        dag.has_deadlines = bool(spec.deadlines)
         if is_custom(spec.timetable):
             insert_dag_requests(self.tables, [NewDagRequest(dag_id=dag.dag_id, kind=RequestKind.NEXT_RUN)])
 

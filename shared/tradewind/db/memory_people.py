@@ -56,7 +56,7 @@ class MemoryPeopleStore(MemoryStoreBase):
             self._set_run_state(run, revision.state, now, Actor.API)
             run.end_date = now
         if revision.state is DagRunState.QUEUED:
-            run.start_date = run.end_date = run.timeout_at = None
+            run.start_date = run.end_date = run.timeout_at = run.deadlines_set_at = None
         for new in revision.created:
             row = TaskInstanceTableRow(id=new.id, new=new, pool=new.pool, max_tries=new.max_tries)
             self.tables.task_instances.setdefault(new.id.dag_run_id, {})[new.id] = row

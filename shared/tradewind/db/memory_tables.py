@@ -60,6 +60,7 @@ class DagTableRow:
     max_active_runs: int
     next_run: NextRun | None = None
     dagrun_timeout_seconds: float | None = None
+    has_deadlines: bool = False
     is_stale: bool = False
     has_import_errors: bool = False
 
@@ -110,6 +111,7 @@ class DagRunTableRow:
     partition_key: str | None = None
     partition_date: datetime | None = None
     timeout_at: datetime | None = None
+    deadlines_set_at: datetime | None = None
     backfill_id: int | None = None
     clear_number: int = 0
 
@@ -277,6 +279,8 @@ class MemoryTables:
     journal: list[JournalEntry] = field(default_factory=list[JournalEntry])
     run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """(dag_id, run_id) → number of the run."""
+    deadlines: dict[tuple[int, int], datetime] = field(default_factory=dict[tuple[int, int], datetime])
+    """(run, place) → when it is due."""
     backfills: dict[int, BackfillTableRow] = field(default_factory=dict[int, BackfillTableRow])
     dag_requests: dict[int, DagRequestTableRow] = field(default_factory=dict[int, DagRequestTableRow])
     requests_made: int = 0

@@ -5,6 +5,7 @@ from tradewind.db.assets.store import PostgresAssetStore
 from tradewind.db.collector_store import PostgresCollectorStore
 from tradewind.db.dag_request_store import PostgresDagRequestStore
 from tradewind.db.dag_store import PostgresDagStore
+from tradewind.db.deadline_store import PostgresDeadlineStore
 from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Database
 from tradewind.db.run_creation_store import PostgresRunCreationStore
@@ -18,6 +19,7 @@ from tradewind.service.clock import new_id
 class PostgresStore(
     PostgresSchedulerStore,
     PostgresRunCreationStore,
+    PostgresDeadlineStore,
     PostgresCollectorStore,
     PostgresDagStore,
     PostgresDagRequestStore,
@@ -32,6 +34,7 @@ class PostgresStore(
         cache = SpecCache() if specs is None else specs
         PostgresSchedulerStore.__init__(self, database, cache)
         PostgresRunCreationStore.__init__(self, database)
+        PostgresDeadlineStore.__init__(self, database)
         PostgresCollectorStore.__init__(self, database, cache)
         PostgresDagStore.__init__(self, database, new_id)
         PostgresDagRequestStore.__init__(self, database)

@@ -59,10 +59,13 @@ async def write_schedules(session: Session, specs: Mapping[str, DagSpec], now: d
     rows = await session.fetch(statement("load_last_automated_runs"), by_time) if by_time else []
     last = {row["dag_id"]: _interval(row["data_interval_start"], row["data_interval_end"]) for row in rows}
     values = [
-        (dag_id, *_times(next_run_of(spec, last.get(dag_id), now)), spec.dagrun_timeout_seconds)
+        (
+            *(dag_id, *_times(next_run_of(spec, last.get(dag_id), now))),
+            *(spec.dagrun_timeout_seconds, bool(spec.deadlines)),
+        )
         for dag_id, spec in sorted(specs.items())
     ]
-    await session.fetch(statement("update_dag_schedules"), *_columns(values, 5))
+    await session.fetch(statement("update_dag_schedules"), *_columns(values, 6))
     custom = {dag_id: spec for dag_id, spec in specs.items() if is_custom(spec.timetable)}
     await insert_dag_requests(session, next_run_requests(sorted(custom), custom), now)
 

@@ -11,8 +11,9 @@ from typing import Protocol
 from uuid import UUID
 
 from tradewind.core.assets import AssetRuns
-from tradewind.core.errors import AdapterError
 from tradewind.core.dag_requests import DagRequest
+from tradewind.core.deadlines import RunDeadlines, RunWithoutDeadlines
+from tradewind.core.errors import AdapterError
 from tradewind.core.gates import Past, PastQuestion
 from tradewind.core.revisions import Revised, RevisionRule
 from tradewind.core.rows import (
@@ -152,6 +153,19 @@ class RunCreationStore(Protocol):
     async def create_scheduled_runs(self, creations: Sequence[RunCreation], now: datetime) -> CreatedRuns:
         """One transaction: compare each DAG's next run and version with what was seen, set the next run, insert the
         runs, `queued`. A DAG that is not as it was seen is left as it is; a run that exists already is passed over."""
+        ...
+
+    async def runs_without_deadlines(self, limit: int) -> Sequence[RunWithoutDeadlines]:
+        """Queued and running runs of DAGs that have deadlines, of which it is not known when they are due."""
+        ...
+
+    async def set_deadlines(self, deadlines: Sequence[RunDeadlines], now: datetime) -> None:
+        """Say when these runs are due, once; asking again changes nothing."""
+        ...
+
+    async def miss_deadlines(self, now: datetime, limit: int) -> int:
+        """Deadlines that are over: of runs that were not, request their callbacks; forget them all. Returns how many
+        were missed. A run that ended well before its deadline has met it."""
         ...
 
     async def complete_backfills(self, now: datetime) -> Sequence[int]:

@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     from tradewind.sdk.context import Context, get_current_context, get_parsing_context
     from tradewind.sdk.dag_decorator import dag, task_group
     from tradewind.sdk.dags import DAG
+    from tradewind.sdk.deadlines import (
+        AsyncCallback,
+        BaseDeadlineReference,
+        DeadlineAlert,
+        DeadlineReference,
+        SyncCallback,
+    )
     from tradewind.sdk.edges import EdgeModifier, Label
     from tradewind.sdk.hook import BaseHook
     from tradewind.sdk.io.path import ObjectStoragePath
@@ -95,8 +102,10 @@ __all__ = [
     "AssetAny",
     "AssetOrTimeSchedule",
     "AssetWatcher",
+    "AsyncCallback",
     "BaseAsyncOperator",
     "BaseBranchOperator",
+    "BaseDeadlineReference",
     "BaseHook",
     "BaseNotifier",
     "BaseOperator",
@@ -113,6 +122,8 @@ __all__ = [
     "CronTriggerTimetable",
     "DagRunState",
     "DayWindow",
+    "DeadlineAlert",
+    "DeadlineReference",
     "DeltaDataIntervalTimetable",
     "DeltaTriggerTimetable",
     "EdgeModifier",
@@ -151,6 +162,7 @@ __all__ = [
     "StartOfWeekMapper",
     "StartOfYearMapper",
     "StartTriggerArgs",
+    "SyncCallback",
     "TaskGroup",
     "TaskInstance",
     "TaskInstanceState",

@@ -20,7 +20,7 @@ from tradewind.sdk.param import DagParam, ParamsDict
 from tradewind.sdk.schedule import timetable_of
 from tradewind.sdk.task_groups import TaskGroup
 from tradewind.sdk.templating import templates_of
-from tradewind.sdk.types import NOTSET
+from tradewind.sdk.types import NOTSET, is_mapping
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class DAG:
         rerun_with_latest_version: bool | None = None,
     ) -> None:
         self.dag_id = validate_key(dag_id, kind="dag_id")
-        self.default_args: dict[str, Any] = dict(default_args or {})
+        self.default_args: dict[str, Any] = dict(_checked_defaults(self.dag_id, default_args))
         self.task_dict: dict[str, BaseOperator] = {}
         self.task_group_dict: dict[str, TaskGroup] = {}
         self.edge_info: dict[str, dict[str, dict[str, str | None]]] = {}
@@ -107,13 +107,23 @@ class DAG:
         self._check()
 
     def _set_dates(self, start_date: datetime | str | None, end_date: datetime | str | None) -> None:
-        given = _as_datetime(start_date if start_date is not None else self.default_args.get("start_date"))
+        given = self._as_datetime("start_date", start_date or self.default_args.get("start_date"))
         self.timezone: tzinfo = (given.tzinfo if given is not None else None) or tz.utc
         self.start_date = tz.convert_to_utc(given)
-        self.end_date = tz.convert_to_utc(_as_datetime(end_date))
+        self.end_date = tz.convert_to_utc(self._as_datetime("end_date", end_date))
         for name in ("start_date", "end_date"):
             if self.default_args.get(name) is not None:
-                self.default_args[name] = tz.convert_to_utc(_as_datetime(self.default_args[name]))
+                self.default_args[name] = tz.convert_to_utc(self._as_datetime(name, self.default_args[name]))
+
+    def _as_datetime(self, name: str, value: datetime | str | None) -> datetime | None:
+        if isinstance(value, str):
+            try:
+                return tz.parse(value)
+            except ValueError as exc:
+                raise ValueError(f"DAG {self.dag_id!r}: {name} is not a date: {value!r}") from exc
+        if value is not None and not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+            raise TypeError(f"DAG {self.dag_id!r}: {name} must be a datetime, not {type(value).__name__}: {value!r}")
+        return value
 
     def _timetable_of(self, schedule: Any) -> "Timetable":
         try:
@@ -149,9 +159,11 @@ class DAG:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: "TracebackType | None"
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: "TracebackType | None"
     ) -> None:
         pop_dag()
+        if error is not None:
+            error.add_note(f"in DAG {self.dag_id!r}")
 
     def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
@@ -288,12 +300,11 @@ class DAG:
         return templates_of(self, native=native).environment
 
 
-def _as_datetime(value: datetime | str | None) -> datetime | None:
-    if isinstance(value, str):
-        return tz.parse(value)
-    if value is not None and not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
-        raise TypeError(f"expected a datetime, got {type(value).__name__}: {value!r}")
-    return value
+def _checked_defaults(dag_id: str, default_args: object) -> Mapping[str, Any]:
+    if default_args and not is_mapping(default_args):
+        kind = type(default_args).__name__
+        raise TypeError(f"DAG {dag_id!r}: default_args must be a mapping, not {kind}: {default_args!r}")
+    return default_args if is_mapping(default_args) else {}
 
 
 def _as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:

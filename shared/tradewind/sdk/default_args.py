@@ -30,6 +30,17 @@ def fills_from_default_args(init: Init) -> Init:
 
     @wraps(init)
     def filled(self: "BaseOperator", *args: Any, **kwargs: Any) -> None:
+        if type(self).__init__ is not filled:
+            fill_and_call(self, args, kwargs)
+            return
+        try:
+            fill_and_call(self, args, kwargs)
+            self.finish_init()
+        except Exception as exc:
+            _name_place(exc, kwargs)
+            raise
+
+    def fill_and_call(self: "BaseOperator", args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if args:
             raise TypeError(f"{type(self).__name__}: use keyword arguments when initializing operators")
         defaults = _defaults_of(self, kwargs)
@@ -42,10 +53,15 @@ def fills_from_default_args(init: Init) -> Init:
                 f"{type(self).__name__}: missing keyword {argument} {', '.join(repr(name) for name in missing)}"
             )
         init(self, **kwargs)
-        if type(self).__init__ is filled:
-            self.finish_init()
 
     return filled
+
+
+def _name_place(error: Exception, kwargs: Mapping[str, Any]) -> None:
+    """Say with an error which task of which DAG was being made."""
+    dag = kwargs.get("dag") or current_dag()
+    of_dag = f" of DAG {dag.dag_id!r}" if dag is not None else ""
+    error.add_note(f"while task {kwargs.get('task_id')!r}{of_dag} was made")
 
 
 def _defaults_of(operator: "BaseOperator", kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +82,6 @@ def _merged(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if not part:
             continue
         if not is_mapping(part):
-            raise TypeError(f"default_args must be a mapping, got {type(part).__name__}")
+            raise TypeError(f"default_args must be a mapping, got {type(part).__name__}: {part!r}")
         merged.update(part)
     return merged

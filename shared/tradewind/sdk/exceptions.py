@@ -16,7 +16,7 @@ AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `excep
 TaskDeferred, TaskAwaitingInput              likewise: wait for a trigger, or for a person, without a slot
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,15 @@ class AirflowFailException(AirflowException):
 
 class AirflowSensorTimeout(AirflowException):
     """A sensor waited longer than it may."""
+
+
+class AirflowInactiveAssetInInletOrOutletException(AirflowException):
+    """A task has inlets or outlets that another asset has taken the name or URI of."""
+
+    def __init__(self, inactive_asset_keys: Collection[object]) -> None:
+        self.inactive_asset_keys = list(inactive_asset_keys)
+        named = ", ".join(map(str, self.inactive_asset_keys))
+        super().__init__(f"Task has the following inactive assets in its inlets or outlets: {named}")
 
 
 class AirflowRescheduleException(AirflowException):

@@ -65,6 +65,8 @@ _EXPECTED_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "multiple_outputs": bool,
     "doc_md": str,
     "task_display_name": str,
+    "max_active_tis_per_dag": int,
+    "max_active_tis_per_dagrun": int,
     "execution_timeout": timedelta,
 }
 
@@ -164,7 +166,8 @@ class BaseOperator(DAGNode):
         super().__init__()
         if kwargs:
             raise TypeError(
-                f"Invalid arguments were passed to {type(self).__name__} (task_id: {task_id}): {', '.join(kwargs)}"
+                f"Invalid arguments were passed to {type(self).__name__} (task_id: {task_id}): "
+                + ", ".join(f"{name}={value!r}" for name, value in kwargs.items())
             )
         self.owner, self.email = owner, email
         self.email_on_retry, self.email_on_failure = email_on_retry, email_on_failure
@@ -173,7 +176,7 @@ class BaseOperator(DAGNode):
         self.max_retry_delay = None if max_retry_delay is None else _as_timedelta("max_retry_delay", max_retry_delay)
         self.retry_exponential_backoff, self.retry_policy = retry_exponential_backoff, retry_policy
         self.infrastructure_retries = infrastructure_retries
-        self.start_date, self.end_date = tz.convert_to_utc(start_date), tz.convert_to_utc(end_date)
+        self.start_date, self.end_date = _as_date("start_date", start_date), _as_date("end_date", end_date)
         self.depends_on_past = depends_on_past or wait_for_downstream
         self.ignore_first_depends_on_past = ignore_first_depends_on_past
         self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
@@ -426,6 +429,12 @@ def _as_list(value: Any) -> list[Any]:
     if value is None or value is NOTSET:
         return []
     return list(value) if is_collection(value) else [value]
+
+
+def _as_date(name: str, value: object) -> datetime | None:
+    if value is not None and not isinstance(value, datetime):
+        raise TypeError(f"{name!r} must be a datetime, not {type(value).__name__}: {value!r}")
+    return tz.convert_to_utc(value)
 
 
 def _as_int(name: str, value: object) -> int:

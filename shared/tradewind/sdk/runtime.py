@@ -152,6 +152,10 @@ class Runtime(Protocol):
         `partition_key`, `source_…`, `source_aliases`, `created_dagruns`."""
         ...
 
+    def get_inactive_assets(self) -> list[dict[str, Any]]:
+        """`name` and `uri` of those inlets and outlets of the attempt's task that are not active."""
+        ...
+
     def get_triggering_asset_events(self) -> list[dict[str, Any]]:
         """The events that the attempt's run was made by, oldest first."""
         ...

@@ -8,6 +8,7 @@ from tradewind.core.errors import DomainError
 from tradewind.core.spec import (
     AssetRef,
     DagSpec,
+    DeadlineSpec,
     LengthKind,
     MapLength,
     TaskGroupSpec,
@@ -20,6 +21,7 @@ from tradewind.sdk import timezone as tz
 from tradewind.sdk.assets.specs import asset_fields, asset_refs
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.deadlines import deadline_specs
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.mapped.expand_input import ExpandInput
 from tradewind.sdk.mapped.group import MappedTaskGroup
@@ -83,8 +85,16 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         rerun_with_latest_version=dag.rerun_with_latest_version,
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
         timetable=_timetable_spec(dag, where),
+        deadlines=_deadline_specs(dag, where),
         **_asset_fields(dag, where),
     )
+
+
+def _deadline_specs(dag: DAG, where: str) -> tuple[DeadlineSpec, ...]:
+    try:
+        return deadline_specs(dag.deadline)
+    except ValueError as exc:
+        raise DagSpecError(f"{where}: deadline: {exc}") from exc
 
 
 def _timetable_spec(dag: DAG, where: str) -> TimetableSpec | None:

@@ -4,9 +4,19 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tradewind.sdk.assets.asset import Asset, AssetAlias, AssetNameRef, AssetUniqueKey, AssetUriRef, BaseAsset
+from tradewind.sdk.assets.asset import (
+    Asset,
+    AssetAlias,
+    AssetBooleanCondition,
+    AssetNameRef,
+    AssetUniqueKey,
+    AssetUriRef,
+    BaseAsset,
+)
 from tradewind.sdk.assets.events import OutletEventAccessor, OutletEventAccessors
 from tradewind.sdk.assets.timetables import single_assets
+from tradewind.sdk.exceptions import AirflowInactiveAssetInInletOrOutletException
+from tradewind.sdk.runtime import Runtime
 
 
 def asset_events_of(outlets: Sequence[Any], said: OutletEventAccessors) -> tuple[bytes, ...]:
@@ -19,6 +29,15 @@ def asset_events_of(outlets: Sequence[Any], said: OutletEventAccessors) -> tuple
         *_aliased_events(singles, said),
     ]
     return tuple(json.dumps(event, allow_nan=False).encode() for event in events)
+
+
+def check_assets(assets: Sequence[object], runtime: Runtime) -> None:
+    """Raises AirflowInactiveAssetInInletOrOutletException if another asset has taken the place of one of these."""
+    if not any(isinstance(asset, Asset | AssetBooleanCondition) for asset in assets):
+        return
+    inactive = [AssetUniqueKey(name=found["name"], uri=found["uri"]) for found in runtime.get_inactive_assets()]
+    if inactive:
+        raise AirflowInactiveAssetInInletOrOutletException(inactive)
 
 
 def _events_of(asset: BaseAsset, said: OutletEventAccessors) -> Iterator[dict[str, Any]]:

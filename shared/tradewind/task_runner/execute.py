@@ -242,14 +242,24 @@ class _Attempt:
             return exc
         return None
 
-    def _execute(self, context: Context) -> None:
+    def _prepare(self, context: Context) -> BaseOperator:
+        """The task as it is executed: the instance that is meant, its fields rendered."""
         if self._task.is_mapped:
             self._task = instance_of(self._task, context)
         task = self._task
+        if task.inlets or task.outlets:
+            # Imported here: most tasks have neither.
+            from tradewind.task_runner.asset_events import check_assets
+
+            check_assets([*task.inlets, *task.outlets], self._client)
         task.resolve_template_files()
         task.render_template_fields(context)
         self._rendered = rendered_fields(task)
         os.environ.update(context_to_airflow_vars(context, in_env_var_format=True))
+        return task
+
+    def _execute(self, context: Context) -> None:
+        task = self._prepare(context)
         if LISTENERS:
             LISTENERS.notify(
                 "on_task_instance_running", previous_state=TaskInstanceState.QUEUED, task_instance=context.get("ti")

@@ -214,6 +214,10 @@ class ExecutionClient:
         filters = {"after": after, "before": before, "ascending": order, "limit": limit}
         return self._ask("/asset-events" + _query({**of, **filters}))["asset_events"]
 
+    def get_inactive_assets(self) -> list[dict[str, Any]]:
+        """Inlets and outlets of the attempt's task that are not active."""
+        return self._ask("/inactive-assets")["inactive_assets"]
+
     def get_triggering_asset_events(self) -> list[dict[str, Any]]:
         """The events that the attempt's run was made by."""
         return self._ask("/triggering-asset-events")["asset_events"]

@@ -188,6 +188,7 @@ async def _everything(child: Child) -> dict[str, httpx.Response]:
         "read connection": await http.get(f"/execution/connections/{child.attempt.dag_id}"),
         "read asset": await http.get("/execution/assets", params={"name": child.attempt.dag_id}),
         "read asset events": await http.get("/execution/asset-events", params={"name": "a"}),
+        "read inactive assets": await http.get("/execution/inactive-assets"),
         "read what made the run": await http.get("/execution/triggering-asset-events"),
         "write log": await http.post(child.log, params={"sequence": 7}, content=b"late\n"),
     }

@@ -13,9 +13,8 @@ from prometheus_client import CollectorRegistry
 from tests.polling import poll_until
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.core.rows import DagFileRow
-from tradewind.dag_processor.service import run
+from tradewind.dag_processor.service import Store, run
 from tradewind.dag_processor.settings import DagProcessorGroup, DagProcessorSettings
-from tradewind.db.store import DagStore
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.settings import CoreSettings
 from tradewind.wire.codec import decode
@@ -45,7 +44,7 @@ class DagTables(Protocol):
     """A store, and what a test looks up in it."""
 
     @property
-    def store(self) -> DagStore: ...
+    def store(self) -> Store: ...
 
     async def import_errors(self) -> Mapping[str, str]:
         """relative_fileloc → stacktrace."""

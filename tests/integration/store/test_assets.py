@@ -169,6 +169,8 @@ async def test_assets_are_active_while_something_refers_to_them(driver: Driver) 
     assert await driver.inside.active_assets() == [("a", "s3://a"), ("b", "s3://b")]
     await _consumer(driver, A, AssetRef(name="a", uri="s3://elsewhere"), AssetRef(name="c", uri="s3://a"))
     assert await driver.inside.active_assets() == [("a", "s3://a")]
+    await driver.write_dag(TaskSpec(task_id="t", outlets=(AssetRef(name="a", uri="s3://elsewhere"),)), dag_id="writer")
+    assert await driver.inside.active_assets() == [("a", "s3://elsewhere")]
     await driver.store.retire_dag_files([], driver.now)
     assert await driver.inside.active_assets() == []
 

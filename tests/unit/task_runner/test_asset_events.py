@@ -26,28 +26,28 @@ def _file(decorator: str, body: str, arguments: str = "") -> str:
     return f"{HEAD}with DAG('d'):\n    @task({decorator})\n    def t({arguments}):{lines}\n    t()\n"
 
 
-def test_each_outlet_has_an_event(run: RunSource) -> None:
-    ran = run(_file("outlets=[a, b & a, AssetAlias('x'), 'no asset']", "pass"))
+def test_each_outlet_has_an_event(run: RunSource, api: ExecutionApi) -> None:
+    ran = run(_file("outlets=[a, b & a, AssetAlias('x'), 'no asset']", "pass"), url=api.url)
     assert _events(ran) == [
         {"asset": {"name": "a", "uri": "s3://k/a"}, "extra": {}},
         {"asset": {"name": "b", "uri": "b"}, "extra": {}},
     ]
 
 
-def test_tasks_without_outlets_and_tasks_that_fail_say_nothing(run: RunSource) -> None:
-    assert run(_file("", "pass")).result.effects is None
-    failed = run(_file("outlets=[a]", "raise ValueError"))
+def test_tasks_without_outlets_and_tasks_that_fail_say_nothing(run: RunSource, api: ExecutionApi) -> None:
+    assert run(_file("", "pass"), url=api.url).result.effects is None
+    failed = run(_file("outlets=[a]", "raise ValueError"), url=api.url)
     assert (failed.result.outcome, failed.result.effects) == ("failed", None)
 
 
-def test_extra_by_the_context(run: RunSource) -> None:
+def test_extra_by_the_context(run: RunSource, api: ExecutionApi) -> None:
     body = "outlet_events[a].extra = {'n': 1}\noutlet_events[b].extra['of'] = 'no outlet'"
-    assert _events(run(_file("outlets=[a]", body, "*, outlet_events")))[0]["extra"] == {"n": 1}
+    assert _events(run(_file("outlets=[a]", body, "*, outlet_events"), url=api.url))[0]["extra"] == {"n": 1}
 
 
-def test_extra_by_yielding_metadata(run: RunSource) -> None:
+def test_extra_by_yielding_metadata(run: RunSource, api: ExecutionApi) -> None:
     body = "yield Metadata(a, {'n': 1}, alias=AssetAlias('x'))\nyield 'nothing'\nyield Metadata(a, {'m': 2})\nreturn 5"
-    ran = run(_file("outlets=[a, AssetAlias('x')]", body))
+    ran = run(_file("outlets=[a, AssetAlias('x')]", body), url=api.url)
     assert _events(ran) == [
         {"asset": {"name": "a", "uri": "s3://k/a"}, "extra": {"n": 1, "m": 2}},
         {"asset": {"name": "a", "uri": "s3://k/a", "extra": {}}, "extra": {"n": 1}, "aliases": ["x"]},
@@ -56,13 +56,13 @@ def test_extra_by_yielding_metadata(run: RunSource) -> None:
     assert "Ignoring unknown data of <class 'str'> received from task" in ran.events
 
 
-def test_aliases_name_assets(run: RunSource) -> None:
+def test_aliases_name_assets(run: RunSource, api: ExecutionApi) -> None:
     body = """found = Asset('found', extra={'k': 'v'})
 outlet_events[AssetAlias('x')].add(found, extra={'n': 1})
 outlet_events[AssetAlias('y')].add(found, extra={'n': 1})
 outlet_events[AssetAlias('y')].add(b)
 outlet_events[AssetAlias('other')].add(a)"""
-    ran = run(_file("outlets=[AssetAlias('x'), AssetAlias('y')]", body, "outlet_events"))
+    ran = run(_file("outlets=[AssetAlias('x'), AssetAlias('y')]", body, "outlet_events"), url=api.url)
     found = {"name": "found", "uri": "found", "extra": {"k": "v"}}
     assert _events(ran) == [
         {"asset": found, "extra": {"n": 1}, "aliases": ["x", "y"]},
@@ -78,9 +78,9 @@ def test_references_are_resolved_where_the_store_is(run: RunSource, api: Executi
     assert _events(ran) == [{"asset": {"name": "a"}, "extra": {"n": 1}}, {"asset": {"uri": "s3://k/z"}, "extra": {}}]
 
 
-def test_partitions_have_an_event_each(run: RunSource) -> None:
+def test_partitions_have_an_event_each(run: RunSource, api: ExecutionApi) -> None:
     body = "outlet_events[a].add_partitions('us')\noutlet_events[a].add_partitions(['eu', 'us'])"
-    ran = run(_file("outlets=[a]", body, "outlet_events"))
+    ran = run(_file("outlets=[a]", body, "outlet_events"), url=api.url)
     assert [event["partition_key"] for event in _events(ran)] == ["us", "eu"]
 
 
@@ -95,7 +95,7 @@ def test_partition_keys_that_are_refused() -> None:
         events["a"]
 
 
-def test_hooks_may_say_something_too(run: RunSource) -> None:
+def test_hooks_may_say_something_too(run: RunSource, api: ExecutionApi) -> None:
     source = """
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.sdk import DAG, Asset, Metadata
@@ -107,11 +107,19 @@ def test_hooks_may_say_something_too(run: RunSource) -> None:
     with DAG("d"):
         BashOperator(task_id="t", bash_command="echo 7", outlets=[a], pre_execute=before, post_execute=after)
     """
-    assert _events(run(source))[0]["extra"] == {"before": True, "result": "7"}
+    assert _events(run(source, url=api.url))[0]["extra"] == {"before": True, "result": "7"}
 
 
-def test_extra_that_is_no_json_fails_the_task(run: RunSource) -> None:
-    ran = run(_file("outlets=[a]", "outlet_events[a].extra = {'x': object()}", "outlet_events"))
+def test_inactive_assets_fail_the_task(run: RunSource, api: ExecutionApi) -> None:
+    api.inactive_assets.append({"name": "a", "uri": "s3://k/a"})
+    ran = run(_file("inlets=[a]", "print('ran')"), url=api.url)
+    assert ran.result.outcome == "failed"
+    assert "Task has the following inactive assets in its inlets or outlets" in (ran.result.detail or "")
+    assert ran.printed == []
+
+
+def test_extra_that_is_no_json_fails_the_task(run: RunSource, api: ExecutionApi) -> None:
+    ran = run(_file("outlets=[a]", "outlet_events[a].extra = {'x': object()}", "outlet_events"), url=api.url)
     assert ran.result.outcome == "failed"
     assert "not JSON serializable" in (ran.result.detail or "")
 
@@ -147,9 +155,9 @@ return [events[0].extra['n'], len(newest), len(events[:-1]), source.task_id, sou
     ]
 
 
-def test_what_is_no_inlet_has_no_events(run: RunSource) -> None:
+def test_what_is_no_inlet_has_no_events(run: RunSource, api: ExecutionApi) -> None:
     body = "try:\n    inlet_events[b]\nexcept KeyError:\n    return 'no inlet'"
-    assert run(_file("inlets=[a]", body, "inlet_events")).xcoms["return_value"] == "no inlet"
+    assert run(_file("inlets=[a]", body, "inlet_events"), url=api.url).xcoms["return_value"] == "no inlet"
 
 
 def test_templates_find_inlets_by_uri(run: RunSource, api: ExecutionApi) -> None:

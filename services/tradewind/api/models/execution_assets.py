@@ -14,6 +14,19 @@ class TaskAssetResponse(ApiModel):
     extra: dict[str, object]
 
 
+class AssetNameResponse(ApiModel):
+    """What names an asset."""
+
+    name: str
+    uri: str
+
+
+class InactiveAssetsResponse(ApiModel):
+    """Assets whose name or URI another one has."""
+
+    inactive_assets: list[AssetNameResponse]
+
+
 class TaskDagRunReference(ApiModel):
     """A run that an event made."""
 

@@ -8,7 +8,13 @@ from pydantic import AwareDatetime
 
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import NoSuchThing, Unprocessable, documented
-from tradewind.api.models.execution_assets import TaskAssetEvent, TaskAssetEventsResponse, TaskAssetResponse
+from tradewind.api.models.execution_assets import (
+    AssetNameResponse,
+    InactiveAssetsResponse,
+    TaskAssetEvent,
+    TaskAssetEventsResponse,
+    TaskAssetResponse,
+)
 from tradewind.db import api_attempt_assets as assets
 from tradewind.db.api_attempt_assets import EventFilters
 from tradewind.db.pool import Row
@@ -55,6 +61,13 @@ async def get_task_asset_events(
         limit=limit,
     )
     return _events(await assets.list_asset_events(state["database"], attempt.attempt_id, filters))
+
+
+@router.get("/inactive-assets")
+async def get_inactive_assets(state: StateDep, attempt: AttemptDep) -> InactiveAssetsResponse:
+    """Inlets and outlets of the attempt's task that are not active."""
+    rows = await assets.list_inactive_assets(state["database"], attempt.attempt_id)
+    return InactiveAssetsResponse(inactive_assets=[AssetNameResponse(name=r["name"], uri=r["uri"]) for r in rows])
 
 
 @router.get("/triggering-asset-events")

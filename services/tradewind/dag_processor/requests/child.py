@@ -1,8 +1,10 @@
 """What a child does with a question: load the DAG file, call the author's code, give the answer."""
 
+import asyncio
+import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +15,11 @@ import msgspec
 from tradewind.core.dag_requests import DagRequest, RequestKind
 from tradewind.core.timetables.from_spec import restriction_of
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.dag_processor.requests.context import callback_context
+from tradewind.dag_processor.requests.context import callback_context, deadline_context
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.deadlines import deadline_alerts
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.timetables import base
@@ -48,6 +51,8 @@ def _answer(dag: DAG | None, request: DagRequest) -> Answer:
         return Answer(next_run=_next_run(dag, request))
     if request.kind is RequestKind.DAG_CALLBACK:
         return Answer(error=_call_back(dag, request))
+    if request.kind is RequestKind.DEADLINE:
+        return Answer(error=_call_alert(dag, request))
     _tell_listeners(dag, request)
     return Answer()
 
@@ -98,6 +103,28 @@ def _tell_listeners(dag: DAG, request: DagRequest) -> None:
     state = "running" if request.kind is RequestKind.RUN_BEGAN else request.run.state
     dag_run = callback_context(dag, replace(request.run, state=state), request.reason)["dag_run"]
     LISTENERS.notify(f"on_dag_run_{state}", dag_run=dag_run, msg=request.reason or "")
+
+
+def _call_alert(dag: DAG, request: DagRequest) -> str | None:
+    """The callback of the deadline alert at the place that `reason` names."""
+    assert request.run is not None
+    place, due_at = (request.reason or "").split()
+    alerts = deadline_alerts(dag.deadline)
+    if int(place) >= len(alerts):
+        return f"DAG {dag.dag_id!r} has no deadline alert {place} any more"
+    context = deadline_context(dag, request.run, tz.parse(due_at))
+    try:
+        given = alerts[int(place)].callback.call(context)
+        if inspect.isawaitable(given):
+            asyncio.run(_await(given))
+    except Exception as exc:
+        traceback.print_exc(file=sys.stderr)
+        return user_traceback(exc)
+    return None
+
+
+async def _await(awaitable: Awaitable[object]) -> None:
+    await awaitable
 
 
 def _pendulum(moment: datetime | None) -> datetime | None:

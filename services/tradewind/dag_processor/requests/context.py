@@ -1,7 +1,7 @@
 """What a DAG's callbacks get to see of the run."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,14 @@ def callback_context(dag: DAG, run: RequestedRun, reason: str | None) -> dict[st
             task=task,
         )
     return context
+
+
+def deadline_context(dag: DAG, run: RequestedRun, due_at: datetime) -> dict[str, Any]:
+    """What the callback of a deadline alert gets: the run as REST shows it, and when it was due."""
+    shown = asdict(_dag_run(dag, run))
+    dag_run = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in shown.items()}
+    dag_run["dag_run_id"] = dag_run.pop("run_id")
+    return {"dag_run": dag_run, "deadline": {"id": f"{dag.dag_id}/{run.run_id}", "deadline_time": due_at}}
 
 
 def _dag_run(dag: DAG, run: RequestedRun) -> EndedDagRun:

@@ -39,14 +39,19 @@ def _asset(tables: MemoryTables, key: AssetKey, group: str) -> AssetTableRow:
 
 
 def _settle(tables: MemoryTables) -> None:
-    named = [AssetKey(row.ref.name, row.ref.uri) for row, _ in tables.assets.references.values()]
+    references = list(tables.assets.references.values())
+    named = [AssetKey(row.ref.name, row.ref.uri) for row, _ in references]
     aliased = [key for keys in tables.assets.aliases.values() for key in keys]
     wanted = [row for key, row in tables.assets.assets.items() if key in named or key in aliased]
-    wanted.sort(key=lambda row: (not row.is_active, row.id))
+    written = [AssetKey(row.ref.name, row.ref.uri) for row, _ in references if row.role == "outlet"]
+    wanted.sort(key=lambda row: (row.key not in written, not row.is_active, row.id))
+    active = [row for place, row in enumerate(wanted) if not any(_clash(row, better) for better in wanted[:place])]
     for row in tables.assets.assets.values():
-        row.is_active = False
-    for row in wanted:
-        row.is_active = not _is_taken(tables, row.key)
+        row.is_active = any(row is each for each in active)
+
+
+def _clash(row: AssetTableRow, other: AssetTableRow) -> bool:
+    return row.key.name == other.key.name or row.key.uri == other.key.uri
 
 
 def _is_taken(tables: MemoryTables, key: AssetKey) -> bool:

@@ -198,6 +198,7 @@ CREATE TABLE dag (
     next_dagrun_data_interval_end   timestamp with time zone,
     next_dagrun_run_after           timestamp with time zone,
     dagrun_timeout_seconds          double precision,
+    has_deadlines                   boolean NOT NULL DEFAULT false,
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
 );
@@ -250,6 +251,7 @@ CREATE TABLE dag_run (
     timeout_at                      timestamp with time zone,
     backfill_id                     bigint,
     clear_number                    integer NOT NULL DEFAULT 0,
+    deadlines_set_at                timestamp with time zone,
     partition_key                   text,
     partition_date                  timestamp with time zone,
     CONSTRAINT dag_run_dag_id_logical_date_key UNIQUE (dag_id, logical_date),
@@ -278,6 +280,14 @@ CREATE TABLE dag_version (
     created_at                      timestamp with time zone NOT NULL,
     CONSTRAINT dag_version_dag_id_version_number_key UNIQUE (dag_id, version_number),
     CONSTRAINT dag_version_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE deadline (
+    dag_run_id                      bigint NOT NULL,
+    place                           integer NOT NULL,
+    due_at                          timestamp with time zone NOT NULL,
+    CONSTRAINT deadline_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT deadline_pkey PRIMARY KEY (dag_run_id, place)
 );
 
 CREATE TABLE hitl_detail (
@@ -638,6 +648,10 @@ CREATE INDEX dag_run_running ON public.dag_run USING btree (owner, id) WHERE (st
 
 CREATE INDEX dag_run_running_by_dag ON public.dag_run USING btree (dag_id) WHERE (state = 'running'::text);
 
+CREATE INDEX dag_with_deadlines ON public.dag USING btree (dag_id) WHERE has_deadlines;
+
+CREATE INDEX deadline_by_due ON public.deadline USING btree (due_at);
+
 CREATE INDEX task_instance_holding ON public.task_instance USING btree (pool) WHERE (held_slots > 0);
 
 CREATE INDEX task_instance_keeping ON public.task_instance USING btree (pool) WHERE (kept_slots > 0);
@@ -691,6 +705,8 @@ COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from it
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
+
+COMMENT ON COLUMN dag_run.deadlines_set_at IS 'when its rows of `deadline` were made; only of DAGs that have deadlines';
 
 COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults were taken, the time was over';
 

@@ -13,6 +13,7 @@ SET
         ELSE r.end_date
     END,
     timeout_at = CASE WHEN w.state = 'queued' THEN NULL ELSE r.timeout_at END,
+    deadlines_set_at = CASE WHEN w.state = 'queued' THEN NULL ELSE r.deadlines_set_at END,
     last_scheduling_decision = CASE WHEN w.state = 'queued' THEN NULL ELSE r.last_scheduling_decision END
 FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::boolean[]) AS w (id, state, dag_version_id, counts_as_clear)
 WHERE r.id = w.id

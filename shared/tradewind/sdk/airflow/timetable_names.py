@@ -23,8 +23,15 @@ _TRIGGER: Final[Mapping[str, str]] = {
 }
 _EVENTS: Final[Mapping[str, str]] = {"EventsTimetable": "timetables.events"}
 
-TIMETABLE_AUTHORING: Final[Mapping[str, str]] = {**_INTERVAL, **_TRIGGER, **_EVENTS}
-"""What `airflow.sdk` exports of them."""
+_DEADLINE: Final[Mapping[str, str]] = {
+    "BaseDeadlineReference": "deadlines",
+    "DeadlineAlert": "deadlines",
+    "DeadlineReference": "deadlines",
+}
+_CALLBACK: Final[Mapping[str, str]] = {"AsyncCallback": "deadlines", "SyncCallback": "deadlines"}
+
+TIMETABLE_AUTHORING: Final[Mapping[str, str]] = {**_INTERVAL, **_TRIGGER, **_EVENTS, **_DEADLINE, **_CALLBACK}
+"""What `airflow.sdk` exports of them, and of deadline alerts."""
 
 TIMETABLE_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.timetables.base": {
@@ -33,6 +40,14 @@ TIMETABLE_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
         "TimeRestriction": "timetables.base",
         "Timetable": "timetables.base",
     },
+    "airflow.sdk.definitions.deadline": {
+        **_DEADLINE,
+        "AverageRuntimeDeadline": "deadlines",
+        "DagRunLogicalDateDeadline": "deadlines",
+        "DagRunQueuedAtDeadline": "deadlines",
+        "FixedDatetimeDeadline": "deadlines",
+    },
+    "airflow.sdk.definitions.callback": {**_CALLBACK, "Callback": "deadlines"},
     "airflow.sdk.bases.timetable": {"BaseTimetable": "timetables.base:Timetable"},
     **{
         f"airflow.{package}.{module}": names

@@ -193,6 +193,10 @@ class TrialMemory:
         """None: nothing is kept of earlier runs."""
         return []
 
+    def get_inactive_assets(self) -> list[dict[str, Any]]:
+        """None."""
+        return []
+
     def get_triggering_asset_events(self) -> list[dict[str, Any]]:
         """None: no asset has made the run."""
         return []

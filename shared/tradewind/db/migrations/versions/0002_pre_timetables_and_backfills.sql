@@ -59,4 +59,18 @@ CREATE INDEX dag_run_by_backfill ON dag_run (backfill_id, state) WHERE backfill_
 CREATE INDEX dag_run_backfill_queued ON dag_run (dag_id, backfill_id)
     WHERE state = 'queued' AND backfill_id IS NOT NULL;
 
+ALTER TABLE dag ADD COLUMN has_deadlines boolean NOT NULL DEFAULT false;
+CREATE INDEX dag_with_deadlines ON dag (dag_id) WHERE has_deadlines;
+ALTER TABLE dag_run ADD COLUMN deadlines_set_at timestamptz;
+COMMENT ON COLUMN dag_run.deadlines_set_at IS 'when its rows of `deadline` were made; only of DAGs that have deadlines';
+
+CREATE TABLE deadline (
+    dag_run_id bigint NOT NULL REFERENCES dag_run (id) ON DELETE CASCADE,
+    place integer NOT NULL,
+    due_at timestamptz NOT NULL,
+    PRIMARY KEY (dag_run_id, place)
+);
+COMMENT ON TABLE deadline IS 'runs that should be over by a time; a row goes when the run is in time, or was missed';
+CREATE INDEX deadline_by_due ON deadline (due_at);
+
 UPDATE schema_range SET newest = 2;
