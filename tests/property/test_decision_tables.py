@@ -12,7 +12,8 @@ import pytest
 from tests.dag_specs import NOW, dag, row, snapshot, task
 from tests.simulation.invariants import may_run
 from tradewind.core.batches import apply, run_changes
-from tradewind.core.decide import RunDecision, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import RunDecision
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, TaskInstanceRow
 from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec, TriggerRule

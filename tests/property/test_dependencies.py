@@ -16,11 +16,11 @@ from tests.property.naive_rules import BROKEN, FINISHED, Key, Known, deciding_le
 from tradewind.core import turn
 from tradewind.core.batches import RunChanges, apply, decision_batch, run_changes
 from tradewind.core.decide import (
-    RunDecision,
     _Turn,  # pyright: ignore[reportPrivateUsage] - mutants sit inside
     decide,
     decide_loaded,
 )
+from tradewind.core.decisions import RunDecision
 from tradewind.core.errors import IllegalTransition
 from tradewind.core.rows import DecisionBatch, EndedTaskInstance, LoadedRun, TaskInstanceId, TaskInstanceRow
 from tradewind.core.setup_teardown import SetupTeardown

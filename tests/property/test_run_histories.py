@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.dag_specs import NOW, OWNER_ID, dag, dag_run, task
 from tradewind.core.batches import RunChanges, apply, decision_batch, lane_of, run_changes
-from tradewind.core.decide import NOTHING, RunDecision, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import NOTHING, RunDecision
 from tradewind.core.ends import INFRASTRUCTURE_CAUSES, end_of_attempt
 from tradewind.core.rows import (
     Capacity,

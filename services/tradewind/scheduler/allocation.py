@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from tradewind.core.batches import active_by_place, lane_of, limits_of, make_room
-from tradewind.core.decide import RunDecision
+from tradewind.core.decisions import RunDecision
 from tradewind.core.gates import task_limits
 from tradewind.core.rows import Capacity, EndAcknowledged
 from tradewind.core.slots import Pick, Ready, ReadyTasks, Room

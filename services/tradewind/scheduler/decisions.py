@@ -15,7 +15,8 @@ from uuid import UUID
 
 from tradewind.core.batches import RunChanges, apply, decision_batch, run_changes
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.core.decide import NOTHING, RunDecision, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import NOTHING, RunDecision
 from tradewind.core.errors import AdapterError
 from tradewind.core.gates import Outside
 from tradewind.core.rows import Committed, EndAcknowledged, SlotsRefused, StaleRuns, TaskInstanceId

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from tradewind.bus.port import Bus, Message
 from tradewind.core.batches import RunChanges
-from tradewind.core.decide import RunDecision
+from tradewind.core.decisions import RunDecision
 from tradewind.core.errors import AdapterError
 from tradewind.core.gates import past_gate, past_question
 from tradewind.core.snapshot import RunSnapshot

@@ -6,7 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from tradewind.core.dag_requests import NewDagRequest, RequestKind
-from tradewind.core.decide import NOTHING, RunDecision, begins_try
+from tradewind.core.decide import begins_try
+from tradewind.core.decisions import NOTHING, RunDecision
 from tradewind.core.gates import ACTIVE_STATES, task_limits
 from tradewind.core.rows import (
     DagRunChange,

@@ -6,7 +6,8 @@ import pytest
 
 from tests.store_driver import Driver, change, created, guard_of, queued
 from tradewind.core.batches import apply, decision_batch, run_changes
-from tradewind.core.decide import RunDecision, decide_loaded
+from tradewind.core.decide import decide_loaded
+from tradewind.core.decisions import RunDecision
 from tradewind.core.rows import Committed, DagRunRow, DecisionBatch, EndEffectsRecord, StaleRuns, TaskInstanceId
 from tradewind.core.snapshot import DagPlan, RunSnapshot
 from tradewind.core.spec import LengthKind, MapLength, TaskSpec

@@ -6,7 +6,8 @@ import pytest
 
 from tests.dag_specs import NOW, dag, row, snapshot, task
 from tradewind.core.batches import apply, decision_batch, run_changes
-from tradewind.core.decide import NOTHING, RunDecision, Timer, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import NOTHING, RunDecision, Timer
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, TaskInstanceRow
 from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.spec import DagSpec, TriggerRule

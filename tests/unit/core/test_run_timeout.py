@@ -4,7 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from tests.dag_specs import NOW, dag, dag_run, task
-from tradewind.core.decide import RUN_TIMER, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import RUN_TIMER
 from tradewind.core.rows import LoadedRun, TaskInstanceId, TaskInstanceRow
 from tradewind.core.snapshot import DagPlan, RunSnapshot
 from tradewind.core.states import DagRunState, TaskInstanceState

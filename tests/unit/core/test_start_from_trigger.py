@@ -6,7 +6,8 @@ from uuid import UUID
 
 from tests.dag_specs import NOW, dag, row, snapshot, task
 from tradewind.core.batches import apply, decision_batch, run_changes
-from tradewind.core.decide import RunDecision, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import RunDecision
 from tradewind.core.rows import DecisionBatch, EndedTaskInstance, TaskInstanceId
 from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.spec import LengthKind, MapLength

@@ -12,7 +12,8 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from tradewind.core.batches import apply, run_changes
-from tradewind.core.decide import RunDecision, decide, decide_loaded
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.decisions import RunDecision
 from tradewind.core.ends import end_of_attempt
 from tradewind.core.gates import Outside
 from tradewind.core.plan import DagPlan
