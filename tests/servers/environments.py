@@ -8,7 +8,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parents[2] / ".cache" / "peers"
 CELERY: Final = ("celery[redis]==5.7.0",)
-AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg")
+AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg", "kubernetes")
 
 
 def environment(name: str, requirements: Sequence[str]) -> Path:
