@@ -125,3 +125,38 @@ def test_branch_by_day(run: RunSource, api: ExecutionApi, days: str, follows: st
 
 def test_latest_only_lets_runs_by_hand_pass(run: RunSource, api: ExecutionApi) -> None:
     assert skipped(run, api, 'LatestOnlyOperator(task_id="t")') == []
+
+
+MIXINS = f"""
+from airflow.sdk import BaseOperator, BranchMixIn, SkipMixin
+from airflow.sdk.bases.branch import BaseBranchOperator
+from airflow.providers.standard.operators.python import BranchPythonOperator
+class Skips(BaseOperator, SkipMixin):
+    def execute(self, context):
+        self.skip(context["ti"], self.get_direct_relatives(upstream=False))
+class Branches(BranchMixIn, BaseOperator):
+    def execute(self, context):
+        return self.do_branch(context, "b")
+class Chosen(BranchPythonOperator):
+    def choose_branch(self, context):
+        assert isinstance(self, BaseBranchOperator)
+        return [super().choose_branch(context), "c"]
+class Elsewhere(BaseOperator):
+    def execute(self, context):
+        SkipMixin().skip_all_except(context["ti"], "b")
+{HEAD}"""
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ('Skips(task_id="t")', ["a", "b", "c", "join", "g.first"]),
+        ('Branches(task_id="t")', ["a", "c", "join", "g.first"]),
+        ('Chosen(task_id="t", python_callable=lambda: "b")', ["a", "join", "g.first"]),
+        ('Elsewhere(task_id="t")', ["a", "c", "join", "g.first"]),
+    ],
+)
+def test_mixins_stand_beside_any_operator(run: RunSource, api: ExecutionApi, task: str, expected: list[str]) -> None:
+    ran = run(f"{MIXINS}    made({task})\n", url=api.url)
+    assert ran.result.effects is not None, ran.output
+    assert [task_id for task_id, _ in ran.result.effects.skipped] == expected

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tradewind.sdk.operator import BaseOperator
-from tradewind.sdk.operators.branch import BranchMixIn
+from tradewind.sdk.operators.branch import BaseBranchOperator
 from tradewind.sdk.operators.skipping import SkipMixin
 
 if TYPE_CHECKING:
@@ -128,11 +128,9 @@ class ShortCircuitOperator(PythonOperator, SkipMixin):
         return condition
 
 
-class BranchPythonOperator(PythonOperator, BranchMixIn):
+class BranchPythonOperator(BaseBranchOperator, PythonOperator):
     """Calls a function that returns the id or ids of the tasks or groups to go on with; the others are skipped."""
 
-    inherits_from_skipmixin = True
-
-    def execute(self, context: "Context") -> Any:
-        """Call the function, and have what it did not choose skipped."""
-        return self.do_branch(context, super().execute(context))
+    def choose_branch(self, context: "Context") -> Any:
+        """Call the function."""
+        return PythonOperator.execute(self, context)

@@ -4,50 +4,57 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from tradewind.sdk.exceptions import AirflowException, DownstreamTasksSkipped
+from tradewind.sdk.log import LoggingMixin
 from tradewind.sdk.node import DAGNode
-from tradewind.sdk.operator import BaseOperator
 
 SKIP_KEY = "skipmixin_key"
 """XCom under which a task notes what it skipped or followed."""
 
 
-class SkipMixin(BaseOperator):
-    """For operators that have others skipped. Both methods end the attempt, as success, if there is any to skip."""
+class SkipMixin(LoggingMixin):
+    """For operators that have others skipped. Both methods end the attempt, as success, if there is any to skip.
+
+    It stands before or after an operator among a class's bases, and looks only at the running task: `ti.task`.
+    """
 
     def skip(self, ti: Any, tasks: Iterable[DAGNode]) -> None:
         """Have these tasks skipped."""
         task_ids = [task.task_id for task in tasks]
         if task_ids:
             ti.xcom_push(key=SKIP_KEY, value={"skipped": task_ids})
-            self._raise_skipped(task_ids, ti.map_index)
+            _raise_skipped(ti, task_ids)
 
     def skip_all_except(self, ti: Any, branch_task_ids: str | Iterable[str] | None) -> None:
         """Have the tasks directly behind this one skipped, but for the chosen ones and those that follow them."""
         chosen = _as_ids(branch_task_ids)
         self.log.info("Following branch %s", chosen)
-        unknown = sorted(task_id for task_id in chosen if not self.dag.has_task(task_id))
+        task, dag = ti.task, ti.task.dag
+        unknown = sorted(task_id for task_id in chosen if not dag.has_task(task_id))
         if unknown:
             raise AirflowException(
-                f"'branch_task_ids' of task {self.task_id!r} must contain only valid task_ids; DAG {self.dag_id!r}"
+                f"'branch_task_ids' of task {task.task_id!r} must contain only valid task_ids; DAG {dag.dag_id!r}"
                 f" has no {', '.join(map(repr, unknown))}"
             )
         kept = dict.fromkeys(chosen)
         for task_id in chosen:
-            kept.update(dict.fromkeys(self.dag.get_task(task_id).get_flat_relative_ids(upstream=False)))
-        behind = [task.task_id for task in self.downstream_list]
+            kept.update(dict.fromkeys(dag.get_task(task_id).get_flat_relative_ids(upstream=False)))
+        behind = [other.task_id for other in task.downstream_list]
         skipped = [task_id for task_id in behind if task_id not in kept]
         self.log.info("Skipping tasks %s", skipped)
         ti.xcom_push(key=SKIP_KEY, value={"followed": [task_id for task_id in behind if task_id in kept]})
         if skipped:
-            self._raise_skipped(skipped, ti.map_index)
+            _raise_skipped(ti, skipped)
 
-    def _raise_skipped(self, task_ids: list[str], map_index: int) -> None:
-        raise DownstreamTasksSkipped(tasks=[self._target(task_id, map_index) for task_id in task_ids])
 
-    def _target(self, task_id: str, map_index: int) -> str | tuple[str, int]:
-        """The instance beside this one where both are in one mapped group; otherwise the whole task."""
-        group, other = self.get_closest_mapped_task_group(), self.dag.get_task(task_id).get_closest_mapped_task_group()
-        return (task_id, map_index) if map_index >= 0 and group is not None and group is other else task_id
+def _raise_skipped(ti: Any, task_ids: list[str]) -> None:
+    raise DownstreamTasksSkipped(tasks=[_target(ti, task_id) for task_id in task_ids])
+
+
+def _target(ti: Any, task_id: str) -> str | tuple[str, int]:
+    """The instance beside this one where both are in one mapped group; otherwise the whole task."""
+    group, map_index = ti.task.get_closest_mapped_task_group(), ti.map_index
+    other = ti.task.dag.get_task(task_id).get_closest_mapped_task_group()
+    return (task_id, map_index) if map_index >= 0 and group is not None and group is other else task_id
 
 
 def _as_ids(branch_task_ids: str | Iterable[str] | None) -> Collection[str]:

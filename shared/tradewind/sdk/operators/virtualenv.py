@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk.exceptions import AirflowException, AirflowSkipException
-from tradewind.sdk.operators.branch import BranchMixIn
+from tradewind.sdk.operators.branch import BaseBranchOperator
 from tradewind.sdk.operators.python import PythonOperator
 from tradewind.sdk.subprocess import SubprocessHook
 
@@ -312,21 +312,17 @@ class ExternalPythonOperator(ForeignPythonOperator):
         yield path
 
 
-class BranchPythonVirtualenvOperator(PythonVirtualenvOperator, BranchMixIn):
+class BranchPythonVirtualenvOperator(BaseBranchOperator, PythonVirtualenvOperator):
     """A branch chosen by a function in a virtual environment."""
 
-    inherits_from_skipmixin = True
-
-    def execute(self, context: Any) -> Any:
-        """Call the function, and have what it did not choose skipped."""
-        return self.do_branch(context, super().execute(context))
+    def choose_branch(self, context: Any) -> Any:
+        """Call the function."""
+        return PythonVirtualenvOperator.execute(self, context)
 
 
-class BranchExternalPythonOperator(ExternalPythonOperator, BranchMixIn):
+class BranchExternalPythonOperator(BaseBranchOperator, ExternalPythonOperator):
     """A branch chosen by a function in another Python."""
 
-    inherits_from_skipmixin = True
-
-    def execute(self, context: Any) -> Any:
-        """Call the function, and have what it did not choose skipped."""
-        return self.do_branch(context, super().execute(context))
+    def choose_branch(self, context: Any) -> Any:
+        """Call the function."""
+        return ExternalPythonOperator.execute(self, context)
