@@ -129,11 +129,16 @@ class TaskGroup(DependencyMixin):
 
     @property
     def leaves(self) -> list[DAGNode]:
-        """Tasks without a downstream task inside the group; of an empty group, whatever comes before it."""
-        members = {task.task_id for task in self}
+        """Tasks without a downstream task inside the group, its teardowns left out: what comes after the group does not
+        wait for them. Of an empty group, whatever comes before it."""
+        members = {task.task_id: task for task in self}
         if not members:
             return [leaf for node in self._upstream_nodes for leaf in node.leaves]
-        return [task for task in self if members.isdisjoint(task.downstream_task_ids)]
+        found: dict[str, DAGNode] = {}
+        for task in members.values():
+            if members.keys().isdisjoint(task.downstream_task_ids):
+                found |= {leaf.task_id: leaf for leaf in _without_teardowns(task, members)}
+        return list(found.values())
 
     def set_upstream(
         self, other: DependencyMixin | Sequence[DependencyMixin], edge_modifier: "EdgeModifier | None" = None
@@ -182,3 +187,22 @@ class TaskGroup(DependencyMixin):
 
     def __repr__(self) -> str:
         return f"<TaskGroup: {self.group_id}>"
+
+
+def _without_teardowns(task: DAGNode, members: Mapping[str, DAGNode]) -> Iterator[DAGNode]:
+    """The task, or, of a teardown, the last tasks before it that are neither its setups nor followed by other work."""
+    if not task.is_teardown:
+        yield task
+        return
+    for above in task.upstream_list:
+        if above.task_id not in members:
+            continue
+        if above.is_teardown:
+            yield from _without_teardowns(above, members)
+        elif not above.is_setup and not _is_followed_by_work(above, task, members):
+            yield above
+
+
+def _is_followed_by_work(task: DAGNode, teardown: DAGNode, members: Mapping[str, DAGNode]) -> bool:
+    below = (each for each in task.downstream_list if each is not teardown and each.task_id in members)
+    return any(not each.is_teardown for each in below)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec, TriggerRule
-from tradewind.sdk import DAG, chain, task, task_group
+from tradewind.sdk import DAG, TaskGroup, chain, task, task_group
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.serialize import DagSpecError, serialize_dag
@@ -173,3 +173,20 @@ def test_scope_of_a_teardown(dag: DAG) -> None:
 def test_only_setups_and_teardowns_have_a_scope(dag: DAG) -> None:
     with dag, pytest.raises(ValueError, match="Only setup/teardown tasks can be used as a context manager, not 't'"):
         EmptyOperator(task_id="t").__enter__()
+
+
+def test_what_comes_after_a_group_does_not_wait_for_its_teardowns(dag: DAG) -> None:
+    with dag:
+        with TaskGroup("group") as group:
+            begin, work, last, end, end_of_all = (
+                EmptyOperator(task_id=name) for name in ("begin", "work", "last", "end", "end_of_all")
+            )
+            chain(begin, work, end.as_teardown(setups=begin), end_of_all.as_teardown(setups=begin))
+            chain(work, last)
+        chain(group, EmptyOperator(task_id="after"))
+        with TaskGroup("only") as only:
+            chain(EmptyOperator(task_id="alone"), EmptyOperator(task_id="tidy").as_teardown())
+        chain(only, EmptyOperator(task_id="next"))
+    _, tasks = spec_of(dag)
+    assert tasks["after"].upstream_task_ids == ("group.last",)
+    assert tasks["next"].upstream_task_ids == ("only.alone",)
