@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final, Self
 
 from tradewind.sdk.connection_uri import EXTRA_KEY, fields_of_uri, normal_type, uri_of_fields
@@ -11,13 +13,14 @@ from tradewind.sdk.runtime import current_runtime
 from tradewind.sdk.secrets.search import find_connection
 from tradewind.sdk.types import is_mapping
 
-_FIELDS: Final = ("conn_type", "host", "schema", "login", "password", "port", "extra", "description")
+_FIELDS: Final = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+_BEING_TESTED: Final[ContextVar["Connection | None"]] = ContextVar("connection_being_tested", default=None)
 
 log = logging.getLogger("tradewind.task")
 
 
 class Connection:
-    """Airflow's Connection. `extra` is a JSON text; `extra_dejson` is what it says."""
+    """Airflow's Connection. `extra` is a JSON text; `extra_dejson` is what it says. Two are equal if all fields are."""
 
     EXTRA_KEY: Final = EXTRA_KEY
     """In a URI, the parameter that holds an `extra` with values other than texts."""
@@ -35,9 +38,13 @@ class Connection:
         extra: str | dict[str, Any] | None = None,
         uri: str | None = None,
     ) -> None:
+        if uri is not None and not all(
+            value is None for value in (conn_type, description, host, login, password, schema, port, extra)
+        ):
+            raise AirflowException(f"connection {conn_id!r}: give either its URI or its fields, not both")
         self.conn_id, self.conn_type, self.description = conn_id, conn_type, description
         self.host, self.login, self.password, self.schema = host, login, password, schema
-        self.port = int(port) if port is not None and port != "" else None
+        self.port = _port_of(conn_id, port)
         self.extra = json.dumps(extra) if isinstance(extra, dict) else extra
         if uri is not None:
             vars(self).update(fields_of_uri(uri))
@@ -46,19 +53,19 @@ class Connection:
     def _mask(self) -> None:
         if self.password:
             MASKER.add(self.password)
-        MASKER.add_named(self.extra_dejson)
+        extra: object = self.extra_dejson
+        if is_mapping(extra):
+            MASKER.add_named({str(name): value for name, value in extra.items()})
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
-        """`extra` as a dict; empty if there is none, or if it is not a JSON object, which is logged."""
+        """What `extra` says, a dict unless its author wrote another JSON value; empty if there is none, or if it is not
+        JSON, which is logged."""
         try:
-            value: object = json.loads(self.extra or "{}")
+            return json.loads(self.extra or "{}")
         except ValueError:
-            value = None
-        if not is_mapping(value):
-            log.error("extra of connection %r is not a JSON object, and taken for empty", self.conn_id)
+            log.error("extra of connection %r is not JSON, and taken for empty", self.conn_id)
             return {}
-        return {str(key): inner for key, inner in value.items()}
 
     def get_extra_dejson(self) -> dict[str, Any]:
         """As `extra_dejson`."""
@@ -85,7 +92,8 @@ class Connection:
         return import_string(hook.hook_class_name)(**parameters)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the hook can use it, and what it says."""
+        """Whether the hook can use it, and what it says. The hook finds this connection under its id, stored or not."""
+        token = _BEING_TESTED.set(self)
         try:
             hook = self.get_hook()
             if not getattr(hook, "test_connection", None):
@@ -93,24 +101,28 @@ class Connection:
             return hook.test_connection()
         except Exception as exc:
             return False, str(exc)
+        finally:
+            _BEING_TESTED.reset(token)
 
     def get_uri(self) -> str:
         """The connection as one URI."""
         return uri_of_fields(vars(self), self.extra_dejson)
 
     def to_dict(self, *, prune_empty: bool = False, validate: bool = True) -> dict[str, Any]:
-        """All fields by name; `extra` as a dict. Without empty ones if `prune_empty`."""
-        fields = {name: getattr(self, name) for name in _FIELDS}
-        found = {"conn_id": self.conn_id, **fields, "extra": self.extra_dejson}
-        return {name: value for name, value in found.items() if value or not prune_empty}
+        """All fields by name; `extra` as what it says. If `prune_empty`, without those that are None and an empty
+        `extra`."""
+        fields = {name: getattr(self, name) for name in ("conn_id", *_FIELDS)} | {"extra": self.extra_dejson or None}
+        if prune_empty:
+            return {name: value for name, value in fields.items() if value is not None}
+        return fields | {"extra": self.extra_dejson}
 
     def as_json(self) -> str:
         """The fields without the id, as a JSON object."""
         return json.dumps({name: value for name, value in self.to_dict(prune_empty=True).items() if name != "conn_id"})
 
     @classmethod
-    def from_fields(cls, conn_id: str, fields: dict[str, Any]) -> Self:
-        """From the execution API's or a JSON text's fields; unknown ones are left out."""
+    def from_fields(cls, conn_id: str, fields: Mapping[str, Any]) -> Self:
+        """From the execution API's fields; unknown ones are left out."""
         return cls(conn_id, **{name: fields[name] for name in _FIELDS if fields.get(name) is not None})
 
     @classmethod
@@ -126,17 +138,28 @@ class Connection:
 
     @classmethod
     def from_json(cls, value: str, conn_id: str = "default") -> Self:
-        """From a JSON object of fields. Raises ValueError if it is none."""
-        fields = json.loads(value)
-        if fields.get("conn_type"):
-            fields["conn_type"] = normal_type(fields["conn_type"])
-        return cls.from_fields(conn_id, fields)
+        """From a JSON object of fields, or of a `uri`. Raises ValueError if it is no JSON, TypeError if it is no object
+        or has other fields."""
+        fields: object = json.loads(value)
+        if not is_mapping(fields):
+            raise TypeError(f"connection {conn_id!r}: its JSON should be an object, not {type(fields).__name__}")
+        given: dict[str, Any] = {str(name): inner for name, inner in fields.items()}
+        unknown = [name for name in given if name not in (*_FIELDS, "uri")]
+        if unknown:
+            raise TypeError(f"connection {conn_id!r}: its JSON has unknown fields: {', '.join(unknown)}")
+        if given.get("conn_type"):
+            given["conn_type"] = normal_type(given["conn_type"])
+        extra = given.pop("extra", None)
+        if extra:
+            given["extra"] = extra if isinstance(extra, str) else json.dumps(extra)
+        return cls(conn_id, **given)
 
     @classmethod
     def get(cls, conn_id: str) -> "Connection":
         """From a secrets backend, else from the environment (`AIRFLOW_CONN_<ID>`, a URI or a JSON object), else from
         the execution API. Raises AirflowNotFoundException."""
-        found = find_connection(conn_id)
+        tested = _BEING_TESTED.get()
+        found = tested if tested is not None and tested.conn_id == conn_id else find_connection(conn_id)
         if found is not None:
             return found
         runtime = current_runtime()
@@ -152,5 +175,19 @@ class Connection:
 
         return await asyncio.to_thread(cls.get, conn_id)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Connection) and vars(self) == vars(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - fields may change
+
     def __repr__(self) -> str:
         return self.conn_id
+
+
+def _port_of(conn_id: str, port: float | str | None) -> int | None:
+    if port is None or port == "":
+        return None
+    try:
+        return int(port)
+    except ValueError:
+        raise ValueError(f"connection {conn_id!r}: its port should be an integer, not {port!r}") from None

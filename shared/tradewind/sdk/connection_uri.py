@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tradewind.sdk.exceptions import AirflowException
+from tradewind.sdk.types import is_mapping
 
 EXTRA_KEY: Final = "__extra__"
 """The parameter that holds an `extra` with values other than texts."""
@@ -25,7 +26,7 @@ def fields_of_uri(uri: str) -> dict[str, Any]:
     one with more than two protocols, or with a login before the host's."""
     connection_type = urlsplit(uri).scheme
     count = uri.count("://")
-    rest = uri.replace(f"{connection_type}://", "" if count == _MOST_SCHEMES else "//", 1)
+    rest = uri.replace(f"{connection_type}://", "" if count == _MOST_SCHEMES else "//")
     before = rest.split("://", 1)[0] if count == _MOST_SCHEMES else ""
     if count > _MOST_SCHEMES or "@" in before or ":" in before:
         raise AirflowException(f"Invalid connection string: {uri}.")
@@ -34,7 +35,7 @@ def fields_of_uri(uri: str) -> dict[str, Any]:
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return {
         "conn_type": normal_type(connection_type),
-        "host": f"{parts.scheme}://{host}" if parts.scheme and host else host,
+        "host": f"{parts.scheme}://{host}" if count == _MOST_SCHEMES and parts.scheme and host else host,
         "schema": unquote(parts.path[1:]),
         "login": unquote(parts.username) if parts.username else parts.username,
         "password": unquote(parts.password) if parts.password else parts.password,
@@ -51,7 +52,7 @@ def _host_of(parts: SplitResult) -> str:
     return unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
 
 
-def uri_of_fields(fields: dict[str, Any], extra: dict[str, Any]) -> str:
+def uri_of_fields(fields: dict[str, Any], extra: object) -> str:
     """The URI of a connection's fields; `extra` is what its text says."""
     host, port = str(fields["host"] or ""), fields["port"]
     protocol, mark, rest = host.partition("://")
@@ -70,9 +71,9 @@ def _login(fields: dict[str, Any]) -> str:
     return f"{login}{password}@" if login or password else ""
 
 
-def _query(fields: dict[str, Any], extra: dict[str, Any]) -> str:
+def _query(fields: dict[str, Any], extra: object) -> str:
     if not fields["extra"]:
         return ""
-    text = urlencode(extra)
+    text = urlencode(extra) if is_mapping(extra) else ""
     as_read = text and extra == dict(parse_qsl(text, keep_blank_values=True))
     return ("?" if fields["schema"] else "/?") + (text if as_read else urlencode({EXTRA_KEY: fields["extra"]}))

@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from tradewind.sdk import Connection
-from tradewind.sdk.exceptions import AirflowException
+from tradewind.sdk import BaseHook, Connection
+from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
+from tradewind.sdk.providers import HookInfo, ProvidersManager
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,7 @@ from tradewind.sdk.exceptions import AirflowException
         ("sqlite://%2Fdata%2FCities.db", ("sqlite", "/data/Cities.db", None, None, None, "")),
         ("http://https://Ann@web:8443/base", ("http", "https://web", "Ann", None, 8443, "base")),
         ("aws://AKIA:a%2Fb@", ("aws", "", "AKIA", "a/b", None, "")),
+        ("TYPE://host", ("type", "host", None, None, None, "")),
     ],
 )
 def test_parts_of_a_uri(uri: str, fields: tuple[object, ...]) -> None:
@@ -25,7 +27,7 @@ def test_parts_of_a_uri(uri: str, fields: tuple[object, ...]) -> None:
     assert again.to_dict() == one.to_dict()
 
 
-@pytest.mark.parametrize("uri", ["a://b://c://d", "http://me:pw@https://web"])
+@pytest.mark.parametrize("uri", ["a://b://c://d", "http://me:pw@https://web", "spark://spark://host:7077"])
 def test_uri_that_says_nothing_clear_is_refused(uri: str) -> None:
     with pytest.raises(AirflowException, match="Invalid connection string"):
         Connection("c", uri=uri)
@@ -45,7 +47,52 @@ def test_extra_in_a_uri(extra: dict[str, object], uri: str) -> None:
     assert Connection("c", uri=uri).extra_dejson == extra
 
 
-def test_extra_that_is_no_json_object_is_logged_and_empty(caplog: pytest.LogCaptureFixture) -> None:
+def test_fields_in_json() -> None:
+    one = Connection.from_json('{"conn_type": "a-b", "port": "80", "login": "", "extra": {"n": [1]}}', "c")
+    assert (one.conn_type, one.port, one.login, one.extra_dejson) == ("a_b", 80, "", {"n": [1]})
+    assert one.as_json() == '{"conn_type": "a_b", "login": "", "port": 80, "extra": {"n": [1]}}'
+    assert Connection.from_json('{"uri": "x://h"}', "c") == Connection("c", uri="x://h")
+    assert Connection.from_json('{"extra": [1]}', "c").get_uri() == "///?__extra__=%5B1%5D"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"conn_type": "x", "hots": "h"}', "connection 'c': its JSON has unknown fields: hots"),
+        ("[]", "connection 'c': its JSON should be an object, not list"),
+        ('{"port": "http"}', "connection 'c': its port should be an integer, not 'http'"),
+    ],
+)
+def test_json_that_is_no_connection_is_refused(text: str, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        Connection.from_json(text, "c")
+
+
+def test_uri_and_fields_exclude_each_other() -> None:
+    with pytest.raises(AirflowException, match="connection 'c': give either its URI or its fields"):
+        Connection("c", uri="x://h", host="h")
+
+
+class HookOfAnything(BaseHook):
+    """Says what it finds under the id that it is given."""
+
+    def __init__(self, its_conn_id: str) -> None:
+        self.conn_id = its_conn_id
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether it finds a host."""
+        return True, str(self.get_connection(self.conn_id).host)
+
+
+def test_connection_that_is_not_stored_is_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = HookInfo(f"{__name__}.HookOfAnything", "its_conn_id", "tests", "Anything", "anything")
+    monkeypatch.setattr(ProvidersManager, "hooks", {"anything": hook})
+    assert Connection("new", conn_type="anything", host="here").test_connection() == (True, "here")
+    with pytest.raises(AirflowNotFoundException):
+        Connection.get("new")
+
+
+def test_extra_that_is_no_json_is_logged_and_empty(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         assert Connection("broken", extra="{not json").extra_dejson == {}
     assert "broken" in caplog.text
