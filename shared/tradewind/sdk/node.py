@@ -108,6 +108,8 @@ class DAGNode(DependencyMixin):
 
     is_mapped: ClassVar[bool] = False
     """Whether it stands for as many instances as there is something to map over: see `tradewind.sdk.mapped`."""
+    is_setup: bool = False
+    is_teardown: bool = False
 
     task_id: str
     task_group: "TaskGroup | None"
@@ -190,6 +192,15 @@ class DAGNode(DependencyMixin):
     def get_direct_relative_ids(self, upstream: bool = False) -> set[str]:
         """Ids of the direct neighbours on one side."""
         return self.upstream_task_ids if upstream else self.downstream_task_ids
+
+    def get_direct_relatives(self, upstream: bool = False) -> "list[DAGNode]":
+        """The direct neighbours on one side."""
+        return self.upstream_list if upstream else self.downstream_list
+
+    def get_flat_relatives(self, upstream: bool = False) -> "list[DAGNode]":
+        """All tasks on one side, however far, in the order of the DAG."""
+        found = self.get_flat_relative_ids(upstream=upstream)
+        return [task for task in self.dag.tasks if task.task_id in found]
 
     def get_flat_relative_ids(self, *, upstream: bool = False) -> set[str]:
         """Ids of all tasks on one side, however far."""
