@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import pop_dag, push_dag
+from tradewind.sdk.configuration import conf
 from tradewind.sdk.exceptions import (
     AirflowException,
     AirflowTimetableInvalid,
@@ -58,7 +59,7 @@ class DAG:
         dagrun_timeout: timedelta | None = None,
         sla_miss_callback: object = None,
         deadline: object = None,
-        catchup: bool = False,
+        catchup: bool | None = None,
         on_success_callback: object = None,
         on_failure_callback: object = None,
         doc_md: str | None = None,
@@ -73,7 +74,7 @@ class DAG:
         fail_fast: bool = False,
         allowed_run_types: object = None,
         dag_display_name: str | None = None,
-        disable_bundle_versioning: bool = False,
+        disable_bundle_versioning: bool | None = None,
         rerun_with_latest_version: bool | None = None,
     ) -> None:
         self.dag_id = validate_key(dag_id, kind="dag_id")
@@ -88,10 +89,13 @@ class DAG:
         self.tags = _checked_tags(tags)
         self.owner_links = dict(owner_links or {})
         self._set_dates(start_date, end_date)
-        self.schedule, self.timetable, self.catchup = schedule, self._timetable_of(schedule), catchup
-        self.max_active_tasks = 16 if max_active_tasks is None else max_active_tasks
-        self.max_active_runs = 16 if max_active_runs is None else max_active_runs
-        self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs or 0
+        self.schedule, self.timetable = schedule, self._timetable_of(schedule)
+        self.catchup = conf.getboolean("scheduler", "catchup_by_default") if catchup is None else catchup
+        self.max_active_tasks = _or_configured(max_active_tasks, "max_active_tasks_per_dag")
+        self.max_active_runs = _or_configured(max_active_runs, "max_active_runs_per_dag")
+        self.max_consecutive_failed_dag_runs = _or_configured(
+            max_consecutive_failed_dag_runs, "max_consecutive_failed_dag_runs_per_dag"
+        )
         self.dagrun_timeout, self.fail_fast = dagrun_timeout, bool(fail_fast)
         self.is_paused_upon_creation, self.auto_register = is_paused_upon_creation, bool(auto_register)
         self.template_searchpath = _as_tuple(template_searchpath)
@@ -102,7 +106,12 @@ class DAG:
         self.params = ParamsDict({**(params or {}), **self.default_args.pop("params", {})})
         self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
         self.sla_miss_callback, self.deadline, self.access_control = sla_miss_callback, deadline, access_control
-        self.allowed_run_types, self.disable_bundle_versioning = allowed_run_types, disable_bundle_versioning
+        self.allowed_run_types = allowed_run_types
+        self.disable_bundle_versioning = (
+            conf.getboolean("dag_processor", "disable_bundle_versioning")
+            if disable_bundle_versioning is None
+            else disable_bundle_versioning
+        )
         self.rerun_with_latest_version = rerun_with_latest_version
         self._check()
 
@@ -305,6 +314,10 @@ def _checked_defaults(dag_id: str, default_args: object) -> Mapping[str, Any]:
         kind = type(default_args).__name__
         raise TypeError(f"DAG {dag_id!r}: default_args must be a mapping, not {kind}: {default_args!r}")
     return default_args if is_mapping(default_args) else {}
+
+
+def _or_configured(limit: int | None, key: str) -> int:
+    return conf.getint("core", key) if limit is None else limit
 
 
 def _as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:

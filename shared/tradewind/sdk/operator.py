@@ -16,6 +16,18 @@ from tradewind.sdk.exceptions import (
 )
 from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
+from tradewind.sdk.operator_defaults import (
+    DEFAULT_EMAIL_ON_FAILURE,
+    DEFAULT_EMAIL_ON_RETRY,
+    DEFAULT_OWNER,
+    DEFAULT_POOL_NAME,
+    DEFAULT_QUEUE,
+    DEFAULT_RETRIES,
+    DEFAULT_RETRY_DELAY,
+    DEFAULT_TASK_EXECUTION_TIMEOUT,
+    DEFAULT_WEIGHT_RULE,
+    db_safe_priority,
+)
 from tradewind.sdk.param import ParamsDict
 from tradewind.sdk.templating import (
     Templates,
@@ -39,7 +51,6 @@ if TYPE_CHECKING:
     from tradewind.sdk.retry_policy import RetryPolicy
     from tradewind.sdk.task_groups import TaskGroup
 
-MAX_WEIGHT: Final = 2**31 - 1
 _WEIGHT_RULES: Final = tuple(str(rule) for rule in WeightRule)
 
 TRIGGER_FAILED: Final = "__fail__"
@@ -87,8 +98,6 @@ class BaseOperator(DAGNode):
     shallow_copy_attrs: Sequence[str] = ()
     custom_operator_name: str | None = None
 
-    is_setup: bool = False
-    is_teardown: bool = False
     on_failure_fail_dagrun: bool = False
     returns_dag_result: bool = False
     """Whether what it returns is the DAG's result."""
@@ -106,12 +115,12 @@ class BaseOperator(DAGNode):
         self,
         *,
         task_id: str,
-        owner: str = "airflow",
+        owner: str = DEFAULT_OWNER,
         email: str | Sequence[str] | None = None,
-        email_on_retry: bool = True,
-        email_on_failure: bool = True,
-        retries: int | None = 0,
-        retry_delay: timedelta | float = timedelta(seconds=300),
+        email_on_retry: bool = DEFAULT_EMAIL_ON_RETRY,
+        email_on_failure: bool = DEFAULT_EMAIL_ON_FAILURE,
+        retries: int | None = DEFAULT_RETRIES,
+        retry_delay: timedelta | float = DEFAULT_RETRY_DELAY,
         retry_exponential_backoff: float = 0,
         max_retry_delay: timedelta | float | None = None,
         retry_policy: "RetryPolicy | None" = None,
@@ -125,12 +134,12 @@ class BaseOperator(DAGNode):
         params: Mapping[str, Any] | None = None,
         default_args: Mapping[str, Any] | None = None,
         priority_weight: int = 1,
-        weight_rule: Any = WeightRule.DOWNSTREAM,
-        queue: str = "default",
+        weight_rule: Any = DEFAULT_WEIGHT_RULE,
+        queue: str = DEFAULT_QUEUE,
         pool: str | None = None,
         pool_slots: int = 1,
         sla: timedelta | None = None,
-        execution_timeout: timedelta | None = None,
+        execution_timeout: timedelta | None = DEFAULT_TASK_EXECUTION_TIMEOUT,
         on_execute_callback: Any = None,
         on_failure_callback: Any = None,
         on_success_callback: Any = None,
@@ -182,7 +191,7 @@ class BaseOperator(DAGNode):
         self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
         self.wait_for_downstream = wait_for_downstream
         self.priority_weight, self.weight_rule = priority_weight, weight_rule
-        self.queue, self.pool, self.pool_slots = queue, pool or "default_pool", pool_slots
+        self.queue, self.pool, self.pool_slots = queue, pool or DEFAULT_POOL_NAME, pool_slots
         self.sla, self.execution_timeout, self.resources = sla, execution_timeout, resources
         self.on_execute_callback = _as_list(on_execute_callback)
         self.on_failure_callback = _as_list(on_failure_callback)
@@ -233,7 +242,7 @@ class BaseOperator(DAGNode):
         self.weight_strategy = self._strategy(where)
         if self.weight_strategy is None:
             self.weight_rule = _member(WeightRule, self.weight_rule, f"weight_rule of {where}")
-        self.priority_weight = max(-MAX_WEIGHT - 1, min(MAX_WEIGHT, self.priority_weight))
+        self.priority_weight = db_safe_priority(self.priority_weight)
 
     def _strategy(self, where: str) -> "PriorityWeightStrategy | None":
         if isinstance(self.weight_rule, WeightRule) or self.weight_rule in _WEIGHT_RULES:

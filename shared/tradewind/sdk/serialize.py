@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tradewind.core.ends import RETRY_DELAY_MAX_SECONDS
 from tradewind.core.errors import DomainError
 from tradewind.core.spec import (
     AssetRef,
@@ -27,6 +28,7 @@ from tradewind.sdk.mapped.expand_input import ExpandInput
 from tradewind.sdk.mapped.group import MappedTaskGroup
 from tradewind.sdk.mapped.lengths import length_of
 from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.operator_defaults import MAX_RETRY_DELAY
 from tradewind.sdk.operator_link import links_of, xcom_key_of
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.priority import effective_weights
@@ -217,7 +219,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         retries=task.retries,
         retry_delay_seconds=_seconds(task.retry_delay) or 0.0,
         retry_exponential_backoff=_backoff(task.retry_exponential_backoff),
-        max_retry_delay_seconds=_seconds(task.max_retry_delay),
+        max_retry_delay_seconds=_longest_delay(task),
         infrastructure_retries=task.infrastructure_retries,
         pool=task.pool,
         pool_slots=task.pool_slots,
@@ -336,6 +338,14 @@ def is_empty(task: BaseOperator) -> bool:
         and task.pre_execute_hook is None
         and task.post_execute_hook is None
     )
+
+
+def _longest_delay(task: BaseOperator) -> float | None:
+    """What the author says, but no longer than the configuration allows where that is less than a day."""
+    own = _seconds(task.max_retry_delay)
+    if MAX_RETRY_DELAY >= RETRY_DELAY_MAX_SECONDS:
+        return own
+    return min(own or MAX_RETRY_DELAY, MAX_RETRY_DELAY)
 
 
 def _backoff(value: float) -> float:

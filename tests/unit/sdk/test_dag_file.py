@@ -77,7 +77,9 @@ def test_error_shows_the_authors_frames_only(load: LoadSource, tmp_path: Path) -
     text = str(caught.value)
     assert text.count(f'File "{tmp_path / "file.py"}"') == 2
     assert text.count('File "') == 2
-    assert text.splitlines()[-1].startswith("ValueError: The task_id 'a b'")
+    error, *notes = text.splitlines()[-3:]
+    assert error.startswith("ValueError: The task_id 'a b'")
+    assert notes == ["while task 'a b' of DAG 'd' was made", "in DAG 'd'"]
 
 
 def test_chained_errors_are_stripped_too(load: LoadSource, tmp_path: Path) -> None:

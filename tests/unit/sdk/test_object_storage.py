@@ -111,8 +111,8 @@ def test_paths_are_xcoms() -> None:
 @pytest.fixture
 def store(bucket: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch) -> ObjectStoragePath:
     """Values of 20 bytes or more go to memory."""
-    monkeypatch.setenv("AIRFLOW__COMMON.IO__XCOM_OBJECTSTORAGE_PATH", str(bucket))
-    monkeypatch.setenv("AIRFLOW__COMMON.IO__XCOM_OBJECTSTORAGE_THRESHOLD", "20")
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", str(bucket))
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", "20")
     return bucket
 
 
@@ -124,7 +124,7 @@ def _kept(value: Any) -> Any:
 def test_large_values_are_kept_as_files(
     store: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch, compression: str
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__COMMON.IO__XCOM_OBJECTSTORAGE_COMPRESSION", compression)
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION", compression)
     assert _kept([1]) == [1]
     stored = _kept({"numbers": list(range(50))})
     assert stored.startswith(f"{store}/d/r/t/")
@@ -139,6 +139,6 @@ def test_large_values_are_kept_as_files(
 @pytest.mark.usefixtures("store")
 def test_other_texts_are_values(monkeypatch: pytest.MonkeyPatch) -> None:
     assert XComObjectStorageBackend.deserialize_value(StoredValue("/etc/passwd")) == "/etc/passwd"
-    monkeypatch.delenv("AIRFLOW__COMMON.IO__XCOM_OBJECTSTORAGE_PATH")
+    monkeypatch.delenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH")
     with pytest.raises(AirflowConfigException, match="xcom_objectstorage_path has to say"):
         _kept("x" * 50)

@@ -22,10 +22,9 @@ def _edges(dag: DAG) -> set[tuple[str, str]]:
     return {(task.task_id, other) for task in dag.tasks for other in task.downstream_task_ids}
 
 
-def test_unknown_argument_is_named_and_its_value_kept_out() -> None:
-    with pytest.raises(TypeError, match=r"EmptyOperator \(task_id: t\): colour") as caught:
-        EmptyOperator(task_id="t", colour="my-secret")
-    assert "my-secret" not in str(caught.value)
+def test_unknown_argument_is_named_with_its_value() -> None:
+    with pytest.raises(TypeError, match=r"EmptyOperator \(task_id: t\): colour='red'"):
+        EmptyOperator(task_id="t", colour="red")
 
 
 def test_positional_arguments_are_refused() -> None:
