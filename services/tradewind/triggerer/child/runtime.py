@@ -1,17 +1,11 @@
 """What a trigger may ask and write: what its deferred attempt might, through the execution API."""
 
-import threading
-
 from tradewind.task_runner.execution_client import ExecutionClient
 
 
 class TriggerClient(ExecutionClient):
     """Speaks for one deferred attempt. The trigger's threads take turns, and no connection stays open in between:
     there may be a thousand triggers, each of which asks now and then."""
-
-    def __init__(self, base_url: str, token: str) -> None:
-        super().__init__(base_url, token)
-        self._turn = threading.Lock()
 
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         with self._turn:
