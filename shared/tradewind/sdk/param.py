@@ -2,9 +2,11 @@
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, Final
 
+from tradewind.core.json_schemas import SchemaMismatchError, check_value
+from tradewind.sdk.configuration import conf as configuration
 from tradewind.sdk.exceptions import ParamValidationError
 from tradewind.sdk.types import NOTSET
 
@@ -47,7 +49,9 @@ class Param:
 
     def resolve(self, value: object = NOTSET, suppress_exception: bool = False) -> Any:
         """The value given, or else the default, once it fits the schema; it is kept as the param's value.
-        Raises ParamValidationError (or gives None with `suppress_exception`)."""
+        Raises ParamValidationError (or, for what does not fit, gives None with `suppress_exception`)."""
+        if value is not NOTSET:
+            _check_json(value)
         try:
             return self._resolve(value)
         except ParamValidationError:
@@ -56,23 +60,29 @@ class Param:
             raise
 
     def _resolve(self, value: object) -> object:
-        if value is not NOTSET:
-            _check_json(value)
         final = self.value if value is NOTSET else value
         if final is NOTSET:
             raise ParamValidationError("No value passed and Param has no default value")
         if self.schema != _UNCONSTRAINED:
-            _validate(final, self.schema)
+            try:
+                check_value(final, self.schema)
+            except SchemaMismatchError as exc:
+                raise ParamValidationError(str(exc)) from None
         self.value = final
         return final
 
     def dump(self) -> dict[str, object]:
-        """`{"value": …, "schema": {…}, "description": …}`; a missing value is None."""
+        """`{"value": …, "schema": {…}, "description": …, "source": …}`; a missing value is None."""
         return {
             "value": None if self.value is NOTSET else self.value,
             "schema": self.schema,
             "description": self.description,
+            "source": self.source,
         }
+
+    def serialize(self) -> dict[str, object]:
+        """As `dump`."""
+        return self.dump()
 
 
 def _check_json(value: object) -> None:
@@ -82,16 +92,6 @@ def _check_json(value: object) -> None:
         raise ParamValidationError(
             f"All provided parameters must be json-serializable. The value {value!r} is not: {exc}"
         ) from None
-
-
-def _validate(value: object, schema: Mapping[str, Any]) -> None:
-    # Imported here: most DAGs have no schema, and the library is large.
-    from jsonschema import FormatChecker, ValidationError, validate
-
-    try:
-        validate(value, schema, format_checker=FormatChecker())
-    except ValidationError as exc:
-        raise ParamValidationError(exc.message) from None
 
 
 class ParamsDict(MutableMapping[str, Any]):
@@ -104,8 +104,7 @@ class ParamsDict(MutableMapping[str, Any]):
             self._take(values)
 
     def _take(self, values: Mapping[str, object]) -> None:
-        items = values.params() if isinstance(values, ParamsDict) else values.items()
-        for name, value in items:
+        for name, value in values.items():
             self._params[name] = copy.copy(value) if isinstance(value, Param) else Param(value)
 
     def __setitem__(self, key: str, value: object) -> None:
@@ -134,6 +133,13 @@ class ParamsDict(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._params
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ParamsDict):
+            return self.dump() == other.dump()
+        return self.dump() == other if isinstance(other, dict) else NotImplemented
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as dicts
+
     def __copy__(self) -> "ParamsDict":
         return ParamsDict(self, self.suppress_exception)
 
@@ -142,6 +148,22 @@ class ParamsDict(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self.dump())
+
+    def items(self) -> ItemsView[str, Any]:
+        """The params themselves, by name."""
+        return ItemsView(self._params)
+
+    def values(self) -> ValuesView[Any]:
+        """The params themselves."""
+        return ValuesView(self._params)
+
+    def update(self, *others: Any, **values: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - of anything
+        """Assign each; another dict's params replace those of the same name, schema included."""
+        match others:
+            case (ParamsDict() as params,) if not values:
+                self._params.update(params.params())
+            case _:
+                super().update(*others, **values)
 
     def params(self) -> list[tuple[str, Param]]:
         """The params themselves, by name."""
@@ -202,11 +224,12 @@ class DagParam:
 
 
 def process_params(dag: "DAG", task_params: Mapping[str, object], conf: Mapping[str, object]) -> dict[str, Any]:
-    """The values of all params of a task in a run: the DAG's, overridden by the task's, overridden by the run's conf.
-    Raises ParamValidationError."""
+    """The values of all params of a task in a run: the DAG's, overridden by the task's, overridden by the run's conf
+    unless `[core] dag_run_conf_overrides_params` is off. Raises ParamValidationError."""
     if not dag.params and not task_params and not conf:
         return {}
     params = ParamsDict(dag.params)
     params.merge(task_params)
-    params.merge(conf)
+    if conf and configuration.getboolean("core", "dag_run_conf_overrides_params"):
+        params.merge(conf)
     return params.validate()

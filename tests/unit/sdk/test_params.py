@@ -17,7 +17,18 @@ from tradewind.sdk.serialize import serialize_dag
 def test_plain_values_become_params() -> None:
     params = ParamsDict({"a": 1, "b": Param("x", type="string", description="text")})
     assert (params["a"], params["b"], params.dump()) == (1, "x", {"a": 1, "b": "x"})
-    assert params.get_param("b").dump() == {"value": "x", "schema": {"type": "string"}, "description": "text"}
+    dumped = {"value": "x", "schema": {"type": "string"}, "description": "text", "source": None}
+    assert params.get_param("b").dump() == dumped
+    assert [(name, param.description) for name, param in params.items()] == [("a", None), ("b", "text")]
+    assert params == {"a": 1, "b": "x"} == ParamsDict(params)
+
+
+def test_params_of_another_dict_replace_what_is_declared() -> None:
+    params = ParamsDict({"n": Param(1, type="integer"), "other": 2})
+    params.update(ParamsDict({"n": Param("x", type="string")}))
+    assert params.dump() == {"n": "x", "other": 2}
+    with pytest.raises(ParamValidationError, match="Invalid input for param n: 5 is not of type 'string'"):
+        params.update({"n": 5})
 
 
 def test_assignment_is_validated() -> None:
@@ -47,6 +58,11 @@ def test_conf_overrides_task_overrides_dag() -> None:
     assert dag.params.dump() == {"a": 1, "b": 1, "c": 1}
 
 
+def test_conf_is_left_out_if_the_deployment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS", "False")
+    assert process_params(DAG("d", params={"a": 1}), {}, {"a": 2, "b": 3}) == {"a": 1}
+
+
 def test_conf_must_fit_the_schema() -> None:
     dag = DAG("d", params={"n": Param(1, type="integer")})
     with pytest.raises(ParamValidationError, match="Invalid input for param n: 'x' is not of type 'integer'"):
@@ -57,6 +73,22 @@ def test_formats_are_checked() -> None:
     dag = DAG("d", params={"day": Param("2021-01-01", type="string", format="date")})
     with pytest.raises(ParamValidationError, match="'yesterday' is not a 'date'"):
         process_params(dag, {}, {"day": "yesterday"})
+
+
+@pytest.mark.parametrize("text", ["P1D", "P2W", "P1Y2M3DT4H5M6S", "PT1.5S", "-P1D"])
+def test_durations(text: str) -> None:
+    assert Param(text, type="string", format="duration").resolve() == text
+
+
+@pytest.mark.parametrize("text", ["P", "PT", "P1DT", "P1D2M", "P1W1D", "1D", "P1S", "a day"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ParamValidationError, match="is not a 'duration'"):
+        Param(text, type="string", format="duration").resolve()
+
+
+def test_schema_that_is_none_is_named() -> None:
+    with pytest.raises(ParamValidationError, match="Invalid input for param n: 'int' is not valid under any of"):
+        ParamsDict({"n": Param(1, type="int")}).validate()
 
 
 def test_reference_to_a_param_resolves_in_the_run() -> None:

@@ -64,7 +64,7 @@ def test_limits_and_params() -> None:
     )
     spec = _spec(dag)
     assert (spec.max_active_tasks, spec.max_active_runs, spec.dagrun_timeout_seconds) == (3, 2, 300.0)
-    assert spec.params == {"n": {"value": 1, "schema": {"type": "integer"}, "description": "count"}}
+    assert spec.params == {"n": {"value": 1, "schema": {"type": "integer"}, "description": "count", "source": None}}
     assert spec.is_paused_upon_creation is False
 
 
