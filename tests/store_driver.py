@@ -25,8 +25,8 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
-from tradewind.db.memory import MemoryStore
-from tradewind.db.memory_tables import core_row
+from tradewind.db.memory.store import MemoryStore
+from tradewind.db.memory.tables import core_row
 from tradewind.db.migrate import set_parallelism
 from tradewind.db.pool import Database
 from tradewind.db.postgres import PostgresStore

@@ -19,7 +19,7 @@ from tradewind.bus.port import Bus, Message, Queue
 from tradewind.collector.service import run
 from tradewind.collector.settings import CollectorSettings
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.api_dag_queries import NewDagRun, create_dag_run, get_trigger_target
+from tradewind.db.api.dags import NewDagRun, create_dag_run, get_trigger_target
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.postgres import PostgresStore
 from tradewind.service.clock import new_id, utc_now

@@ -17,7 +17,7 @@ from tradewind.bus.port import Bus, Message, Queue
 from tradewind.core.rows import AttemptEndRecord, Claim, EndAnswer, Verdict, WorkerBeat
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import EndCause, Outcome
-from tradewind.db.api_dag_queries import NewDagRun, create_dag_run, get_trigger_target
+from tradewind.db.api.dags import NewDagRun, create_dag_run, get_trigger_target
 from tradewind.db.pool import Database, Row
 from tradewind.db.postgres import PostgresStore
 from tradewind.scheduler.service import run

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.simulation.children import ChildFaults
 from tradewind.bus.port import Message
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.store import StoreUnavailable
 
 

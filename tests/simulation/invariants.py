@@ -12,7 +12,7 @@ from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.transitions import ACTORS, DAG_RUN_TRANSITIONS, TRANSITIONS, Actor
 from tradewind.core.trigger_rules import Answer
-from tradewind.db.memory import JournalEntry, MemoryStore
+from tradewind.db.memory.store import JournalEntry, MemoryStore
 
 ENDED = (
     TaskInstanceState.SUCCESS,

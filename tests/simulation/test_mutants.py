@@ -18,8 +18,8 @@ from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
 from tradewind.core.trigger_rules import Answer, UpstreamCounts
 from tradewind.core.turn import Overlay
-from tradewind.db.memory_collector import MemoryCollectorStore
-from tradewind.db.memory_scheduler import MemorySchedulerStore
+from tradewind.db.memory.collector import MemoryCollectorStore
+from tradewind.db.memory.scheduler import MemorySchedulerStore
 from tradewind.scheduler import allocation, past
 from tradewind.scheduler.sweep import SweepLoop
 from tradewind.task_runner.reports import ReportLoop

@@ -17,8 +17,8 @@ from tradewind.core import marking, turn
 from tradewind.core.revisions import RevisedTaskInstance, RunRevision
 from tradewind.core.rows import TaskInstanceRow
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.memory_people import MemoryPeopleStore
-from tradewind.db.memory_tables import TaskInstanceTableRow
+from tradewind.db.memory.people import MemoryPeopleStore
+from tradewind.db.memory.tables import TaskInstanceTableRow
 
 SEEDS = int(os.environ.get("TRADEWIND_TEST_SEEDS", "200")) // 4
 CHUNKS = 5

@@ -35,7 +35,7 @@ from tests.simulation.virtual_time import VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message
 from tradewind.core.spec import DagSpec
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagRunsCreated
 from tradewind.wire.queues import RUNS

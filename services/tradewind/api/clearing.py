@@ -14,7 +14,7 @@ from tradewind.core.relatives import Choice, ChoiceRequest, Relatives
 from tradewind.core.revisions import RunRevision
 from tradewind.core.rows import LoadedRun, TaskInstanceId
 from tradewind.core.spec import TaskSpec
-from tradewind.db import api_people_queries as queries
+from tradewind.db.api import people as queries
 
 
 async def clear_task_instances(state: ApiState, dag_id: str, body: ClearTaskInstancesBody) -> Sequence[TaskInstanceId]:

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from tradewind.api.errors import BadRequest
-from tradewind.db.api_pages import Cursor, Page
+from tradewind.db.api.pages import Cursor, Page
 
 BACKWARDS: Final = "~"
 

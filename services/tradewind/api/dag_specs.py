@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec, TaskSpec
-from tradewind.db.api_dag_queries import get_dag_specs
+from tradewind.db.api.dags import get_dag_specs
 from tradewind.db.pool import Database, Row
 
 REMEMBERED_TASKS: Final = 50_000

@@ -4,7 +4,7 @@ from tradewind.api.revising import one_run
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.core.rows import TaskInstanceId
-from tradewind.db import api_people_queries as queries
+from tradewind.db.api import people as queries
 
 
 async def delete_dag(state: ApiState, dag_id: str) -> None:

@@ -28,8 +28,8 @@ from fastapi.responses import JSONResponse
 
 from tradewind.api.models.base import HTTPExceptionResponse
 from tradewind.core.errors import AdapterError, Conflict, DomainError, NotFound
-from tradewind.db.api_execution_queries import AttemptNotRunning, StaleAttempt
-from tradewind.db.api_pages import StaleCursor, UnknownOrder
+from tradewind.db.api.execution import AttemptNotRunning, StaleAttempt
+from tradewind.db.api.pages import StaleCursor, UnknownOrder
 from tradewind.db.pool import InvalidValue
 from tradewind.service.logging import get_logger
 

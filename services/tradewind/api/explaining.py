@@ -15,7 +15,7 @@ from tradewind.core.rows import LoadedRun, TaskInstanceId, TaskInstanceRow
 from tradewind.core.snapshot import DagPlan, RunSnapshot
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import TaskInstanceState
-from tradewind.db import api_explain_queries as queries
+from tradewind.db.api import explain as queries
 from tradewind.db.scheduler_store import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
 

@@ -17,7 +17,7 @@ import msgspec
 from tradewind.api.errors import BadRequest
 from tradewind.core.errors import NotFound
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.api_task_queries import LogKey, TryKey, get_log_target, list_log_attempts, list_log_chunks
+from tradewind.db.api.tasks import LogKey, TryKey, get_log_target, list_log_attempts, list_log_chunks
 from tradewind.db.pool import Database, Row
 
 CHUNKS_AT_ONCE: Final = 32

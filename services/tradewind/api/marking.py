@@ -16,7 +16,7 @@ from tradewind.core.revisions import RunRevision
 from tradewind.core.rows import LoadedRun, TaskInstanceId
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, TaskInstanceState
-from tradewind.db import api_people_queries as queries
+from tradewind.db.api import people as queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

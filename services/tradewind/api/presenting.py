@@ -22,7 +22,7 @@ from tradewind.api.models.tasks import TaskResponse, TimeDelta
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.api_dag_queries import NewDagRun
+from tradewind.db.api.dags import NewDagRun
 from tradewind.db.pool import Row
 from tradewind.service.dag_roots import DagRoot, resolve_dag_file
 

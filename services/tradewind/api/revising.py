@@ -17,8 +17,8 @@ from tradewind.core.errors import NotFound
 from tradewind.core.revisions import RevisionRule
 from tradewind.core.rows import LoadedRun, TaskInstanceId
 from tradewind.core.spec import DagSpec
-from tradewind.db import api_people_queries as queries
-from tradewind.db.api_dag_queries import get_dag_specs
+from tradewind.db.api import people as queries
+from tradewind.db.api.dags import get_dag_specs
 from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Row
 

@@ -16,7 +16,7 @@ from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.state import ApiState
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.db.api_queries import get_user, save_user
+from tradewind.db.api.admin import get_user, save_user
 from tradewind.db.pool import Database
 from tradewind.db.secrets import SecretBox
 from tradewind.db.statements import statement

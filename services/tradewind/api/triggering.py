@@ -14,7 +14,7 @@ from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import manual_interval_of, partitions_of
 from tradewind.core.timetables.run_ids import run_id_of, run_id_with_suffix
 from tradewind.core.timetables.values import DataInterval
-from tradewind.db.api_dag_queries import NewDagRun
+from tradewind.db.api.dags import NewDagRun
 
 ALLOWED_RUN_ID: Final = re.compile(r"[A-Za-z0-9_.~:+-]+")
 RESERVED_PREFIXES: Final = (

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.test_query_plans import FILL, LARGE, plan_of
 from tests.servers.postgres import PostgresServer
-from tradewind.db.api_pages import ordered_statement, sort_expressions
+from tradewind.db.api.pages import ordered_statement, sort_expressions
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.statements import FOLDER, statement
 from tradewind.service.clock import utc_now

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.dag_processor.running import DagTables
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.pool import Database
 from tradewind.db.postgres import PostgresStore
 

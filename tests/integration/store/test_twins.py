@@ -32,7 +32,7 @@ from tradewind.core.revisions import Revised, RunRevision
 from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId, TaskInstanceRow
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.postgres import PostgresStore
 

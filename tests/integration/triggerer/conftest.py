@@ -19,8 +19,8 @@ from tradewind.bus.port import Queue
 from tradewind.core.rows import DagRunRow, DeferralRecord, EndEffectsRecord, TaskInstanceId
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, Outcome
-from tradewind.db.memory import MemoryStore
-from tradewind.db.memory_tables import TaskInstanceTableRow
+from tradewind.db.memory.store import MemoryStore
+from tradewind.db.memory.tables import TaskInstanceTableRow
 from tradewind.sdk import serde
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.settings import ApiAuthSettings, CoreSettings

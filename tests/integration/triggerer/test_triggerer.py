@@ -17,7 +17,7 @@ from tradewind.bus.port import Message
 from tradewind.core.spec import AssetRef, AssetWatcherSpec, TaskSpec, TimetableSpec
 from tradewind.core.states import TaskInstanceState
 from tradewind.core.triggers import TriggerAnswer, TriggerOutcome, WaitingTrigger
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.pool import InvalidValue
 from tradewind.db.store import StoreUnavailable
 from tradewind.wire.codec import encode

@@ -22,7 +22,7 @@ from tradewind.collector.settings import CollectorLimits, CollectorSettings
 from tradewind.core.errors import DomainError
 from tradewind.core.rows import AttemptEndRecord, Claim, ClaimAnswer, EndAnswer
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.store import StoreUnavailable
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.settings import ApiAuthSettings

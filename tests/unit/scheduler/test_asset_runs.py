@@ -11,7 +11,7 @@ from tests.unit.scheduler.world import FlakyStore, World, in_world, now_and_then
 from tradewind.bus.port import Message
 from tradewind.core.spec import AssetRef, DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome
-from tradewind.db.memory_tables import DagRunTableRow
+from tradewind.db.memory.tables import DagRunTableRow
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagsChanged
 from tradewind.wire.queues import EVENTS

@@ -14,7 +14,7 @@ from tradewind.bus.port import Message, Queue
 from tradewind.core.rows import Capacity
 from tradewind.core.spec import DagSpec, TriggerRule
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DagRunsRevised, DagsChanged
 from tradewind.wire.queues import DEAD_LETTER, DISPATCH, EVENTS, RUNS

@@ -25,7 +25,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
-from tradewind.db.memory import MemoryStore
+from tradewind.db.memory.store import MemoryStore
 from tradewind.db.store import StoreUnavailable
 from tradewind.scheduler.service import run as run_scheduler
 from tradewind.scheduler.settings import SchedulerLimits, SchedulerSettings

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from tradewind.api.errors import Unprocessable
 from tradewind.api.models.base import DagRunStateName
 from tradewind.core.states import DagRunState, TaskInstanceState
-from tradewind.db.api_pages import PageRequest
+from tradewind.db.api.pages import PageRequest
 
 DEFAULT_PAGE_LIMIT = 50
 MAXIMUM_PAGE_LIMIT = 100

@@ -20,9 +20,9 @@ from tradewind.api.routes.dag_runs import existing_dag_run
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import Requester, materialization_run
 from tradewind.core.errors import NotFound
-from tradewind.db import api_assets as queries
-from tradewind.db.api_dag_queries import create_dag_run, get_trigger_target
-from tradewind.db.api_pages import PageRequest
+from tradewind.db.api import assets as queries
+from tradewind.db.api.dags import create_dag_run, get_trigger_target
+from tradewind.db.api.pages import PageRequest
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 

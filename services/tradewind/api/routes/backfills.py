@@ -27,7 +27,7 @@ from tradewind.core.backfills import BackfillRequest, InvalidBackfill, backfill_
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.values import NextRun
-from tradewind.db import api_dag_queries as dag_queries
+from tradewind.db.api import dags as dag_queries
 from tradewind.db.backfills import questions
 from tradewind.db.backfills.creation import AlreadyRunning, planned_dates
 from tradewind.db.backfills.creation import create_backfill as store_backfill

@@ -16,7 +16,7 @@ from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import Requester, new_dag_run
 from tradewind.core.errors import NotFound
-from tradewind.db import api_dag_queries as queries
+from tradewind.db.api import dags as queries
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 

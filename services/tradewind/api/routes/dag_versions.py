@@ -14,8 +14,8 @@ from tradewind.api.presenting import dag_version
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
 from tradewind.core.errors import NotFound
-from tradewind.db.api_pages import PageRequest
-from tradewind.db.api_people_queries import list_dag_versions
+from tradewind.db.api.pages import PageRequest
+from tradewind.db.api.people import list_dag_versions
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagVersions", tags=["DagVersion"])
 

@@ -14,8 +14,8 @@ from tradewind.api.presenting import dag_details, dag_response
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.db import api_dag_queries as queries
-from tradewind.db.api_pages import PageRequest
+from tradewind.db.api import dags as queries
+from tradewind.db.api.pages import PageRequest
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/dags", tags=["DAG"])

@@ -20,7 +20,7 @@ from tradewind.api.models.execution import (
     VariableResponse,
 )
 from tradewind.api.models.queries import Integer
-from tradewind.db import api_execution_queries as queries
+from tradewind.db.api import execution as queries
 from tradewind.service.tokens import AttemptClaims
 
 router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))

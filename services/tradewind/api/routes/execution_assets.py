@@ -15,8 +15,8 @@ from tradewind.api.models.execution_assets import (
     TaskAssetEventsResponse,
     TaskAssetResponse,
 )
-from tradewind.db import api_attempt_assets as assets
-from tradewind.db.api_attempt_assets import EventFilters
+from tradewind.db.api import attempt_assets as assets
+from tradewind.db.api.attempt_assets import EventFilters
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))

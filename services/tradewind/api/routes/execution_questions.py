@@ -28,9 +28,9 @@ from tradewind.api.models.execution_questions import (
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import Requester, new_dag_run
 from tradewind.core.spec import DagSpec
-from tradewind.db import api_attempt_questions as questions
-from tradewind.db.api_attempt_questions import InstanceFilters
-from tradewind.db.api_dag_queries import get_trigger_target
+from tradewind.db.api import attempt_questions as questions
+from tradewind.db.api.attempt_questions import InstanceFilters
+from tradewind.db.api.dags import get_trigger_target
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 

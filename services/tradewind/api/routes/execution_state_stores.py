@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import NoSuchThing, Unprocessable, documented
 from tradewind.api.models.execution_questions import KeptValueBody
-from tradewind.db import api_state_stores as stores
-from tradewind.db.api_state_stores import AssetName
+from tradewind.db.api import state_stores as stores
+from tradewind.db.api.state_stores import AssetName
 
 router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
 

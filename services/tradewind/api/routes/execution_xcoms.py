@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import NoSuchThing, Unprocessable, documented
 from tradewind.api.models.execution_questions import CountResponse, XComSliceQuery
-from tradewind.db import api_attempt_questions as questions
-from tradewind.db.api_attempt_questions import XComPlace
+from tradewind.db.api import attempt_questions as questions
+from tradewind.db.api.attempt_questions import XComPlace
 
 router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
 

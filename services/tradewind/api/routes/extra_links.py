@@ -11,7 +11,7 @@ from tradewind.api.errors import documented
 from tradewind.api.models.extra_links import ExtraLinkCollectionResponse
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.db import api_task_queries as queries
+from tradewind.db.api import tasks as queries
 
 router = APIRouter(
     prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/links",

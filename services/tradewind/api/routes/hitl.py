@@ -24,8 +24,8 @@ from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.core.rows import Verdict
 from tradewind.core.triggers import HumanAnswer, resumed
-from tradewind.db import api_hitl_queries as queries
-from tradewind.db import api_task_queries as task_queries
+from tradewind.db.api import hitl as queries
+from tradewind.db.api import tasks as task_queries
 from tradewind.db.pool import Row
 from tradewind.db.triggerer_store import PostgresTriggererStore
 from tradewind.sdk.human_input import answer_event

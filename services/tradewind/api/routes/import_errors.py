@@ -10,7 +10,7 @@ from tradewind.api.models.import_errors import ImportErrorCollectionResponse, Im
 from tradewind.api.models.queries import BUNDLE_NAME, ImportErrorListQuery
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
-from tradewind.db import api_queries as queries
+from tradewind.db.api import admin as queries
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/importErrors", tags=["Import Error"])

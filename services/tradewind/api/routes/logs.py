@@ -11,7 +11,7 @@ from tradewind.api.errors import NotAcceptable, documented
 from tradewind.api.log_reading import LogPosition, LogReader, as_text, open_log
 from tradewind.api.models.logs import TaskInstancesLogResponse
 from tradewind.api.models.queries import Integer
-from tradewind.db.api_task_queries import TryKey
+from tradewind.db.api.tasks import TryKey
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 

@@ -17,7 +17,7 @@ from tradewind.api.models.monitor import (
     VersionInfo,
 )
 from tradewind.core.errors import AdapterError
-from tradewind.db.api_queries import list_heartbeats
+from tradewind.db.api.admin import list_heartbeats
 
 router = APIRouter(prefix="/api/v2", tags=["Monitor"])
 

@@ -12,7 +12,7 @@ from tradewind.api.models.base import ApiModel
 from tradewind.api.routes.dags import existing_dag
 from tradewind.core.timetables.following import following_runs
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.db import api_dag_queries as dag_queries
+from tradewind.db.api import dags as dag_queries
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/nextRuns", tags=["DAG"])

@@ -11,8 +11,8 @@ from tradewind.api.models.queries import PoolListQuery
 from tradewind.api.presenting import plain
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
-from tradewind.db.api_pages import PageRequest
-from tradewind.db.api_queries import list_pools
+from tradewind.db.api.admin import list_pools
+from tradewind.db.api.pages import PageRequest
 
 router = APIRouter(prefix="/api/v2/pools", tags=["Pool"])
 

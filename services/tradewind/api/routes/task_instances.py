@@ -22,7 +22,7 @@ from tradewind.api.routes.dag_runs import existing_dag_run
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.db import api_task_queries as queries
+from tradewind.db.api import tasks as queries
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])

@@ -12,7 +12,7 @@ from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import redacted_text
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.db import api_queries as queries
+from tradewind.db.api import admin as queries
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/variables", tags=["Variable"])

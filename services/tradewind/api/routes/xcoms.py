@@ -12,7 +12,7 @@ from tradewind.api.models.xcoms import XComCollectionResponse, XComResponse, XCo
 from tradewind.api.presenting import plain
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.core.errors import NotFound
-from tradewind.db import api_task_queries as queries
+from tradewind.db.api import tasks as queries
 
 router = APIRouter(
     prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",

@@ -9,7 +9,7 @@ from tradewind.core.spec import DagSpec
 from tradewind.db.assets.memory_tables import PartitionTableRow
 from tradewind.db.assets.memory_writing import refers_to
 from tradewind.db.assets.store import ENTROPY_LENGTH, QUEUE_READ_MAX
-from tradewind.db.memory_tables import DagRunTableRow, DagTableRow, MemoryStoreBase
+from tradewind.db.memory.tables import DagRunTableRow, DagTableRow, MemoryStoreBase
 
 ACTIVE: Final = ("queued", "running")
 

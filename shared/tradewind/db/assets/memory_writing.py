@@ -8,7 +8,7 @@ from tradewind.core.spec import DagSpec
 from tradewind.db.assets.events import EventBody, GivenEvent, NamedAsset, WrittenEvents
 from tradewind.db.assets.memory_tables import AssetEventTableRow, AssetTableRow
 from tradewind.db.assets.references import Reference, references_of
-from tradewind.db.memory_tables import MemoryTables
+from tradewind.db.memory.tables import MemoryTables
 
 
 def write_references(tables: MemoryTables, specs: Sequence[DagSpec], gone: Sequence[str], now: datetime) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tradewind.db.api_pages import Page, PageRequest, fetch_page
+from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row
 from tradewind.db.row_mapping import first_integers
 from tradewind.db.statements import statement

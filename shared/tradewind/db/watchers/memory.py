@@ -12,7 +12,7 @@ from tradewind.core.spec import AssetWatcherSpec
 from tradewind.core.triggers import WatchedEvent, Watcher
 from tradewind.db.assets.events import NamedAsset
 from tradewind.db.assets.memory_writing import write_events
-from tradewind.db.memory_tables import MemoryStoreBase
+from tradewind.db.memory.tables import MemoryStoreBase
 from tradewind.db.watchers.store import given_events
 
 

@@ -7,7 +7,7 @@ connections are encrypted (bytes) here; whoever calls holds the key.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tradewind.db.api_pages import Page, PageRequest, fetch_page
+from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 

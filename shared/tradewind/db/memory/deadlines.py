@@ -7,8 +7,8 @@ from operator import itemgetter
 from tradewind.core.dag_requests import NewDagRequest, RequestKind
 from tradewind.core.deadlines import RunDeadlines, RunWithoutDeadlines
 from tradewind.core.states import DagRunState
-from tradewind.db.memory_run_creation import ACTIVE, insert_dag_requests
-from tradewind.db.memory_tables import MemoryStoreBase
+from tradewind.db.memory.run_creation import ACTIVE, insert_dag_requests
+from tradewind.db.memory.tables import MemoryStoreBase
 
 RUNS_AVERAGED = 100
 

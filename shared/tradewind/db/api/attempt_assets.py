@@ -1,5 +1,5 @@
 """What an attempt may ask about assets: each function is one statement that checks the attempt and answers; see
-`api_execution_queries` for what it raises."""
+`execution` for what it raises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tradewind.db.api_execution_queries import running
+from tradewind.db.api.execution import running
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 

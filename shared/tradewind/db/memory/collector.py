@@ -21,7 +21,7 @@ from tradewind.core.transitions import Actor
 from tradewind.db.assets.events import GivenEvent, event_body
 from tradewind.db.assets.memory_writing import write_events
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
-from tradewind.db.memory_tables import MemoryStoreBase, TaskInstanceTableRow, WorkerTableRow
+from tradewind.db.memory.tables import MemoryStoreBase, TaskInstanceTableRow, WorkerTableRow
 
 
 class MemoryCollectorStore(MemoryStoreBase):

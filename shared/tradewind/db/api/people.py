@@ -12,7 +12,7 @@ from tradewind.core.errors import Conflict
 from tradewind.core.revisions import Revised
 from tradewind.core.rows import AttemptHolder, TaskInstanceId
 from tradewind.core.states import DagRunState, TaskInstanceState
-from tradewind.db.api_pages import Page, PageRequest, fetch_page
+from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.row_mapping import first_integers
 from tradewind.db.statements import statement

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from tradewind.db.api_pages import Page, PageRequest, fetch_page
+from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.assets.events import EventBody, GivenEvent, NamedAsset, WrittenEvents, write_events
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement

@@ -15,7 +15,7 @@ from tradewind.core.triggers import (
     TriggerOutcome,
     WaitingTrigger,
 )
-from tradewind.db.memory_tables import MemoryStoreBase, TaskInstanceTableRow, TriggerTableRow
+from tradewind.db.memory.tables import MemoryStoreBase, TaskInstanceTableRow, TriggerTableRow
 
 WAITING = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tradewind.core.triggers import HumanAnswer
-from tradewind.db.api_pages import Page, PageRequest, fetch_page
+from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 

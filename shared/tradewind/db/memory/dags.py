@@ -12,8 +12,8 @@ from tradewind.core.rows import DagFileParse, DagFileRow, DagRunRow
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.db.assets.memory_writing import write_references
-from tradewind.db.memory_run_creation import insert_dag_requests, last_automated_interval
-from tradewind.db.memory_tables import (
+from tradewind.db.memory.run_creation import insert_dag_requests, last_automated_interval
+from tradewind.db.memory.tables import (
     DagFileTableRow,
     DagRunTableRow,
     DagTableRow,

@@ -1,11 +1,11 @@
-"""What attempts keep: each function is one statement that checks the attempt and acts; see `api_execution_queries` for
+"""What attempts keep: each function is one statement that checks the attempt and acts; see `execution` for
 what it raises."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tradewind.db.api_execution_queries import running
+from tradewind.db.api.execution import running
 from tradewind.db.pool import Database
 from tradewind.db.statements import statement
 

@@ -7,7 +7,7 @@ from tradewind.core.dag_requests import NewDagRequest, RequestKind, next_run_req
 from tradewind.core.states import DagRunState
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation, ScheduledRun
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.db.memory_tables import DagRequestTableRow, DagRunTableRow, DagTableRow, MemoryStoreBase, MemoryTables
+from tradewind.db.memory.tables import DagRequestTableRow, DagRunTableRow, DagTableRow, MemoryStoreBase, MemoryTables
 
 AUTOMATED = ("scheduled", "backfill")
 ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)

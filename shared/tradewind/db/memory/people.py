@@ -7,7 +7,7 @@ from tradewind.core.revisions import Revised, RevisedTaskInstance, RevisionRule,
 from tradewind.core.rows import AttemptHolder, LoadedRun, NewTaskInstance
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.transitions import Actor
-from tradewind.db.memory_tables import MemoryStoreBase, TaskInstanceTableRow, core_dag_run, core_row
+from tradewind.db.memory.tables import MemoryStoreBase, TaskInstanceTableRow, core_dag_run, core_row
 
 
 class MemoryPeopleStore(MemoryStoreBase):

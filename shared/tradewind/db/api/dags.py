@@ -10,7 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from tradewind.core.spec import DagSpec
-from tradewind.db.api_pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
+from tradewind.db.api.pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.specs import load_spec
 from tradewind.db.statements import statement

@@ -6,20 +6,20 @@ Each method is atomic because none awaits anything, and deterministic: only dict
 from collections.abc import Sequence
 
 from tradewind.db.assets.memory_store import MemoryAssetStore
-from tradewind.db.memory_collector import MemoryCollectorStore
-from tradewind.db.memory_dag_requests import MemoryDagRequestStore
-from tradewind.db.memory_dags import MemoryDagStore
-from tradewind.db.memory_deadlines import MemoryDeadlineStore
-from tradewind.db.memory_people import MemoryPeopleStore
-from tradewind.db.memory_run_creation import MemoryRunCreationStore
-from tradewind.db.memory_scheduler import MemorySchedulerStore
-from tradewind.db.memory_tables import (
+from tradewind.db.memory.collector import MemoryCollectorStore
+from tradewind.db.memory.dag_requests import MemoryDagRequestStore
+from tradewind.db.memory.dags import MemoryDagStore
+from tradewind.db.memory.deadlines import MemoryDeadlineStore
+from tradewind.db.memory.people import MemoryPeopleStore
+from tradewind.db.memory.run_creation import MemoryRunCreationStore
+from tradewind.db.memory.scheduler import MemorySchedulerStore
+from tradewind.db.memory.tables import (
     DagRunTableRow,
     JournalEntry,
     MemoryTables,
     TaskInstanceTableRow,
 )
-from tradewind.db.memory_triggerer import MemoryTriggererStore
+from tradewind.db.memory.triggerer import MemoryTriggererStore
 from tradewind.db.watchers.memory import MemoryWatcherStore
 
 

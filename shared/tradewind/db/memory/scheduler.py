@@ -30,8 +30,8 @@ from tradewind.db.limits import (
     WORKERS_EXPIRED_MAX,
     republish_after,
 )
-from tradewind.db.memory_run_creation import insert_dag_requests
-from tradewind.db.memory_tables import (
+from tradewind.db.memory.run_creation import insert_dag_requests
+from tradewind.db.memory.tables import (
     DagRunTableRow,
     MemoryStoreBase,
     SchedulerTableRow,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tradewind.db.api_pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
+from tradewind.db.api.pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 

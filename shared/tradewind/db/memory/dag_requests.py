@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from tradewind.core.dag_requests import DagRequest, RequestedRun, RequestKind
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.core.timetables.values import NextRun
-from tradewind.db.memory_run_creation import last_automated_interval
-from tradewind.db.memory_tables import DagRequestTableRow, DagRunTableRow, MemoryStoreBase
+from tradewind.db.memory.run_creation import last_automated_interval
+from tradewind.db.memory.tables import DagRequestTableRow, DagRunTableRow, MemoryStoreBase
 
 
 class MemoryDagRequestStore(MemoryStoreBase):

@@ -1,5 +1,5 @@
 """What an attempt may ask about XComs, task instances, runs and DAGs: each function is one statement that checks the
-attempt and answers; see `api_execution_queries` for what it raises.
+attempt and answers; see `execution` for what it raises.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tradewind.db.api_dag_queries import NewDagRun
-from tradewind.db.api_execution_queries import running
+from tradewind.db.api.dags import NewDagRun
+from tradewind.db.api.execution import running
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 
