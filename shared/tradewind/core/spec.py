@@ -187,6 +187,7 @@ class TaskSpec:
     downstream_labels: dict[str, str] = field(default_factory=dict[str, str])
     """Downstream task id → the label of the edge."""
     params: dict[str, object] = field(default_factory=dict[str, object])
+    """Those that the DAG does not have, or has otherwise, dumped as the DAG's."""
     has_retry_policy: bool = False
     is_ended_by_worker: bool = False
     """Something is to be done when it ends (callbacks, mail): what its trigger ends, a worker must end."""
@@ -220,7 +221,8 @@ class DagSpec:
     fail_fast: bool = False
     render_template_as_native_obj: bool = False
     params: dict[str, object] = field(default_factory=dict[str, object])
-    """name → the param's dumped form `{"value": …, "schema": {…}, "description": …}`."""
+    """name → the param's dumped form `{"value": …, "schema": {…}, "description": …, "source": …}`; without a value, it has
+    no `value`."""
     dag_display_name: str | None = None
     timetable: TimetableSpec | None = None
     """None = runs are made only by hand or by assets."""

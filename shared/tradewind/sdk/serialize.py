@@ -31,11 +31,12 @@ from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operator_defaults import MAX_RETRY_DELAY
 from tradewind.sdk.operator_link import links_of, xcom_key_of
 from tradewind.sdk.operators.empty import EmptyOperator
+from tradewind.sdk.param import ParamsDict
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.schedule import schedule_spec
 from tradewind.sdk.triggers.base import StartTriggerArgs
-from tradewind.sdk.types import WeightRule, is_collection, is_mapping
+from tradewind.sdk.types import NOTSET, WeightRule, is_collection, is_mapping
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
 
@@ -75,8 +76,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         is_paused_upon_creation=dag.is_paused_upon_creation,
         fail_fast=dag.fail_fast,
         render_template_as_native_obj=dag.render_template_as_native_obj,
-        # As JSON has it: keys of a mapping are texts there, None becomes "null".
-        params={name: json.loads(json.dumps(param.dump())) for name, param in dag.params.params()},
+        params=_params(dag.params),
         task_groups=_group_specs(dag, where),
         has_on_success_callback=bool(dag.on_success_callback),
         has_on_failure_callback=bool(dag.on_failure_callback),
@@ -258,9 +258,28 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         outlets=_asset_refs(task, task.outlets, where),
         extra_links=_extra_links(task, where),
         downstream_labels=_labels(task),
+        params=_own_params(task),
         has_retry_policy=task.retry_policy is not None,
         is_ended_by_worker=_is_ended_by_worker(task),
     )
+
+
+def _params(params: ParamsDict) -> dict[str, object]:
+    """Dumped as JSON has it: keys of a mapping are texts there, None becomes "null". Without `value` where a param has
+    none."""
+    left_out = {name: ("value",) if param.value is NOTSET else () for name, param in params.params()}
+    return {
+        name: json.loads(json.dumps({key: value for key, value in param.dump().items() if key not in left_out[name]}))
+        for name, param in params.params()
+    }
+
+
+def _own_params(task: BaseOperator) -> dict[str, object]:
+    """Those that are not the DAG's as they are: tasks are many."""
+    if not task.params:
+        return {}
+    of_dag = _params(task.dag.params)
+    return {name: param for name, param in _params(task.params).items() if of_dag.get(name) != param}
 
 
 def _map_length(task: BaseOperator, where: str) -> MapLength | None:

@@ -68,6 +68,18 @@ def test_limits_and_params() -> None:
     assert spec.is_paused_upon_creation is False
 
 
+def test_tasks_keep_the_params_that_are_not_the_dags() -> None:
+    with DAG("d", params={"n": 1, "text": Param(type="string")}) as dag:
+        EmptyOperator(task_id="plain")
+        EmptyOperator(task_id="own", params={"n": 2})
+        EmptyOperator.partial(task_id="mapped", params={"m": 3}).expand(owner=["a"])
+    spec = _spec(dag)
+    own = {task.task_id: task.params for task in spec.tasks}
+    dumped = {"schema": {}, "description": None, "source": None}
+    assert own == {"plain": {}, "own": {"n": {"value": 2, **dumped}}, "mapped": {"m": {"value": 3, **dumped}}}
+    assert spec.params["text"] == {**dumped, "schema": {"type": "string"}}
+
+
 def test_task_fields_in_seconds() -> None:
     with DAG("d", default_args={"retries": 2}) as dag:
         BashOperator(
