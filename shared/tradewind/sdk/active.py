@@ -14,10 +14,12 @@ from tradewind.sdk.exceptions import AirflowException
 if TYPE_CHECKING:
     from tradewind.sdk.context import Context
     from tradewind.sdk.dags import DAG
+    from tradewind.sdk.setup_teardown import Scopes
     from tradewind.sdk.task_groups import TaskGroup
 
 _dags: ContextVar[tuple["DAG", ...]] = ContextVar("tradewind_dags", default=())
 _task_groups: ContextVar[tuple["TaskGroup", ...]] = ContextVar("tradewind_task_groups", default=())
+_scopes: ContextVar["Scopes | None"] = ContextVar("tradewind_setup_scopes", default=None)
 _contexts: ContextVar[tuple["Context", ...]] = ContextVar("tradewind_contexts", default=())
 _outside: ContextVar[bool] = ContextVar("tradewind_outside_of_dags", default=False)
 _registered: ContextVar[list["DAG"] | None] = ContextVar("tradewind_registered_dags", default=None)
@@ -59,6 +61,21 @@ def pop_task_group() -> None:
     _task_groups.set(_task_groups.get()[:-1])
 
 
+def current_scope() -> "Scopes | None":
+    """The blocks of setups and teardowns that are open, if any."""
+    return _scopes.get()
+
+
+def open_scope(scopes: "Scopes") -> None:
+    """A block of a setup or teardown begins."""
+    _scopes.set(scopes)
+
+
+def close_scope() -> None:
+    """The outermost such block has ended."""
+    _scopes.set(None)
+
+
 @contextmanager
 def outside_of_dags() -> Generator[None]:
     """Operators made meanwhile belong to no DAG, whatever is being written around, and make no edges."""
@@ -79,13 +96,14 @@ def is_outside_of_dags() -> bool:
 @contextmanager
 def registering_dags() -> Generator[list["DAG"]]:
     """Collect the DAGs whose `with` block ends meanwhile, in that order. Nothing that was active before is seen."""
-    tokens = (_registered.set(registered := []), _dags.set(()), _task_groups.set(()))
+    tokens = (_registered.set(registered := []), _dags.set(()), _task_groups.set(()), _scopes.set(None))
     try:
         yield registered
     finally:
         _registered.reset(tokens[0])
         _dags.reset(tokens[1])
         _task_groups.reset(tokens[2])
+        _scopes.reset(tokens[3])
 
 
 @contextmanager

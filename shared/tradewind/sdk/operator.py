@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from tradewind.sdk import timezone as tz
-from tradewind.sdk.active import current_dag, current_task_group, is_outside_of_dags
+from tradewind.sdk.active import current_dag, current_scope, current_task_group, is_outside_of_dags
 from tradewind.sdk.default_args import fills_from_default_args
 from tradewind.sdk.exceptions import (
     AirflowFailException,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.mapped.operator import OperatorPartial
     from tradewind.sdk.priority_strategy import PriorityWeightStrategy
     from tradewind.sdk.retry_policy import RetryPolicy
+    from tradewind.sdk.setup_teardown import Scopes
     from tradewind.sdk.task_groups import TaskGroup
 
 _WEIGHT_RULES: Final = tuple(str(rule) for rule in WeightRule)
@@ -229,6 +230,9 @@ class BaseOperator(DAGNode):
             group.add(self)
         if dag is not None:
             dag.add_task(self)
+        scope = current_scope()
+        if scope is not None and not self.is_mapped:
+            scope.note(self)
 
     def _check(self, dag: "DAG | None") -> None:
         where = f"task {self.task_id!r}" + (f" of DAG {dag.dag_id!r}" if dag is not None else "")
@@ -282,10 +286,12 @@ class BaseOperator(DAGNode):
         self.is_setup = True
         return self
 
-    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool = False) -> Self:
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool | None = None) -> Self:
         """Make it a teardown, of these setups too: it runs once everything in between is done, if one of its setups
-        succeeded. Its failure does not fail the run, unless told so."""
-        self.is_teardown, self.on_failure_fail_dagrun = True, on_failure_fail_dagrun
+        succeeded. Its failure does not fail the run, unless told so (None = as before)."""
+        self.is_teardown = True
+        if on_failure_fail_dagrun is not None:
+            self.on_failure_fail_dagrun = on_failure_fail_dagrun
         self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
         if setups is not None:
             for setup in setups if is_collection(setups) else [setups]:
@@ -293,16 +299,15 @@ class BaseOperator(DAGNode):
                 self.set_upstream(setup)
         return self
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Scopes":
         from tradewind.sdk.setup_teardown import enter_scope
 
-        enter_scope(self)
-        return self
+        return enter_scope(self)
 
     def __exit__(self, *_raised: Any) -> None:
         from tradewind.sdk.setup_teardown import leave_scope
 
-        leave_scope(self)
+        leave_scope()
 
     def prepare_for_execution(self) -> Self:
         """A copy to execute: rendering changes its fields, and makes no edges."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.context import Context
     from tradewind.sdk.edges import EdgeModifier
     from tradewind.sdk.operator import BaseOperator
+    from tradewind.sdk.setup_teardown import Scopes
 
 XCOM_RETURN_KEY: Final = "return_value"
 MAX_DEPTH: Final = 100
@@ -127,15 +128,14 @@ class XComArg(DependencyMixin):
             operator.as_setup()
         return self
 
-    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool = False) -> "XComArg":
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool | None = None) -> "XComArg":
         """Make its task a teardown, of these setups too."""
         for operator, _ in self.iter_references():
             operator.as_teardown(setups=setups, on_failure_fail_dagrun=on_failure_fail_dagrun)
         return self
 
-    def __enter__(self) -> "XComArg":
-        self.operator.__enter__()
-        return self
+    def __enter__(self) -> "Scopes":
+        return self.operator.__enter__()
 
     def __exit__(self, *raised: Any) -> None:
         self.operator.__exit__(*raised)

@@ -7,10 +7,11 @@ import pytest
 
 from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec, TriggerRule
 from tradewind.sdk import DAG, TaskGroup, chain, task, task_group
+from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.serialize import DagSpecError, serialize_dag
-from tradewind.sdk.setup_teardown import setup, teardown
+from tradewind.sdk.setup_teardown import ContextWrapper, setup, teardown
 
 XCOM = MapLength(kind=LengthKind.XCOM, task_id="numbers")
 
@@ -168,6 +169,60 @@ def test_scope_of_a_teardown(dag: DAG) -> None:
         "beside": ("begin",),
         "end": ("begin", "beside", "second"),
     }
+
+
+def test_blocks_of_setups_and_teardowns_are_joined_as_airflow_joins_them(dag: DAG) -> None:
+    with dag:
+        first, second, third, fourth, before, added = (
+            EmptyOperator(task_id=name) for name in ("first", "second", "third", "fourth", "before", "added")
+        )
+        EmptyOperator(task_id="end_first").as_teardown(setups=first)
+        EmptyOperator(task_id="end_second").as_teardown(setups=second)
+        EmptyOperator(task_id="end_both").as_teardown(setups=[third, fourth])
+        with first as scope:
+            EmptyOperator(task_id="work")
+            chain(before, EmptyOperator(task_id="has_upstream"))
+            add.expand(x=[1])
+            scope.add_task(added)
+            with second:
+                EmptyOperator(task_id="inside")
+            EmptyOperator(task_id="too_late")
+        with ContextWrapper([third, fourth]):
+            EmptyOperator(task_id="for_both")
+    _, tasks = spec_of(dag)
+    assert {task_id: spec.upstream_task_ids for task_id, spec in tasks.items() if spec.upstream_task_ids} == {
+        "added": ("first",),
+        "second": ("first",),
+        "work": ("first",),
+        "has_upstream": ("before",),
+        "inside": ("second",),
+        "for_both": ("fourth", "third"),
+        "end_first": ("added", "end_second", "first", "has_upstream", "work"),
+        "end_second": ("inside", "second"),
+        "end_both": ("for_both", "fourth", "third"),
+    }
+
+
+def test_tasks_are_added_inside_of_a_block_only(dag: DAG) -> None:
+    with dag:
+        begin = EmptyOperator(task_id="begin").as_setup()
+        with begin as scope:
+            EmptyOperator(task_id="work")
+        with pytest.raises(AirflowException, match="only inside of it"):
+            scope.add_task(EmptyOperator(task_id="late"))
+        end = EmptyOperator(task_id="end").as_teardown()
+        with pytest.raises(ValueError, match="not of both: 'begin, end'"):
+            ContextWrapper([begin, end]).__enter__()
+
+
+def test_a_teardown_keeps_what_its_decorator_says(dag: DAG) -> None:
+    @teardown(on_failure_fail_dagrun=True)
+    def end() -> None: ...
+
+    with dag:
+        made: Any = end()
+        made.as_teardown()
+    assert dag.task_dict["end"].on_failure_fail_dagrun
 
 
 def test_only_setups_and_teardowns_have_a_scope(dag: DAG) -> None:

@@ -164,6 +164,10 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.sdk.bases.xcom": {"BaseXCom": "xcom"},
     "airflow.sdk.definitions.dag": {"DAG": "dags", "dag": "dag_decorator"},
     "airflow.sdk.definitions.decorators": {"task": "task_decorator", "task_group": "dag_decorator"},
+    "airflow.sdk.definitions.decorators.setup_teardown": {
+        "ContextWrapper": "setup_teardown",
+        "context_wrapper": "setup_teardown",
+    },
     "airflow.sdk.definitions.taskgroup": {"TaskGroup": "task_groups"},
     "airflow.sdk.definitions.edges": {"Label": "edges", "EdgeModifier": "edges"},
     "airflow.sdk.definitions.param": {"Param": "param", "ParamsDict": "param", "DagParam": "param"},
