@@ -36,9 +36,9 @@ class Continuous:
     def _run(self, last: DataInterval | None, earliest: datetime, now: datetime) -> NextRun:
         if last is None:
             return NextRun.of_interval(earliest, max(earliest, now))
-        if last.end > now:
+        if last.end > now and earliest > last.start:
             return NextRun.of_interval(earliest, earliest + (last.end - last.start))
-        # Neither the moment when it is due nor its logical date may be those of the last run.
+        # Neither the moment when it is due nor its logical date may be those of the last run, whatever the clock says.
         end = max(now, last.end + LEAST)
         return NextRun.of_interval(last.end if last.end > last.start else end, end)
 

@@ -128,10 +128,23 @@ def test_continuous_runs_are_about_the_time_since_the_last_one() -> None:
     continuous = TimetableSpec(kind="continuous")
     assert next_of(continuous, earliest="2024-07-01") == ("07-01T00:00", "07-03T10:20")
     assert next_of(continuous, last=("2024-07-01", "2024-07-02")) == ("07-02T00:00", "07-03T10:20")
-    assert next_of(continuous, last=("2024-07-04", "2024-07-05"), earliest="2024-07-04") == (
-        "07-04T00:00",
-        "07-05T00:00",
+    assert next_of(continuous, last=("2024-07-04", "2024-07-05"), earliest="2024-07-06") == (
+        "07-06T00:00",
+        "07-07T00:00",
     )
+
+
+def test_continuous_runs_never_share_a_date_even_if_the_clock_is_behind() -> None:
+    timetable = timetable_of(TimetableSpec(kind="continuous"))
+    assert timetable is not None
+    last, dates = None, list[datetime]()
+    for _ in range(4):
+        run = timetable.next_run(last, TimeRestriction(earliest=at(NOW), latest=None, catchup=True), at(NOW))
+        assert run is not None
+        assert run.logical_date is not None
+        dates.append(run.logical_date)
+        last = run.data_interval
+    assert dates == sorted(set(dates))
 
 
 def test_manual_runs_are_about_the_latest_complete_period() -> None:
