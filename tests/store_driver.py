@@ -29,8 +29,8 @@ from tradewind.db.memory.store import MemoryStore
 from tradewind.db.memory.tables import core_row
 from tradewind.db.migrate import set_parallelism
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
-from tradewind.db.row_mapping import task_instance_row
+from tradewind.db.postgres.row_mapping import task_instance_row
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.store import (
     AssetStore,
     CollectorStore,

@@ -21,7 +21,7 @@ from tradewind.collector.settings import CollectorSettings
 from tradewind.core.states import TaskInstanceState
 from tradewind.db.api.dags import NewDagRun, create_dag_run, get_trigger_target
 from tradewind.db.pool import Database, open_pool
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.settings import ApiAuthSettings
 from tradewind.wire.codec import decode, encode

@@ -19,7 +19,7 @@ from tradewind.core.spec import DagSpec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.db.api.dags import NewDagRun, create_dag_run, get_trigger_target
 from tradewind.db.pool import Database, Row
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.scheduler.service import run
 from tradewind.scheduler.settings import SchedulerLimits, SchedulerSettings
 from tradewind.service.clock import new_id, utc_now

@@ -21,7 +21,7 @@ from tradewind.core.rows import (
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.tokens import AttemptClaims
 

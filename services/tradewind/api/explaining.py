@@ -16,7 +16,7 @@ from tradewind.core.snapshot import DagPlan, RunSnapshot
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import TaskInstanceState
 from tradewind.db.api import explain as queries
-from tradewind.db.scheduler_store import PostgresSchedulerStore
+from tradewind.db.postgres.scheduler import PostgresSchedulerStore
 from tradewind.db.specs import SpecCache
 
 _NO_HOLDERS: Final = PoolHolders()

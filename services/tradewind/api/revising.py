@@ -19,8 +19,8 @@ from tradewind.core.rows import LoadedRun, TaskInstanceId
 from tradewind.core.spec import DagSpec
 from tradewind.db.api import people as queries
 from tradewind.db.api.dags import get_dag_specs
-from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Row
+from tradewind.db.postgres.people import PostgresPeopleStore
 
 RUNS_PER_TRANSACTION: Final = 200
 

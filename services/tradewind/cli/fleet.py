@@ -21,7 +21,7 @@ from tradewind.core.errors import ConfigError
 from tradewind.dag_processor import service as dag_processor
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.dispatcher import service as dispatcher
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.scheduler import service as scheduler

@@ -10,7 +10,7 @@ from tradewind.collector.service import run
 from tradewind.collector.settings import CollectorSettings
 from tradewind.db.migrate import wait_for_schema
 from tradewind.db.pool import open_pool
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.health import bus_check, serve_health, store_check

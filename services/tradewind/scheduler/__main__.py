@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from tradewind.bus.open import open_bus
 from tradewind.db.migrate import set_parallelism, wait_for_schema
 from tradewind.db.pool import Database, open_pool
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.db.store import StoreUnavailable
 from tradewind.scheduler.service import run

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.dag_processor.running import DagTables
 from tradewind.db.memory.store import MemoryStore
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 
 
 class MemoryDagTables:

@@ -13,7 +13,7 @@ from tradewind.core.rows import AttemptEndRecord, EndAnswer, EndEffectsRecord
 from tradewind.core.spec import AssetRef, TaskSpec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 
 A, B = AssetRef(name="a", uri="s3://a"), AssetRef(name="b", uri="s3://b")
 TASK = TaskSpec(task_id="task")

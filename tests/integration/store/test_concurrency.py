@@ -9,7 +9,7 @@ from tradewind.core.rows import Committed, DagRunRow, DecisionBatch, SlotsRefuse
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import TaskInstanceState
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 
 S = TaskInstanceState
 TASKS = tuple(f"task_{n}" for n in range(6))

@@ -11,7 +11,7 @@ from tradewind.core.rows import TaskInstanceId as Id
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.db.pool import Database
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 
 S = TaskInstanceState
 TASK = TaskSpec(task_id="task")

@@ -34,7 +34,7 @@ from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 from tradewind.db.memory.store import MemoryStore
 from tradewind.db.pool import Database, open_pool
-from tradewind.db.postgres import PostgresStore
+from tradewind.db.postgres.store import PostgresStore
 
 S = TaskInstanceState
 

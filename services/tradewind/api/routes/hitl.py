@@ -27,7 +27,7 @@ from tradewind.core.triggers import HumanAnswer, resumed
 from tradewind.db.api import hitl as queries
 from tradewind.db.api import tasks as task_queries
 from tradewind.db.pool import Row
-from tradewind.db.triggerer_store import PostgresTriggererStore
+from tradewind.db.postgres.triggerer import PostgresTriggererStore
 from tradewind.sdk.human_input import answer_event
 from tradewind.service.logging import get_logger
 

@@ -19,7 +19,7 @@ from tradewind.core.explain.values import (
 )
 from tradewind.core.rows import DagRunRow, LoadedRun, TaskInstanceId
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import dag_run_row, task_instance_row
+from tradewind.db.postgres.row_mapping import dag_run_row, task_instance_row
 from tradewind.db.statements import statement
 
 WAITING_MAX: Final = 1_000

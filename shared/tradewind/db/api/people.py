@@ -14,7 +14,7 @@ from tradewind.core.rows import AttemptHolder, TaskInstanceId
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import first_integers
+from tradewind.db.postgres.row_mapping import first_integers
 from tradewind.db.statements import statement
 
 HELD_STATES: Final = (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)

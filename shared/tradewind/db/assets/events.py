@@ -9,7 +9,7 @@ import msgspec
 
 from tradewind.core.rows import TaskInstanceId
 from tradewind.db.pool import InvalidValue, Session
-from tradewind.db.row_mapping import storable_text
+from tradewind.db.postgres.row_mapping import storable_text
 from tradewind.db.statements import statement
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tradewind.core.spec import AssetRef, DagSpec
 from tradewind.db.pool import Session
-from tradewind.db.row_mapping import storable_text
+from tradewind.db.postgres.row_mapping import storable_text
 from tradewind.db.statements import statement
 
 REFERENCE_COLUMNS: Final = 9

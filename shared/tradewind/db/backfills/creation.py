@@ -13,8 +13,8 @@ from tradewind.core.revisions import Revised
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState
 from tradewind.core.timetables.values import NextRun
-from tradewind.db.people_store import revise_within
 from tradewind.db.pool import Database, Row, Session
+from tradewind.db.postgres.people import revise_within
 from tradewind.db.specs import load_spec
 from tradewind.db.statements import statement
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tradewind.db.api.pages import Page, PageRequest, fetch_page
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_integers
+from tradewind.db.postgres.row_mapping import first_integers
 from tradewind.db.statements import statement
 
 

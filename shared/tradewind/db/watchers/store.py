@@ -10,7 +10,7 @@ import msgspec
 from tradewind.core.triggers import WatchedEvent, Watcher
 from tradewind.db.assets.events import EventBody, GivenEvent, NamedAsset, write_events
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_integers
+from tradewind.db.postgres.row_mapping import first_integers
 from tradewind.db.statements import statement
 
 

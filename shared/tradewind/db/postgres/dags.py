@@ -13,8 +13,8 @@ from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
 from tradewind.db.assets.references import write_references
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import storable_text
-from tradewind.db.run_creation_store import write_schedules
+from tradewind.db.postgres.row_mapping import storable_text
+from tradewind.db.postgres.run_creation import write_schedules
 from tradewind.db.specs import StoredSpec, stored_spec
 from tradewind.db.statements import statement
 

@@ -26,12 +26,12 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import TaskInstanceState
-from tradewind.db.dag_request_store import insert_dag_requests
 from tradewind.db.decisions import RowChange, row_changes
-from tradewind.db.end_writer import EndWriter
 from tradewind.db.limits import REPUBLISH_AFTER_MAX, TOMBSTONES_KEPT, WORKERS_EXPIRED_MAX
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import (
+from tradewind.db.postgres.dag_requests import insert_dag_requests
+from tradewind.db.postgres.end_writer import EndWriter
+from tradewind.db.postgres.row_mapping import (
     capacity,
     dag_run_row,
     first_integers,

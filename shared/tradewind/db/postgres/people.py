@@ -8,7 +8,13 @@ from tradewind.core.revisions import Revised, RevisedTaskInstance, RevisionRule,
 from tradewind.core.rows import AttemptHolder, LoadedRun, NewTaskInstance, TaskInstanceId, TaskInstanceRow
 from tradewind.core.states import TaskInstanceState
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import dag_run_row, first_integers, storable_text, task_instance_id, task_instance_row
+from tradewind.db.postgres.row_mapping import (
+    dag_run_row,
+    first_integers,
+    storable_text,
+    task_instance_id,
+    task_instance_row,
+)
 from tradewind.db.statements import statement
 
 HELD_STATES: Final = (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)

@@ -19,10 +19,10 @@ from tradewind.core.rows import (
 )
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import write_events
-from tradewind.db.end_writer import EndWrite, EndWriter, ReadAttempt, read_attempt
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_uuids, storable_text
+from tradewind.db.postgres.end_writer import EndWrite, EndWriter, ReadAttempt, read_attempt
+from tradewind.db.postgres.row_mapping import first_uuids, storable_text
 from tradewind.db.specs import SpecCache
 from tradewind.db.statements import statement
 from tradewind.db.store import StoreUnavailable

@@ -2,16 +2,16 @@
 
 from tradewind.core.clock import IdFactory
 from tradewind.db.assets.store import PostgresAssetStore
-from tradewind.db.collector_store import PostgresCollectorStore
-from tradewind.db.dag_request_store import PostgresDagRequestStore
-from tradewind.db.dag_store import PostgresDagStore
-from tradewind.db.deadline_store import PostgresDeadlineStore
-from tradewind.db.people_store import PostgresPeopleStore
 from tradewind.db.pool import Database
-from tradewind.db.run_creation_store import PostgresRunCreationStore
-from tradewind.db.scheduler_store import PostgresSchedulerStore
+from tradewind.db.postgres.collector import PostgresCollectorStore
+from tradewind.db.postgres.dag_requests import PostgresDagRequestStore
+from tradewind.db.postgres.dags import PostgresDagStore
+from tradewind.db.postgres.deadlines import PostgresDeadlineStore
+from tradewind.db.postgres.people import PostgresPeopleStore
+from tradewind.db.postgres.run_creation import PostgresRunCreationStore
+from tradewind.db.postgres.scheduler import PostgresSchedulerStore
+from tradewind.db.postgres.triggerer import PostgresTriggererStore
 from tradewind.db.specs import SpecCache
-from tradewind.db.triggerer_store import PostgresTriggererStore
 from tradewind.db.watchers.store import PostgresWatcherStore
 from tradewind.service.clock import new_id
 

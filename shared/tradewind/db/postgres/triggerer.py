@@ -14,9 +14,9 @@ from tradewind.core.triggers import (
     TriggerOutcome,
     WaitingTrigger,
 )
-from tradewind.db.end_writer import load_specs
 from tradewind.db.pool import Database, Row
-from tradewind.db.row_mapping import first_integers, first_uuids, storable_text
+from tradewind.db.postgres.end_writer import load_specs
+from tradewind.db.postgres.row_mapping import first_integers, first_uuids, storable_text
 from tradewind.db.specs import SpecCache
 from tradewind.db.statements import statement
 

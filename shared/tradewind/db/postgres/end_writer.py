@@ -11,7 +11,7 @@ from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, EndEffectsR
 from tradewind.core.states import WAITING_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import GivenEvent, event_body
 from tradewind.db.pool import Row, Session
-from tradewind.db.row_mapping import storable_text, task_instance_row
+from tradewind.db.postgres.row_mapping import storable_text, task_instance_row
 from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
 

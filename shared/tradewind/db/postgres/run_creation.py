@@ -8,9 +8,9 @@ from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.due import CreatedRuns, DueDag, NextRunTimes, RunCreation, ScheduledRun
 from tradewind.core.timetables.from_spec import is_custom, next_run_of
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.db.dag_request_store import insert_dag_requests
 from tradewind.db.pool import Database, Row, Session
-from tradewind.db.row_mapping import first_integers
+from tradewind.db.postgres.dag_requests import insert_dag_requests
+from tradewind.db.postgres.row_mapping import first_integers
 from tradewind.db.statements import statement
 
 Times = tuple[datetime | None, datetime | None, datetime | None]
