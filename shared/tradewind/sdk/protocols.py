@@ -50,3 +50,20 @@ class TaskInstance(Protocol):
     def get_template_context(self) -> Any:
         """The context that templates are rendered with."""
         ...
+
+
+class DagRun(Protocol):
+    """The run, as `dag_run` in the context."""
+
+    dag_id: str
+    run_id: str
+    run_type: Any
+    state: Any
+    conf: Any
+    logical_date: datetime | None
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    run_after: datetime
+    start_date: datetime
+    end_date: datetime | None
+    partition_key: str | None

@@ -96,6 +96,9 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
         "ArgNotSet": "types",
     },
     "airflow.models.taskinstancekey": {"TaskInstanceKey": "types"},
+    # Not what a task is handed as `ti`: listeners tell the two apart by this class.
+    "airflow.models.taskinstance": {"TaskInstance": "policies:PlannedTaskInstance", "TaskInstanceKey": "types"},
+    "airflow.models.dagrun": {"DagRun": "protocols", "DagRunType": "types"},
     "airflow.sdk.plugins_manager": {"AirflowPlugin": "plugins"},
     "airflow.sdk.lineage": _LINEAGE,
     "airflow.lineage.hook": _LINEAGE,
