@@ -221,8 +221,8 @@ class DagSpec:
     fail_fast: bool = False
     render_template_as_native_obj: bool = False
     params: dict[str, object] = field(default_factory=dict[str, object])
-    """name → the param's dumped form `{"value": …, "schema": {…}, "description": …, "source": …}`; without a value, it has
-    no `value`."""
+    """name → the param's dumped form `{"value": …, "schema": {…}, "description": …, "source": …}`; one without a
+    value has no `value`."""
     dag_display_name: str | None = None
     timetable: TimetableSpec | None = None
     """None = runs are made only by hand or by assets."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tradewind.sdk.configuration import conf
-from tradewind.sdk.types import is_collection, is_list, is_mapping, is_tuple
+from tradewind.sdk.types import is_collection, is_list, is_mapping
 
 MASK: Final = "***"
 MIN_LENGTH: Final = 5
@@ -87,15 +87,14 @@ def mask_secret(secret: Any, name: str | None = None) -> None:
 
 
 def redact(value: Any, name: str | None = None) -> Any:
-    """The value with all known secrets, and everything under a sensitive name, replaced."""
-    if name is not None and should_hide_value_for_key(name):
-        return MASK if value else value
+    """The value in the same shape, with all known secrets, and every text under a sensitive name, replaced."""
+    is_secret = name is not None and should_hide_value_for_key(name)
     if isinstance(value, str):
-        return MASKER.redact(value)
+        return MASK if is_secret else MASKER.redact(value)
     if is_mapping(value):
-        return {key: redact(inner, str(key)) for key, inner in value.items()}
+        return {key: redact(inner, name if is_secret else str(key)) for key, inner in value.items()}
     if is_list(value):
-        return [redact(inner) for inner in value]
-    if is_tuple(value):
-        return tuple(redact(inner) for inner in value)
+        return [redact(inner, name) for inner in value]
+    if is_collection(value):
+        return tuple(redact(inner, name) for inner in value)
     return value

@@ -137,7 +137,14 @@ def test_masker() -> None:
 
 def test_redact_hides_by_name() -> None:
     value = {"password": "x", "inner": [{"api_key": "y", "n": 1}], "empty_token": ""}
-    assert redact(value) == {"password": "***", "inner": [{"api_key": "***", "n": 1}], "empty_token": ""}
+    assert redact(value) == {"password": "***", "inner": [{"api_key": "***", "n": 1}], "empty_token": "***"}
+
+
+def test_redact_keeps_the_shape() -> None:
+    value = {"password": {"a": "x", "b": ["y", 5, None]}, "tokens": ("z", True), "open": "x"}
+    assert redact(value) == {"password": {"a": "***", "b": ["***", 5, None]}, "tokens": ("***", True), "open": "x"}
+    MASKER.add("hidden-in-a-set")
+    assert redact({"hidden-in-a-set"}) == ("***",)
 
 
 def test_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

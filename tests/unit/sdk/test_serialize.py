@@ -75,7 +75,7 @@ def test_tasks_keep_the_params_that_are_not_the_dags() -> None:
         EmptyOperator.partial(task_id="mapped", params={"m": 3}).expand(owner=["a"])
     spec = _spec(dag)
     own = {task.task_id: task.params for task in spec.tasks}
-    dumped = {"schema": {}, "description": None, "source": None}
+    dumped: dict[str, object] = {"schema": {}, "description": None, "source": None}
     assert own == {"plain": {}, "own": {"n": {"value": 2, **dumped}}, "mapped": {"m": {"value": 3, **dumped}}}
     assert spec.params["text"] == {**dumped, "schema": {"type": "string"}}
 
