@@ -46,7 +46,7 @@ def test_its_failure_is_the_tasks(run: RunSource) -> None:
 """
     failed = run(HEAD + source.replace("{code}", "3"))
     assert failed.result.outcome is Outcome.FAILED
-    assert "failed with exit code 3" in str(failed.result.detail)
+    assert "Process returned non-zero exit status 3." in str(failed.result.detail)
     assert run(HEAD + source.replace("{code}", "7")).result.outcome is Outcome.SKIPPED
 
 
