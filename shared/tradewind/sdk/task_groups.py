@@ -130,15 +130,22 @@ class TaskGroup(DependencyMixin):
     @property
     def leaves(self) -> list[DAGNode]:
         """Tasks without a downstream task inside the group, its teardowns left out: what comes after the group does not
-        wait for them. Of an empty group, whatever comes before it."""
+        wait for them."""
         members = {task.task_id: task for task in self}
-        if not members:
-            return [leaf for node in self._upstream_nodes for leaf in node.leaves]
         found: dict[str, DAGNode] = {}
         for task in members.values():
             if members.keys().isdisjoint(task.downstream_task_ids):
                 found |= {leaf.task_id: leaf for leaf in _without_teardowns(task, members)}
         return list(found.values())
+
+    def _last(self) -> list[DAGNode]:
+        """What comes after the group waits for these: of an empty one whatever comes before it, else for the last tasks
+        of the group that it lies in."""
+        if any(True for _ in self) or self.is_root:
+            return self.leaves
+        before = [leaf for node in self._upstream_nodes for leaf in node.leaves]
+        around = self.parent_group
+        return before or ([] if around is None or around.is_root else around._last())
 
     def set_upstream(
         self, other: DependencyMixin | Sequence[DependencyMixin], edge_modifier: "EdgeModifier | None" = None
@@ -160,7 +167,7 @@ class TaskGroup(DependencyMixin):
         upstream: bool,
     ) -> None:
         # The members first: edges added meanwhile must not change what first and last mean.
-        members = self.roots if upstream else self.leaves
+        members = self.roots if upstream else self._last()
         for node in as_list(other):
             node.update_relative(self, upstream=not upstream)
             if upstream:
