@@ -2,12 +2,12 @@
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradewind.sdk.hook import BaseHook
 
@@ -22,11 +22,21 @@ class SubprocessResult(NamedTuple):
     output: str
 
 
+@contextmanager
+def working_directory(cwd: str | None = None) -> Generator[str]:
+    """The folder given, or else one that is removed afterwards."""
+    if cwd is not None:
+        yield cwd
+        return
+    with TemporaryDirectory(prefix="tradewind-") as folder:
+        yield folder
+
+
 class SubprocessHook(BaseHook):
     """Runs one command in a process group of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.sub_process: Popen[bytes] | None = None
 
     def run_command(
@@ -38,9 +48,7 @@ class SubprocessHook(BaseHook):
     ) -> SubprocessResult:
         """Run to the end. Without `cwd` the command gets a folder that is removed afterwards; without `env` it
         inherits the process's."""
-        if cwd is not None:
-            return self._run_in(cwd, command, env, output_encoding)
-        with TemporaryDirectory(prefix="tradewind-") as folder:
+        with working_directory(cwd) as folder:
             return self._run_in(folder, command, env, output_encoding)
 
     def _run_in(

@@ -179,6 +179,11 @@ class TaskDecorator(Generic[P, R]):
         return operator
 
 
+def is_decorated_task(value: object) -> bool:
+    """Whether it is a function that `@task` was put on."""
+    return isinstance(value, TaskDecorator)
+
+
 class MappedDecorator:
     """A decorated function with some of its arguments given: go on with `expand` or `expand_kwargs`."""
 
@@ -252,13 +257,14 @@ DECORATORS: Final[Mapping[str, str]] = {
     "external_python": "operators.decorated:ExternalPythonDecoratedOperator",
     "branch_virtualenv": "operators.decorated:BranchVirtualenvDecoratedOperator",
     "branch_external_python": "operators.decorated:BranchExternalPythonDecoratedOperator",
+    "stub": "operators.stub:StubDecoratedOperator",
 }
 """`@task.<name>` → the operator behind it, imported when it is used."""
 
 CONDITIONS: Final = ("run_if", "skip_if")
 
 
-class _Kind:
+class TaskKind:
     """`@task.<name>` and `@task.<name>(…)`."""
 
     def __init__(self, name: str) -> None:
@@ -277,7 +283,7 @@ class _Kind:
         return decorator if python_callable is None else decorator(python_callable)
 
 
-class _TaskNamespace:
+class TaskDecoratorCollection:
     """`@task`, `@task(…)` and `@task.python(…)`."""
 
     @overload
@@ -302,7 +308,7 @@ class _TaskNamespace:
 
     def __getattr__(self, name: str) -> Any:
         if name in DECORATORS:
-            return _Kind(name)
+            return TaskKind(name)
         if name.startswith("__"):
             raise AttributeError(name)
         if name in CONDITIONS:
@@ -315,4 +321,4 @@ class _TaskNamespace:
         return provided
 
 
-task = _TaskNamespace()
+task = TaskDecoratorCollection()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tradewind.sdk.airflow.asset_names import ASSET_AUTHORING, ASSET_MODULES
+from tradewind.sdk.airflow.standard_names import OPERATORS, SENSORS, STANDARD, TRIGGERS
 from tradewind.sdk.airflow.support_names import SUPPORT, SUPPORT_AUTHORING
 from tradewind.sdk.airflow.timetable_names import TIMETABLE_AUTHORING, TIMETABLE_MODULES
 
@@ -63,75 +64,6 @@ _AUTHORING: Final = {
     **SUPPORT_AUTHORING,
 }
 """What `tradewind.sdk` and `airflow.sdk` export; an empty module means that the name is a module itself."""
-
-_OPERATOR_MODULES: Final = {
-    "bash": {"BashOperator": "operators.bash"},
-    "python": {
-        "PythonOperator": "operators.python",
-        "BranchPythonOperator": "operators.python",
-        "ShortCircuitOperator": "operators.python",
-        "PythonVirtualenvOperator": "operators.virtualenv",
-        "ExternalPythonOperator": "operators.virtualenv",
-        "BranchPythonVirtualenvOperator": "operators.virtualenv",
-        "BranchExternalPythonOperator": "operators.virtualenv",
-        "get_current_context": "context",
-    },
-    "empty": {"EmptyOperator": "operators.empty"},
-    "branch": {"BaseBranchOperator": "operators.branch", "BranchMixIn": "operators.branch"},
-    "datetime": {"BranchDateTimeOperator": "operators.datetime"},
-    "weekday": {"BranchDayOfWeekOperator": "operators.weekday"},
-    "latest_only": {"LatestOnlyOperator": "operators.latest_only"},
-    "trigger_dagrun": {"TriggerDagRunOperator": "operators.trigger_dagrun"},
-    "hitl": {
-        "HITLOperator": "operators.hitl",
-        "ApprovalOperator": "operators.hitl",
-        "HITLBranchOperator": "operators.hitl",
-        "HITLEntryOperator": "operators.hitl",
-    },
-}
-
-_SENSOR_MODULES: Final = {
-    "base": {
-        "BaseSensorOperator": "sensors.base",
-        "PokeReturnValue": "sensors.base",
-        "poke_mode_only": "sensors.base",
-    },
-    "python": {"PythonSensor": "sensors.python"},
-    "bash": {"BashSensor": "sensors.python"},
-    "weekday": {"DayOfWeekSensor": "sensors.python"},
-    "date_time": {"DateTimeSensor": "sensors.time", "DateTimeSensorAsync": "sensors.time"},
-    "time": {"TimeSensor": "sensors.time"},
-    "time_sensor": {"TimeSensor": "sensors.time", "TimeSensorAsync": "sensors.time"},
-    "time_delta": {
-        "TimeDeltaSensor": "sensors.time",
-        "TimeDeltaSensorAsync": "sensors.time",
-        "WaitSensor": "sensors.time",
-    },
-    "filesystem": {"FileSensor": "sensors.filesystem"},
-    "external_task": {"ExternalTaskSensor": "sensors.external_task", "ExternalTaskMarker": "sensors.external_task"},
-}
-
-_TRIGGER_NAMES: Final = (
-    "BaseTrigger",
-    "BaseEventTrigger",
-    "TriggerEvent",
-    "StartTriggerArgs",
-    "BaseTaskEndEvent",
-    "TaskSuccessEvent",
-    "TaskFailedEvent",
-    "TaskSkippedEvent",
-)
-
-_TRIGGER_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
-    "base": {name: "triggers.base" for name in _TRIGGER_NAMES},  # noqa: C420 - the type of fromkeys is too narrow
-    "external_task": {"WorkflowTrigger": "triggers.external_task", "DagStateTrigger": "triggers.external_task"},
-    "temporal": {"DateTimeTrigger": "triggers.temporal", "TimeDeltaTrigger": "triggers.temporal"},
-    "file": {
-        "FileTrigger": "triggers.file",
-        "FileDeleteTrigger": "triggers.file",
-        "DirectoryFileDeleteTrigger": "triggers.file",
-    },
-}
 
 _ERROR_NAMES: Final = (
     "AirflowException",
@@ -214,23 +146,14 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.hooks.base": {"BaseHook": "hook"},
     "airflow.hooks.base_hook": {"BaseHook": "hook"},
     "airflow.hooks.subprocess": {"SubprocessHook": "subprocess", "SubprocessResult": "subprocess"},
-    "airflow.providers.standard.hooks.subprocess": {
-        "SubprocessHook": "subprocess",
-        "SubprocessResult": "subprocess",
-    },
-    **{f"airflow.providers.standard.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
-    **{f"airflow.operators.{name}": table for name, table in _OPERATOR_MODULES.items()},
-    **{f"airflow.providers.standard.sensors.{name}": table for name, table in _SENSOR_MODULES.items()},
-    **{f"airflow.sensors.{name}": table for name, table in _SENSOR_MODULES.items()},
-    **{f"airflow.providers.standard.triggers.{name}": table for name, table in _TRIGGER_MODULES.items()},
-    **{f"airflow.triggers.{name}": table for name, table in _TRIGGER_MODULES.items()},
-    "airflow.sdk.bases.sensor": _SENSOR_MODULES["base"],
-    "airflow.sdk.bases.branch": _OPERATOR_MODULES["branch"],
+    **STANDARD,
+    **{f"airflow.operators.{name}": table for name, table in OPERATORS.items()},
+    **{f"airflow.sensors.{name}": table for name, table in SENSORS.items()},
+    **{f"airflow.triggers.{name}": table for name, table in TRIGGERS.items()},
+    "airflow.sdk.bases.sensor": SENSORS["base"],
+    "airflow.sdk.bases.branch": OPERATORS["branch"],
     "airflow.sdk.bases.skipmixin": {"SkipMixin": "operators.skipping"},
-    "airflow.providers.standard.utils.skipmixin": {"SkipMixin": "operators.skipping"},
-    "airflow.providers.standard.utils.weekday": {"WeekDay": "weekday"},
     "airflow.utils.weekday": {"WeekDay": "weekday"},
-    "airflow.providers.standard.hooks.filesystem": {"FSHook": "hooks.filesystem"},
     "airflow.hooks.filesystem": {"FSHook": "hooks.filesystem"},
     "airflow.operators.dummy": {"EmptyOperator": "operators.empty", "DummyOperator": "operators.empty:EmptyOperator"},
     "airflow.operators.bash_operator": {"BashOperator": "operators.bash"},

@@ -49,9 +49,9 @@ class BranchDateTimeOperator(BaseBranchOperator):
         return moment.replace(tzinfo=self.dag.timezone) if moment is not None and moment.tzinfo is None else moment
 
 
-def target_times_as_dates(base: datetime, lower: Target, upper: Target) -> tuple[datetime | None, datetime | None]:
+def target_times_as_dates(base_date: datetime, lower: Target, upper: Target) -> tuple[datetime | None, datetime | None]:
     """Both as datetimes: a time of day is of the base's day, an upper one before the lower of the day after."""
-    first, second = _on(base, lower), _on(base, upper)
+    first, second = _on(base_date, lower), _on(base_date, upper)
     either_is_time = isinstance(lower, time) or isinstance(upper, time)
     if either_is_time and first is not None and second is not None and second < first:
         second += timedelta(days=1)

@@ -1,6 +1,6 @@
 """The operators behind `@task.branch`, `@task.bash` and the like."""
 
-from typing import Any
+from typing import Any, Final
 
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.python import (
@@ -16,7 +16,7 @@ from tradewind.sdk.operators.virtualenv import (
     PythonVirtualenvOperator,
 )
 from tradewind.sdk.sensors.python import PythonSensor
-from tradewind.sdk.task_decorator import DecoratedOperator
+from tradewind.sdk.task_decorator import DecoratedOperator, TaskKind
 
 
 class BranchDecoratedOperator(DecoratedOperator, BranchPythonOperator):
@@ -89,3 +89,14 @@ class BashDecoratedOperator(DecoratedOperator, _CallableBashOperator):
     """`@task.bash`."""
 
     custom_operator_name = "@task.bash"
+
+
+bash_task: Final = TaskKind("bash")
+branch_external_python_task: Final = TaskKind("branch_external_python")
+branch_task: Final = TaskKind("branch")
+branch_virtualenv_task: Final = TaskKind("branch_virtualenv")
+external_python_task: Final = TaskKind("external_python")
+python_task: Final = TaskKind("python")
+sensor_task: Final = TaskKind("sensor")
+short_circuit_task: Final = TaskKind("short_circuit")
+virtualenv_task: Final = TaskKind("virtualenv")

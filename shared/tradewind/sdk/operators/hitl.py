@@ -6,24 +6,13 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from tradewind.sdk import timezone
-from tradewind.sdk.exceptions import AirflowException, TaskAwaitingInput
+from tradewind.sdk.exceptions import TaskAwaitingInput
 from tradewind.sdk.notifier import BaseNotifier
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.branch import BranchMixIn
 from tradewind.sdk.operators.skipping import SkipMixin
 from tradewind.sdk.param import ParamsDict
-
-
-class HITLTriggerEventError(AirflowException):
-    """The wait for an answer ended without one."""
-
-
-class HITLTimeoutError(HITLTriggerEventError):
-    """Nobody answered in time, and there is no default."""
-
-
-class HITLRejectException(AirflowException):
-    """A person rejected."""
+from tradewind.sdk.standard_exceptions import HITLRejectException, HITLTimeoutError, HITLTriggerEventError
 
 
 class HITLOperator(BaseOperator):

@@ -1,15 +1,16 @@
-"""An operator to relax by."""
+"""A song for whoever reads the log."""
 
-from tradewind.sdk.context import Context
+from typing import Any
+
 from tradewind.sdk.operator import BaseOperator
 
 
 class SmoothOperator(BaseOperator):
-    """Says in its log where to hear the song of its name."""
+    """Logs where to listen to Sade's "Smooth Operator"."""
 
     ui_color = "#e8f7e4"
-    yt_link = "https://www.youtube.com/watch?v=4TYv2PhG89A"
+    yt_link: str = "https://www.youtube.com/watch?v=4TYv2PhG89A"
 
-    def execute(self, context: Context) -> None:
-        """Log the address."""
-        self.log.info("Enjoy Sade - Smooth Operator: %s", self.yt_link)
+    def execute(self, context: Any) -> None:
+        """Log it."""
+        self.log.info("Sade, Smooth Operator: %s", self.yt_link)

@@ -17,6 +17,10 @@ from tradewind.sdk.types import NOTSET
 class DagIsPaused(AirflowException):
     """The DAG to trigger is paused."""
 
+    def __init__(self, dag_id: str) -> None:
+        super().__init__(f"Dag {dag_id} is paused")
+        self.dag_id = dag_id
+
 
 class TriggerDagRunLink(BaseOperatorLink):
     """Leads to the run that was made."""
@@ -83,7 +87,7 @@ class TriggerDagRunOperator(BaseOperator):
         logical_date = self._logical_date()
         run_after = None if self.run_after is NOTSET else _as_datetime("run_after", self.run_after)
         if self.fail_when_dag_is_paused and context["ti"].get_dag(self.trigger_dag_id).is_paused:
-            raise DagIsPaused(f"DAG {self.trigger_dag_id!r} is paused")
+            raise DagIsPaused(self.trigger_dag_id)
         moment = logical_date or run_after or timezone.utcnow()
         self.trigger_run_id = str(self.trigger_run_id or f"manual__{moment.isoformat()}")
         raise DagRunTriggerException(

@@ -4,23 +4,22 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tradewind.sdk.exceptions import AirflowException, AirflowSkipException
+from tradewind.sdk.exceptions import AirflowSkipException
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operator_link import BaseOperatorLink, dag_run_url
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.operators.python import accepted_kwargs
 from tradewind.sdk.sensors.base import BaseSensorOperator
 from tradewind.sdk.sensors.time import default_deferrable
+from tradewind.sdk.standard_exceptions import (
+    DuplicateStateError,
+    ExternalDagFailedError,
+    ExternalTaskFailedError,
+    ExternalTaskGroupFailedError,
+    ExternalTaskNotFoundError,
+)
 from tradewind.sdk.state import DagRunState, TaskInstanceState
 from tradewind.sdk.triggers.external_task import WorkflowTrigger, count_in_states
-
-
-class ExternalTaskFailedError(AirflowException):
-    """What a sensor waits for has failed."""
-
-
-class ExternalTaskNotFoundError(AirflowException):
-    """What a sensor waits for does not exist."""
 
 
 class ExternalDagLink(BaseOperatorLink):
@@ -59,11 +58,12 @@ class ExternalTaskSensor(BaseSensorOperator):
         execution_delta: timedelta | None = None,
         execution_date_fn: Callable[..., Any] | None = None,
         check_existence: bool = False,
+        poll_interval: float | None = None,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        if "poll_interval" in kwargs:
-            kwargs.setdefault("poke_interval", kwargs.pop("poll_interval"))
+        if poll_interval is not None:
+            kwargs.setdefault("poke_interval", poll_interval)
         super().__init__(**kwargs)
         self.allowed_states = [str(state) for state in allowed_states or [TaskInstanceState.SUCCESS]]
         self.skipped_states = [str(state) for state in skipped_states or ()]
@@ -87,7 +87,10 @@ class ExternalTaskSensor(BaseSensorOperator):
             raise ValueError("Only one of `execution_delta` or `execution_date_fn` may be provided; not both.")
         states = [*self.allowed_states, *self.skipped_states, *self.failed_states]
         if len(states) != len(dict.fromkeys(states)):
-            raise AirflowException(f"Task {self.task_id!r}: a state may stand in one list only: {states}")
+            raise DuplicateStateError(
+                f"Task {self.task_id!r}: Duplicate values provided across allowed_states, skipped_states and"
+                f" failed_states: {states}"
+            )
         is_of_tasks = bool(self.external_task_ids or self.external_task_group_id)
         known = [str(state) for state in (TaskInstanceState if is_of_tasks else DagRunState)]
         wrong = [state for state in states if state not in known]
@@ -101,12 +104,18 @@ class ExternalTaskSensor(BaseSensorOperator):
         ti: Any = context["ti"]
         if self.failed_states and self._count(ti, dates, self.failed_states) > 0:
             message = f"{self._what} of DAG {self.external_dag_id} failed."
-            raise AirflowSkipException(message) if self.soft_fail else ExternalTaskFailedError(message)
+            raise AirflowSkipException(message) if self.soft_fail else self._failure(message)
         if self.skipped_states and self._count(ti, dates, self.skipped_states) > 0:
             raise AirflowSkipException(
                 f"{self._what} of DAG {self.external_dag_id} is in a state to skip on. Skipping."
             )
         return self._count(ti, dates, self.allowed_states) == len(dates)
+
+    def _failure(self, message: str) -> Exception:
+        if self.external_task_ids:
+            return ExternalTaskFailedError(message)
+        is_of_group = self.external_task_group_id is not None
+        return ExternalTaskGroupFailedError(message) if is_of_group else ExternalDagFailedError(message)
 
     @property
     def _what(self) -> str:
@@ -134,7 +143,8 @@ class ExternalTaskSensor(BaseSensorOperator):
             return [logical_date - self.execution_delta]
         if self.execution_date_fn is None:
             return [logical_date]
-        arguments = accepted_kwargs(self.execution_date_fn, (logical_date,), {**context})
+        values = {name: value for name, value in context.items() if name != "logical_date"}
+        arguments = accepted_kwargs(self.execution_date_fn, (logical_date,), {**values, "context": context})
         found: Any = self.execution_date_fn(logical_date, **arguments)
         return list(found) if isinstance(found, list | tuple) else [found]  # pyright: ignore[reportUnknownArgumentType]
 
@@ -168,9 +178,10 @@ class ExternalTaskSensor(BaseSensorOperator):
             case "failed" if self.soft_fail:
                 raise AirflowSkipException("External job has failed skipping.")
             case "failed":
-                raise ExternalTaskFailedError("External job has failed.")
+                raise ExternalDagFailedError("External job has failed.")
             case status:
-                raise AirflowException(f"Unexpected status {status!r} from the trigger")
+                message = f"The trigger could not tell how {self._what} of DAG {self.external_dag_id} is: {status!r}"
+                raise AirflowSkipException(message) if self.soft_fail else ExternalTaskNotFoundError(message)
 
 
 class ExternalTaskMarker(EmptyOperator):
@@ -192,5 +203,7 @@ class ExternalTaskMarker(EmptyOperator):
         if recursion_depth <= 0:
             raise ValueError("recursion_depth should be a positive integer")
         self.external_dag_id, self.external_task_id = external_dag_id, external_task_id
+        if not isinstance(logical_date, str | datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+            raise TypeError(f"Expected str or datetime.datetime type for logical_date. Got {type(logical_date)}")
         self.logical_date = logical_date.isoformat() if isinstance(logical_date, datetime) else logical_date
         self.recursion_depth = recursion_depth
