@@ -81,8 +81,13 @@ class Param:
         }
 
     def serialize(self) -> dict[str, object]:
-        """As `dump`."""
-        return self.dump()
+        """As an XCom: as dumped, but a missing value is left out."""
+        return self.dump() if self.value is not NOTSET else {k: v for k, v in self.dump().items() if k != "value"}
+
+    @staticmethod
+    def deserialize(data: dict[str, Any], version: int) -> "Param":
+        """From an XCom."""
+        return Param(data.get("value", NOTSET), data["description"], data["source"], schema=data["schema"])
 
 
 def _check_json(value: object) -> None:

@@ -16,18 +16,21 @@ an object with Airflow's three keys, so that a reader sees what it is:
     datetime.timedelta                      [days, seconds, microseconds]
     decimal.Decimal, uuid.UUID, a Path      text
     zoneinfo.ZoneInfo, pendulum's Timezone  IANA name
-    dataclasses                             the fields
+    numpy's numbers, pandas' DataFrame      see `serde_libraries`
+    dataclasses, attrs classes              the fields
     pydantic models                         what `model_dump(mode="json")` gives
     classes with serialize()                what it gives; read back by the class's deserialize(data, version)
 
-The last three are read back only if `[core] allowed_deserialization_classes` (patterns, separated by spaces) admits
-them. The store keeps JSON as Postgres does: key order, and NUL inside a plain text, would be lost or refused there.
+Authors' classes are read back only if `[core] allowed_deserialization_classes` (patterns, separated by spaces) or
+`allowed_deserialization_classes_regexp` (regular expressions) admits them. `__version__` is the class's own, else 0.
+The store keeps JSON as Postgres does: key order, and NUL inside a plain text, would be lost or refused there.
 """
 
 import base64
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
@@ -36,12 +39,15 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import Any, Final, cast
 
+from tradewind.sdk import serde_libraries
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.types import is_tuple
 
 CLASSNAME: Final = "__classname__"
 VERSION: Final = "__version__"
 DATA: Final = "__data__"
+OWN: Final = "tradewind.sdk."
+"""Classes of the authoring API are always admitted."""
 MAX_DEPTH: Final = 200
 """Deeper values are refused: neither the reader nor the store could be relied on."""
 
@@ -103,6 +109,9 @@ def _serialize_mapping(value: Mapping[Any, Any], depth: int) -> Any:
 
 
 def _serialize_object(value: Any, depth: int) -> Any:
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if (write_data := serde_libraries.WRITERS.get(name)) is not None:
+        return _tagged(name, serialize(write_data(value), depth))
     if isinstance(value, str | int | float):
         # Subclasses of plain types, enums of them above all, stand for their plain value.
         return serialize(value.value if isinstance(value, Enum) else _plain(value), depth)
@@ -125,7 +134,7 @@ def _plain(value: str | int | float) -> Any:
 def _serialize_by_class(value: Any, depth: int) -> Any:
     kind = cast("type[Any]", value.__class__)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    version = getattr(kind, "__version__", 1)
+    version = getattr(kind, "__version__", 0)
     if callable(getattr(value, "serialize", None)):
         return _tagged(name, serialize(value.serialize(), depth), version)
     if callable(getattr(value, "model_dump", None)):
@@ -133,10 +142,18 @@ def _serialize_by_class(value: Any, depth: int) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return _tagged(name, serialize(fields, depth), version)
+    if hasattr(kind, "__attrs_attrs__"):
+        return _tagged(name, serialize(_attrs_fields(value), depth), version)
     raise TypeError(
         f"a value of type {name} cannot be pushed as XCom: give the class a serialize() method, make it a dataclass,"
         " or push what it consists of"
     )
+
+
+def _attrs_fields(value: Any) -> dict[str, Any]:
+    """What the class's constructor takes."""
+    declared: tuple[Any, ...] = cast("Any", type(value)).__attrs_attrs__
+    return {field.alias: getattr(value, field.name) for field in declared if field.init}
 
 
 def _elements(value: Any, depth: int) -> Any:
@@ -292,6 +309,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "zoneinfo.ZoneInfo": _read_zone,
     "pathlib.Path": _read_path,
     "tradewind.sdk.io.path.ObjectStoragePath": _read_object_storage_path,
+    **serde_libraries.READERS,
     "pendulum.datetime.DateTime": _read_pendulum_datetime,
     "pendulum.date.Date": _read_pendulum_date,
     "pendulum.tz.timezone.Timezone": _read_pendulum_zone,
@@ -299,8 +317,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _make(classname: str, data: Any, version: int) -> Any:
-    patterns = (conf.get("core", "allowed_deserialization_classes", fallback="") or "").split()
-    if not any(fnmatchcase(classname, pattern) for pattern in patterns):
+    if not _is_allowed(classname):
         raise ImportError(
             f"an XCom holds an object of class {classname}, which [core] allowed_deserialization_classes does not"
             f" admit: set AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES={classname}"
@@ -311,4 +328,14 @@ def _make(classname: str, data: Any, version: int) -> Any:
         return kind.deserialize(data, version)
     if callable(getattr(kind, "model_validate", None)):
         return kind.model_validate(data)
+    if version > getattr(kind, "__version__", 0):
+        raise TypeError(f"an XCom holds an object of version {version} of {classname}, which is newer than the class")
     return kind(**data)
+
+
+def _is_allowed(classname: str) -> bool:
+    patterns = (conf.get("core", "allowed_deserialization_classes", fallback="airflow.*") or "").split()
+    if classname.startswith(OWN) or any(fnmatchcase(classname, pattern) for pattern in patterns):
+        return True
+    expressions = (conf.get("core", "allowed_deserialization_classes_regexp", fallback="") or "").split()
+    return any(re.match(expression, classname) for expression in expressions)

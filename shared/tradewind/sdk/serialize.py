@@ -34,9 +34,10 @@ from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.param import ParamsDict
 from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
+from tradewind.sdk.rule_checks import wrong_rules
 from tradewind.sdk.schedule import schedule_spec
 from tradewind.sdk.triggers.base import StartTriggerArgs
-from tradewind.sdk.types import NOTSET, WeightRule, is_collection, is_mapping
+from tradewind.sdk.types import WeightRule, is_collection, is_mapping
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
 
@@ -65,6 +66,9 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         owners=tuple(sorted({task.owner for task in ordered})),
         timetable_summary=dag.timetable.summary,
         timetable_description=dag.timetable.description,
+        timetable_type=dag.timetable.type_name,
+        timetable_periodic=dag.timetable.periodic,
+        timetable_partitioned=dag.timetable.partitioned,
         start_date=_utc(dag.start_date),
         end_date=_utc(dag.end_date),
         timezone=str(getattr(dag.timezone, "name", dag.timezone)),
@@ -85,6 +89,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         owner_links=dict(dag.owner_links),
         access_control=_access_control(dag, where),
         rerun_with_latest_version=dag.rerun_with_latest_version,
+        allowed_run_types=None if dag.allowed_run_types is None else tuple(sorted(dag.allowed_run_types)),
         dag_display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
         timetable=_timetable_spec(dag, where),
         deadlines=_deadline_specs(dag, where),
@@ -120,6 +125,11 @@ def _asset_refs(task: BaseOperator, assets: list[Any], where: str) -> tuple[Asse
         raise DagSpecError(f"{where}: task {task.task_id!r}: {exc}") from exc
 
 
+def check_acyclic(dag: DAG) -> None:
+    """Raises DagSpecError that names a cycle of tasks, if there is one."""
+    _topological(dag, f"DAG {dag.dag_id!r}")
+
+
 def _topological(dag: DAG, where: str) -> list[BaseOperator]:
     """Upstream before downstream; among those that are free, in the order in which they were written."""
     waiting_for = {task_id: len(task.upstream_task_ids) for task_id, task in dag.task_dict.items()}
@@ -151,15 +161,9 @@ def _cycle(dag: DAG, blocked: set[str]) -> list[str]:
 
 
 def _check_rules(dag: DAG, tasks: list[BaseOperator], where: str) -> None:
-    for task in tasks:
-        for kind, value in ((TriggerRule, task.trigger_rule), (WeightRule, _built_in_rule(task))):
-            if value not in [str(member) for member in kind]:
-                raise DagSpecError(f"{where}: task {task.task_id!r} has an unknown {_words(kind)} {value!r}")
-        if dag.fail_fast and task.trigger_rule != TriggerRule.ALL_SUCCESS:
-            raise DagSpecError(
-                f"{where}: task {task.task_id!r} has trigger rule {str(task.trigger_rule)!r},"
-                f" but a DAG with fail_fast can only have 'all_success'"
-            )
+    wrong = next(wrong_rules(dag, tasks), None)
+    if wrong is not None:
+        raise DagSpecError(f"{where}: {wrong}")
 
 
 def _built_in_rule(task: BaseOperator) -> Any:
@@ -201,10 +205,6 @@ def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
         }
     except (TypeError, ValueError) as exc:
         raise DagSpecError(f"{where}: task {task.task_id!r}: start_trigger_args: {exc}") from exc
-
-
-def _words(kind: type) -> str:
-    return "trigger rule" if kind is TriggerRule else "weight rule"
 
 
 def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
@@ -265,13 +265,8 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
 
 
 def _params(params: ParamsDict) -> dict[str, object]:
-    """Dumped as JSON has it: keys of a mapping are texts there, None becomes "null". Without `value` where a param has
-    none."""
-    left_out = {name: ("value",) if param.value is NOTSET else () for name, param in params.params()}
-    return {
-        name: json.loads(json.dumps({key: value for key, value in param.dump().items() if key not in left_out[name]}))
-        for name, param in params.params()
-    }
+    """As JSON has it: keys of a mapping are texts there, None becomes "null"."""
+    return {name: json.loads(json.dumps(param.serialize())) for name, param in params.params()}
 
 
 def _own_params(task: BaseOperator) -> dict[str, object]:

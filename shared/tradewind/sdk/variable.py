@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, Self, overload
 
 from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
@@ -63,6 +63,15 @@ class Variable:
             cls.set(key, default, description, serialize_json=deserialize_json)
             return default
         return value
+
+    def serialize(self) -> dict[str, str | None]:
+        """As an XCom."""
+        return {"key": self.key, "value": self.value, "description": self.description}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], version: int) -> Self:
+        """From an XCom."""
+        return cls(**data)
 
     def __repr__(self) -> str:
         return f"Variable({self.key!r})"

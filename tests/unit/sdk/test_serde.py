@@ -12,11 +12,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
+import numpy
 import pendulum
 import pydantic
 import pytest
 
-from tradewind.sdk import serde
+from tradewind.sdk import Asset, AssetAlias, Metadata, Param, Variable, serde
 
 
 @dataclass
@@ -156,3 +158,40 @@ def test_value_that_contains_itself_is_refused() -> None:
     value.append(value)
     with pytest.raises(ValueError, match="nested more than 200 levels"):
         serde.to_json(value)
+
+
+@attrs.define
+class Segment:
+    __version__ = 2
+    _length: int
+    name: str = "s"
+    made: int = attrs.field(init=False, default=7)
+
+
+def test_attrs_classes_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES_REGEXP", rf"other\..* {__name__}\.S")
+    written = serde.serialize(Segment(3, "x"))
+    assert written["__data__"] == {"length": 3, "name": "x"}
+    assert serde.deserialize(written) == Segment(3, "x")
+    with pytest.raises(TypeError, match=r"of version 3 of .*\.Segment, which is newer"):
+        serde.deserialize({**written, "__version__": 3})
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "float64", "float32", "bool_"])
+def test_numbers_of_numpy_keep_their_type(kind: str) -> None:
+    number = getattr(numpy, kind)(1)
+    read = serde.from_json(serde.to_json({"n": [number]}))["n"][0]
+    assert (read, type(read)) == (number, type(number))
+
+
+def test_complex_numbers_and_nan_of_numpy() -> None:
+    assert serde.from_json(serde.to_json(numpy.complex128(1 + 2j))) == numpy.complex128(1 + 2j)
+    assert math.isnan(serde.from_json(serde.to_json(numpy.float32("nan"))))
+
+
+def test_objects_of_the_authoring_api_come_back() -> None:
+    asset = Asset("a", "s3://b/c", group="g", extra={"x": 1})
+    values = [asset, AssetAlias("al"), Metadata(asset, {"y": 2}), Param(1, type="integer").dump()]
+    assert serde.from_json(serde.to_json(values)) == values
+    assert not serde.from_json(serde.to_json(Param(type="string"))).has_value
+    assert serde.from_json(serde.to_json(Variable("k", "v"))).value == "v"

@@ -15,6 +15,8 @@ _DECORATOR_BASE: Final = {
     "task_decorator_factory": "operators.of_functions",
 }
 
+_SERDE: Final = {"serialize": "serde", "deserialize": "serde"}
+
 _MODULE_LOADING: Final = {
     "import_string": "module_loading",
     "is_valid_dotpath": "module_loading",
@@ -109,6 +111,8 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.sdk._shared.observability.metrics.stats": _STATS,
     "airflow.observability.stats": _STATS,
     "airflow.stats": _STATS,
+    "airflow.sdk.serde": _SERDE,
+    "airflow.serialization.serde": _SERDE,
     "airflow.sdk.module_loading": _MODULE_LOADING,
     "airflow.sdk._shared.module_loading": _MODULE_LOADING,
     "airflow.utils.module_loading": _MODULE_LOADING,

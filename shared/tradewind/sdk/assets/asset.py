@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from tradewind.sdk.assets.access_control import AssetAccessControl
 from tradewind.sdk.assets.uris import sanitized_uri
@@ -111,6 +111,17 @@ class Asset(os.PathLike[str], BaseAsset):
         if uri:
             return AssetUriRef(uri)
         raise TypeError("Asset reference expects keyword argument 'name' or 'uri'")
+
+    def serialize(self) -> dict[str, Any]:
+        """As an XCom: name, URI, group and extra."""
+        return {"name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], version: int) -> Self:
+        """From an XCom. Raises ValueError for one of a later version."""
+        if version > cls.__version__:
+            raise ValueError(f"{cls.__name__} of version {version} is newer than this one, {cls.__version__}")
+        return cls(**data)
 
     @property
     def normalized_uri(self) -> str | None:
