@@ -241,8 +241,10 @@ class ConcatXComArg(_DerivedXComArg):
 
 
 def iter_xcom_references(value: Any, depth: int = 0) -> "Iterator[tuple[BaseOperator, str]]":
-    """References anywhere in a value: in collections, and in operators given as values."""
-    if isinstance(value, XComArg):
+    """References anywhere in a value: in collections, in operators given as values, and those of what a group is mapped
+    over where one of its arguments is used."""
+    kind: type[Any] = value.__class__
+    if hasattr(kind, "iter_references"):
         yield from value.iter_references()
         return
     inner: Iterable[Any] = ()

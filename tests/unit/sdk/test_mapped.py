@@ -139,6 +139,17 @@ def test_mapping_over_another_key_is_refused(dag: DAG) -> None:
         serialize_dag(dag, "file.py")
 
 
+def test_whoever_uses_an_argument_of_a_mapped_group_comes_after_what_it_is_mapped_over(dag: DAG) -> None:
+    @task_group
+    def group(x: Any) -> None:
+        add.override(task_id="second")(add.override(task_id="first")(1), [x])
+
+    with dag:
+        group.expand(x=numbers())
+    _, tasks = spec_of(dag)
+    assert tasks["group.second"].upstream_task_ids == ("group.first", "numbers")
+
+
 def test_setup_and_teardown(dag: DAG) -> None:
     with dag:
         begin, work, end = (EmptyOperator(task_id=name) for name in ("begin", "work", "end"))

@@ -3,13 +3,14 @@
 # (`a >> b` is an edge)
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pendulum
 import pytest
 
 from tradewind.core.spec import DagSpec, TriggerRule
-from tradewind.sdk import DAG, Param
+from tradewind.sdk import DAG, Param, task, task_group
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.operators.trigger_dagrun import TriggerDagRunOperator
@@ -150,11 +151,43 @@ def test_rule_set_afterwards_is_checked() -> None:
         _spec(dag)
 
 
-def test_fail_fast_allows_one_trigger_rule_only() -> None:
+def test_fail_fast_allows_one_trigger_rule_only_and_teardowns() -> None:
+    with DAG("d", fail_fast=True) as dag:
+        EmptyOperator(task_id="t").as_teardown(setups=EmptyOperator(task_id="s"))
+    assert [task.task_id for task in _spec(dag).tasks] == ["s", "t"]
     with DAG("d", fail_fast=True) as dag:
         EmptyOperator(task_id="a", trigger_rule="all_done")
     with pytest.raises(DagSpecError, match="task 'a' has trigger rule 'all_done', but a DAG with fail_fast"):
         _spec(dag)
+
+
+def test_rules_that_airflow_refuses_are_named_with_their_task() -> None:
+    @task
+    def work(x: Any = None) -> Any: ...
+
+    with DAG("after_setup") as after_setup:
+        begin = EmptyOperator(task_id="begin").as_setup()
+        begin.set_downstream(EmptyOperator(task_id="next", trigger_rule="all_done"))
+    with DAG("in_group") as in_group:
+
+        @task_group
+        def group(x: Any) -> None:
+            EmptyOperator(task_id="t", trigger_rule="always")
+
+        group.expand(x=[1])
+    with DAG("mapped") as mapped:
+        work.override(task_id="t", trigger_rule="always").expand(x=work())
+    expected = {
+        after_setup: "task 'next' has trigger rule 'all_done', but what comes after a setup, here 'begin', can only"
+        " have 'all_success'",
+        in_group: "task 'group.t' has trigger rule 'always', which is not allowed in mapped group 'group'",
+        mapped: "task 't' has trigger rule 'always', which is not allowed where it is mapped over what other"
+        " tasks return",
+    }
+    for dag, text in expected.items():
+        with pytest.raises(DagSpecError) as caught:
+            _spec(dag)
+        assert str(caught.value) == f"file.py: DAG {dag.dag_id!r}: {text}"
 
 
 def test_access_control_and_extra_links_are_kept() -> None:
