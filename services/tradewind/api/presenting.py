@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -25,8 +25,6 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.db.api.dags import NewDagRun
 from tradewind.db.pool import Row
 from tradewind.service.dag_roots import DagRoot, resolve_dag_file
-
-UNPERIODIC_SCHEDULES: Final = (None, "@once", "@continuous", "Asset", "Partitioned Asset")
 
 Tasks = Mapping[UUID, Mapping[str, TaskSpec]]
 """dag_version_id → task_id → task."""
@@ -56,9 +54,10 @@ def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetails
             "is_paused_upon_creation": spec.is_paused_upon_creation,
             "params": spec.params,
             "asset_expression": spec.asset_condition,
-            "timetable_partitioned": spec.partition_mappers is not None,
             "render_template_as_native_obj": spec.render_template_as_native_obj,
             "timezone": spec.timezone,
+            "owner_links": spec.owner_links,
+            "rerun_with_latest_version": spec.rerun_with_latest_version,
             "last_parsed": row["last_parsed_time"],
             "active_runs_count": row["active_runs_count"],
             "latest_dag_version": dag_version(row),
@@ -76,8 +75,6 @@ def _dag_fields(row: Row, roots: Sequence[DagRoot]) -> dict[str, object]:
         "bundle_version": None,
         "fileloc": _fileloc(row["relative_fileloc"], roots),
         "file_token": _file_token(row["relative_fileloc"]),
-        "timetable_partitioned": False,
-        "timetable_periodic": row["timetable_summary"] not in UNPERIODIC_SCHEDULES,
         "tags": tags,
     }
 

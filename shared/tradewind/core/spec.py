@@ -248,3 +248,13 @@ class DagSpec:
     access_control: dict[str, object] | None = None
     owner_links: dict[str, str] = field(default_factory=dict[str, str])
     rerun_with_latest_version: bool | None = None
+    timetable_type: str = "NullTimetable"
+    """The class of the timetable; of an author's own, with its module."""
+    timetable_periodic: bool = False
+    """Whether the schedule has a period, so that it can be run for the past."""
+    timetable_partitioned: bool = False
+    """Whether its runs are about partitions."""
+
+    def allows(self, run_type: str) -> bool:
+        """Whether the DAG may have runs of this kind."""
+        return self.allowed_run_types is None or run_type in self.allowed_run_types

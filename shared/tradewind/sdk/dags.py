@@ -18,6 +18,7 @@ from tradewind.sdk.exceptions import (
 )
 from tradewind.sdk.node import validate_key
 from tradewind.sdk.param import DagParam, ParamsDict
+from tradewind.sdk.run_types import allowed_run_types_of
 from tradewind.sdk.schedule import timetable_of
 from tradewind.sdk.task_groups import TaskGroup
 from tradewind.sdk.templating import templates_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from tradewind.sdk.operator import BaseOperator
     from tradewind.sdk.timetables.base import Timetable
+    from tradewind.sdk.types import DagRunType
 
 TAG_MAX_LENGTH = 100
 
@@ -106,7 +108,7 @@ class DAG:
         self.params = ParamsDict({**(params or {}), **self.default_args.pop("params", {})})
         self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
         self.sla_miss_callback, self.deadline, self.access_control = sla_miss_callback, deadline, access_control
-        self.allowed_run_types = allowed_run_types
+        self.allowed_run_types = self._run_types_of(allowed_run_types)
         self.disable_bundle_versioning = (
             conf.getboolean("dag_processor", "disable_bundle_versioning")
             if disable_bundle_versioning is None
@@ -140,6 +142,12 @@ class DAG:
         except AirflowTimetableInvalid as exc:
             raise AirflowTimetableInvalid(f"DAG {self.dag_id!r}: schedule: {exc}") from exc
 
+    def _run_types_of(self, given: Any) -> "frozenset[DagRunType] | None":
+        try:
+            return allowed_run_types_of(given, self.timetable)
+        except ValueError as exc:
+            raise ValueError(f"DAG {self.dag_id!r}: {exc}") from exc
+
     def _check(self) -> None:
         for name in ("max_active_tasks", "max_active_runs", "max_consecutive_failed_dag_runs"):
             value: object = getattr(self, name)
@@ -150,7 +158,7 @@ class DAG:
         limit = self.timetable.active_runs_limit
         if limit is not None and self.max_active_runs > limit:
             raise ValueError(f"DAG {self.dag_id!r}: schedule {self.schedule!r} requires max_active_runs <= {limit}")
-        if self.timetable.summary is not None:
+        if self.timetable.can_be_scheduled:
             self._check_scheduled()
 
     def _check_scheduled(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradewind.core.spec import TimetableSpec
 from tradewind.sdk.configuration import conf
@@ -14,18 +14,39 @@ from tradewind.sdk.timetables.simple import ContinuousTimetable, NullTimetable, 
 from tradewind.sdk.timetables.specs import timetable_spec
 from tradewind.sdk.timetables.trigger import CronTriggerTimetable, DeltaTriggerTimetable
 
+if TYPE_CHECKING:
+    from tradewind.sdk.assets.timetables import AssetTriggeredTimetable, PartitionedAtRuntime
+
 
 class AssetSchedule(Timetable):
     """What a DAG waits for in words; when runs are made by time as well, that is asked of `by_time`."""
 
-    def __init__(self, summary: str | None, description: str, by_time: Timetable | None = None) -> None:
-        self._summary, self.description, self.by_time = summary, description, by_time
+    def __init__(
+        self, schedule: "AssetTriggeredTimetable | PartitionedAtRuntime", by_time: Timetable | None = None
+    ) -> None:
+        self.schedule, self.by_time = schedule, by_time
+        self.description = schedule.description
+        if by_time is not None:
+            self.description = f"Triggered by assets or {by_time.description}"
         self.active_runs_limit = None if by_time is None else by_time.active_runs_limit
+        self.can_be_scheduled = schedule.can_be_scheduled
+        self.partitioned = schedule.partitioned
+        self.periodic = by_time is not None and by_time.periodic
+
+    @property
+    def type_name(self) -> str:
+        """The class that the author wrote, or that stands for assets alone."""
+        return type(self.schedule).__name__
+
+    @property
+    def waits_for_assets(self) -> bool:
+        """Whether assets make runs."""
+        return self.schedule.asset_condition is not None
 
     @property
     def summary(self) -> str | None:
         """`Asset`, and the summary of the other."""
-        return self._summary
+        return self.schedule.summary if self.by_time is None else f"Asset or {self.by_time.summary}"
 
     def spec(self) -> TimetableSpec | None:
         """`asset_or_time`; None without a part that goes by time."""
@@ -93,15 +114,12 @@ def _of_assets(schedule: Any) -> Timetable:
     from tradewind.sdk.assets.timetables import AssetOrTimeSchedule, PartitionedAtRuntime, asset_schedule_of
 
     if isinstance(schedule, PartitionedAtRuntime):
-        return AssetSchedule(None, schedule.description)
+        return AssetSchedule(schedule)
     by_assets = asset_schedule_of(schedule)
     if by_assets is None:
         raise AirflowTimetableInvalid(
             f"{schedule!r} is not a valid schedule: expected None, a cron expression or preset, a timedelta or"
             " relativedelta, a timetable, or assets"
         )
-    if not isinstance(by_assets, AssetOrTimeSchedule):
-        return AssetSchedule(by_assets.summary, by_assets.description)
-    by_time = timetable_of(by_assets.timetable)
-    words = f"Triggered by assets or {by_time.description}"
-    return AssetSchedule(f"Asset or {by_time.summary}", words, by_time)
+    is_or_time = isinstance(by_assets, AssetOrTimeSchedule)
+    return AssetSchedule(by_assets, timetable_of(by_assets.timetable) if is_or_time else None)

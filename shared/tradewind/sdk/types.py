@@ -1,8 +1,11 @@
 """Small values shared by the authoring modules."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeGuard
+
+TaskStateChangeCallback = Callable[[Any], None]
+"""What `on_…_callback` of a task takes; called with the context."""
 
 
 class ArgNotSet:
@@ -77,7 +80,23 @@ class DagRunType(StrEnum):
     MANUAL = "manual"
     SCHEDULED = "scheduled"
     BACKFILL = "backfill"
+    BACKFILL_JOB = "backfill"
+    OPERATOR_TRIGGERED = "operator_triggered"
     ASSET_TRIGGERED = "asset_triggered"
+    ASSET_MATERIALIZATION = "asset_materialization"
+
+
+class DagRunTriggeredByType(StrEnum):
+    """Who made a DAG run."""
+
+    CLI = "cli"
+    OPERATOR = "operator"
+    REST_API = "rest_api"
+    UI = "ui"
+    TEST = "test"
+    TIMETABLE = "timetable"
+    ASSET = "asset"
+    BACKFILL = "backfill"
 
 
 class WeightRule(StrEnum):

@@ -45,6 +45,7 @@ async def test_a_dag_is_shown_as_it_was_parsed(api: ApiServer, scene: Scene, dag
                 owners=("ada", "bob"),
                 timetable_summary="0 3 * * *",
                 timetable_description="At 03:00",
+                timetable_periodic=True,
                 max_active_runs=3,
                 max_active_tasks=5,
                 dag_display_name="Nice name",
@@ -76,6 +77,28 @@ async def test_a_dag_is_shown_as_it_was_parsed(api: ApiServer, scene: Scene, dag
     assert {name: dag[name] for name in expected} == expected
     assert dag["tags"] == [{"name": tag, "dag_id": dag_id, "dag_display_name": "Nice name"} for tag in ("a", "b")]
     assert dag["last_parsed_time"].endswith("Z")
+
+
+async def test_runs_of_a_kind_that_the_dag_does_not_allow_are_refused(
+    client: httpx.AsyncClient, scene: Scene, dag_id: str
+) -> None:
+    await scene.write_dag(spec(dag_id, allowed_run_types=("scheduled",), timetable_periodic=True))
+
+    dag = (await client.get(f"/api/v2/dags/{dag_id}")).json()
+    assert (dag["allowed_run_types"], dag["timetable_periodic"], dag["is_backfillable"]) == (["scheduled"], True, False)
+    answer = await client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+    assert (answer.status_code, "does not allow manual runs" in answer.text) == (400, True)
+    body = {"dag_id": dag_id, "from_date": "2024-01-01T00:00:00Z", "to_date": "2024-01-02T00:00:00Z"}
+    answer = await client.post("/api/v2/backfills", json=body)
+    assert (answer.status_code, "does not allow backfill runs" in answer.text) == (400, True)
+
+
+async def test_dags_are_found_by_the_class_of_their_timetable(
+    client: httpx.AsyncClient, scene: Scene, dag_id: str
+) -> None:
+    await scene.write_dag(spec(dag_id, timetable_type="OnceTimetable"))
+    assert await ids_of(client, dag_id, timetable_type=["OnceTimetable", "EventsTimetable"]) == [dag_id]
+    assert await ids_of(client, dag_id, timetable_type="EventsTimetable") == []
 
 
 async def test_details_show_what_the_author_wrote(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:

@@ -1,14 +1,19 @@
 """The DAG object."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pendulum
 import pytest
 
-from tradewind.sdk import DAG, Param
+from tradewind.sdk import DAG, Asset, AssetOrTimeSchedule, Param, PartitionedAtRuntime
 from tradewind.sdk.exceptions import AirflowException, AirflowTimetableInvalid, DuplicateTaskIdFound, TaskNotFound
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.operators.python import PythonOperator
+from tradewind.sdk.timetables.trigger import CronTriggerTimetable, MultipleCronTriggerTimetable
+from tradewind.sdk.types import DagRunType
+
+ASSET_OR_ONE: Final = "Triggered by assets or At 01:00"
 
 
 def test_unknown_argument_is_named() -> None:
@@ -58,6 +63,60 @@ def test_continuous_allows_one_run_at_a_time() -> None:
     assert DAG("d", schedule="@continuous", max_active_runs=1).timetable.summary == "@continuous"
     with pytest.raises(ValueError, match="max_active_runs <= 1"):
         DAG("d", schedule="@continuous")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ("@daily", "At 00:00"),
+        ("30 2 * * 1-5", "At 02:30, Monday through Friday"),
+        ("0 0 1 * 1", "At 00:00, on day 1 of the month (or) At 00:00, only on Monday"),
+        ("0 0 * * * 30", ""),
+        (MultipleCronTriggerTimetable("0 1 * * *", "0 2 * * *", timezone="UTC"), "At 01:00, At 02:00"),
+        (AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 1 * * *"), assets=[Asset("a")]), ASSET_OR_ONE),
+    ],
+)
+def test_a_cron_is_told_in_words(schedule: object, words: str) -> None:
+    assert DAG("d", schedule=schedule).timetable.description == words
+
+
+@pytest.mark.parametrize(
+    ("schedule", "needed", "other"),
+    [
+        (None, "manual", "scheduled"),
+        ("@daily", "scheduled", "manual"),
+        ([Asset("a")], "asset_triggered", "scheduled"),
+        (PartitionedAtRuntime(), "manual", "asset_triggered"),
+    ],
+)
+def test_what_the_schedule_makes_must_be_among_the_allowed_run_types(schedule: Any, needed: str, other: str) -> None:
+    allowed = DAG("d", schedule=schedule, allowed_run_types=[needed, "backfill"]).allowed_run_types
+    assert allowed == {DagRunType(needed), DagRunType.BACKFILL}
+    with pytest.raises(ValueError, match=f"DAG 'd': allowed_run_types must include {needed.upper()}"):
+        DAG("d", schedule=schedule, allowed_run_types=[other])
+    with pytest.raises(ValueError, match="'nightly' is not a valid DagRunType"):
+        DAG("d", schedule=schedule, allowed_run_types=["nightly"])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "kind", "periodic"),
+    [
+        (None, "NullTimetable", False),
+        ("@once", "OnceTimetable", False),
+        ("@daily", "CronTriggerTimetable", True),
+        (timedelta(days=1), "DeltaTriggerTimetable", True),
+        ([Asset("a")], "AssetTriggeredTimetable", False),
+        (
+            AssetOrTimeSchedule(timetable=CronTriggerTimetable("@daily"), assets=[Asset("a")]),
+            "AssetOrTimeSchedule",
+            True,
+        ),
+        (PartitionedAtRuntime(), "PartitionedAtRuntime", False),
+    ],
+)
+def test_the_timetables_class_and_whether_it_has_a_period(schedule: Any, kind: str, periodic: bool) -> None:
+    timetable = DAG("d", schedule=schedule).timetable
+    assert (timetable.type_name, timetable.periodic) == (kind, periodic)
 
 
 def test_dates_become_utc_and_keep_the_zone() -> None:

@@ -58,15 +58,15 @@ class DAGResponse(ApiModel):
     next_dagrun_data_interval_start: datetime | None
     next_dagrun_data_interval_end: datetime | None
     next_dagrun_run_after: datetime | None
-    allowed_run_types: list[DagRunTypeName] | None = None
+    allowed_run_types: list[DagRunTypeName] | None
     owners: list[str]
     file_token: str
 
     @computed_field
     @property
     def is_backfillable(self) -> bool:
-        """A schedule with a period can be run for the past."""
-        return self.timetable_periodic
+        """A schedule with a period can be run for the past, unless the DAG allows no such runs."""
+        return self.timetable_periodic and (self.allowed_run_types is None or "backfill" in self.allowed_run_types)
 
 
 class DAGDetailsResponse(DAGResponse):

@@ -159,7 +159,7 @@ class DagPatchQuery(DagSelection):
 class DagListQuery(DagSelection):
     """`GET /dags`."""
 
-    matches_nothing: ClassVar[frozenset[str]] = frozenset({"asset_dependency", "timetable_type"})
+    matches_nothing: ClassVar[frozenset[str]] = frozenset({"asset_dependency"})
 
     dag_display_name_pattern: str | None = None
     dag_display_name_prefix_pattern: str | None = None

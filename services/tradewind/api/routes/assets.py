@@ -109,7 +109,7 @@ async def materialize_asset(
         raise AlreadyExists(f"More than one DAG materializes the asset with id {asset_id}")
     dag_id = dag_ids[0]
     spec = await state["dag_specs"].get(VersionKey.of_row(target))
-    if spec.allowed_run_types is not None and "asset_materialization" not in spec.allowed_run_types:
+    if not spec.allows("asset_materialization"):
         raise BadRequest(f"The DAG {dag_id!r} does not allow asset materialization runs")
     now, entropy = state["clock"](), state["new_id"]()
     requester = Requester(username=user.username, triggered_by="rest_api", now=now, entropy=entropy)

@@ -121,7 +121,7 @@ async def _asked_for(state: ApiState, body: BackfillPostBody) -> tuple[BackfillR
     if target is None:
         raise NotFound(f"Could not find dag {body.dag_id}")
     spec = await state["dag_specs"].get(VersionKey.of_row(target))
-    if spec.allowed_run_types is not None and RUN_TYPE not in spec.allowed_run_types:
+    if not spec.allows(RUN_TYPE):
         raise BadRequest(f"Dag with dag_id: '{body.dag_id}' does not allow backfill runs")
     if body.dag_run_conf is not None:
         try:

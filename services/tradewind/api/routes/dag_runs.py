@@ -14,7 +14,7 @@ from tradewind.api.presenting import created_dag_run_response, dag_run_response
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
-from tradewind.api.triggering import Requester, new_dag_run
+from tradewind.api.triggering import MANUAL, Requester, new_dag_run
 from tradewind.core.errors import NotFound
 from tradewind.db.api import dags as queries
 from tradewind.db.pool import Row
@@ -58,10 +58,13 @@ async def trigger_dag_run(
         raise NotFound(f"The DAG with dag_id {dag_id!r} was not found")
     if target["has_import_errors"]:
         raise BadRequest(f"The DAG with dag_id {dag_id!r} cannot be triggered: its file has import errors")
+    spec = await state["dag_specs"].get(VersionKey.of_row(target))
+    if not spec.allows(MANUAL):
+        raise BadRequest(f"The DAG with dag_id {dag_id!r} does not allow manual runs")
     run = new_dag_run(
         dag_id,
         target["version_id"],
-        await state["dag_specs"].get(VersionKey.of_row(target)),
+        spec,
         body,
         Requester(
             username=user.username,

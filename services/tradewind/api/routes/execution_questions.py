@@ -142,7 +142,7 @@ async def trigger_task_dag_run(
     if target["has_import_errors"]:
         raise BadRequest({"reason": "import_errors", "message": f"The file of the DAG {dag_id!r} has import errors"})
     spec = await state["dag_specs"].get(VersionKey.of_row(target))
-    if spec.allowed_run_types is not None and "operator_triggered" not in spec.allowed_run_types:
+    if not spec.allows("operator_triggered"):
         message = f"The DAG {dag_id!r} does not allow runs that are triggered by an operator"
         raise BadRequest({"reason": "denied_run_type", "message": message})
     asked = TriggerDAGRunPostBody.model_validate(body.model_dump())

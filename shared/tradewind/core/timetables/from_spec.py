@@ -51,9 +51,10 @@ def restriction_of(spec: DagSpec) -> TimeRestriction:
 
 
 def next_run_of(spec: DagSpec, last: DataInterval | None, now: datetime) -> NextRun | None:
-    """The DAG's next run by time; None also for a custom timetable, and for a schedule that never comes."""
+    """The DAG's next run by time; None also for a custom timetable, for a schedule that never comes, and for a DAG that
+    allows no runs by time."""
     timetable = timetable_of(spec.timetable)
-    if timetable is None:
+    if timetable is None or not spec.allows("scheduled"):
         return None
     try:
         return timetable.next_run(last, restriction_of(spec), now)

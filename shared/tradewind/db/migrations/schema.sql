@@ -198,6 +198,10 @@ CREATE TABLE dag (
     next_dagrun_data_interval_end   timestamp with time zone,
     next_dagrun_run_after           timestamp with time zone,
     dagrun_timeout_seconds          double precision,
+    timetable_type                  text,
+    timetable_periodic              boolean NOT NULL DEFAULT true,
+    timetable_partitioned           boolean NOT NULL DEFAULT false,
+    allowed_run_types               text[],
     has_deadlines                   boolean NOT NULL DEFAULT false,
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
@@ -701,6 +705,10 @@ COMMENT ON COLUMN connection.password IS 'Fernet token';
 COMMENT ON COLUMN connection.extra IS 'Fernet token';
 
 COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from its start; null = however long';
+
+COMMENT ON COLUMN dag.timetable_type IS 'class of the timetable; null = not parsed since the column is there';
+
+COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have; null = all';
 
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 

@@ -214,7 +214,7 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
 
 
 def _dag_values(dag: _Dag) -> tuple[object, ...]:
-    """One row of parameters $2 to $16 of write_dags.sql."""
+    """One row of parameters $2 to $19 of write_dags.sql."""
     assert dag.spec is not None
     spec = dag.spec.spec
     return (
@@ -224,7 +224,10 @@ def _dag_values(dag: _Dag) -> tuple[object, ...]:
         msgspec.json.encode([storable_text(tag) for tag in spec.tags]).decode(),
         msgspec.json.encode([storable_text(owner) for owner in spec.owners]).decode(),
         *(storable_text(spec.timetable_summary), storable_text(spec.timetable_description)),
+        *(storable_text(spec.timetable_type), spec.timetable_periodic, spec.timetable_partitioned),
+        None if spec.allowed_run_types is None else msgspec.json.encode(spec.allowed_run_types).decode(),
         *(spec.max_active_tasks, spec.max_active_runs, spec.max_consecutive_failed_dag_runs),
+        any(task.max_active_tis_per_dag or task.max_active_tis_per_dagrun for task in spec.tasks),
     )
 
 

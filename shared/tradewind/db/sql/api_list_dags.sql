@@ -22,6 +22,8 @@ WITH matching AS (
         AND (NOT $1::jsonb ? 'paused' OR dag.is_paused = ($1::jsonb ->> 'paused')::boolean)
         AND (NOT $1::jsonb ? 'has_import_errors'
             OR dag.has_import_errors = ($1::jsonb ->> 'has_import_errors')::boolean)
+        AND (NOT $1::jsonb ? 'timetable_type'
+            OR dag.timetable_type = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'timetable_type'))))
         AND (NOT $1::jsonb ? 'tags_any'
             OR dag.tags && ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'tags_any')))
         AND (NOT $1::jsonb ? 'tags_all'
@@ -61,7 +63,8 @@ WITH matching AS (
 SELECT
     total.total_entries, matching.place, dag.dag_id, coalesce(dag.dag_display_name, dag.dag_id) AS dag_display_name,
     dag.relative_fileloc, dag.is_paused, dag.is_stale, dag.has_import_errors, dag.description, dag.tags, dag.owners,
-    dag.timetable_summary, dag.timetable_description, dag.max_active_tasks, dag.max_active_runs,
+    dag.timetable_summary, dag.timetable_description, dag.timetable_periodic, dag.timetable_partitioned,
+    dag.allowed_run_types, dag.max_active_tasks, dag.max_active_runs,
     dag.max_consecutive_failed_dag_runs, dag.has_task_concurrency_limits, dag.last_parsed_time, dag.last_expired,
     dag.next_dagrun_logical_date, dag.next_dagrun_data_interval_start, dag.next_dagrun_data_interval_end,
     dag.next_dagrun_run_after

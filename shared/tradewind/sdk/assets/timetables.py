@@ -63,6 +63,7 @@ class PartitionedAtRuntime:
     can_be_scheduled = False
     active_runs_limit: int | None = None
     asset_condition: BaseAsset | None = None
+    partitioned = False
     partitioned_at_runtime = True
     summary = "PartitionedAtRuntime"
     description = "Never, partition key(s) set at runtime"

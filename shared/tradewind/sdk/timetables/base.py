@@ -75,6 +75,12 @@ class Timetable:
         """A few words for people."""
         return type(self).__name__
 
+    @property
+    def type_name(self) -> str:
+        """The class's name; of an author's own, with its module."""
+        kind = type(self)
+        return kind.__name__ if kind.built_in else f"{kind.__module__}.{kind.__qualname__}"
+
     @classmethod
     def deserialize(cls, data: Mapping[str, Any]) -> "Timetable":
         """The inverse of `serialize`."""

@@ -1,6 +1,7 @@
 """Airflow's `timetables.interval`: runs about contiguous periods, each due when its period is over."""
 
 from datetime import timedelta, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from tradewind.core.spec import TimetableSpec
@@ -11,6 +12,7 @@ from tradewind.sdk.timetables.built_in import (
     delta_as_json,
     zone_as_json,
 )
+from tradewind.sdk.timetables.cron_words import cron_in_words
 
 if TYPE_CHECKING:
     from dateutil.relativedelta import relativedelta
@@ -31,6 +33,11 @@ class CronTimetable(BuiltInTimetable):
     def __init__(self, cron: str, timezone: str | tzinfo = "UTC") -> None:
         self.expression = self._expression = PRESETS.get(cron, cron)
         self.timezone = self._timezone = timezone
+
+    @cached_property
+    def description(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - said when it is asked for
+        """The expression in words."""
+        return cron_in_words(self.expression)
 
     @property
     def summary(self) -> str | None:

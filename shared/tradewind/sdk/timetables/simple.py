@@ -41,6 +41,7 @@ class ContinuousTimetable(BuiltInTimetable, built_in=True):
     """The next run as soon as the last one has ended: `schedule="@continuous"`."""
 
     description = "As frequently as possible, but only one run at a time."
+    periodic = False
     active_runs_limit = 1
 
     @property

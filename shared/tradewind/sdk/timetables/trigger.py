@@ -1,6 +1,7 @@
 """Airflow's `timetables.trigger`: runs at moments."""
 
 from datetime import timedelta, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tradewind.core.spec import TimetableSpec
@@ -68,6 +69,11 @@ class MultipleCronTriggerTimetable(BuiltInTimetable, built_in=True):
         self.timetables = [
             CronTriggerTimetable(cron, timezone, interval=interval, run_immediately=run_immediately) for cron in crons
         ]
+
+    @cached_property
+    def description(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - said when it is asked for
+        """The expressions in words."""
+        return ", ".join(each.description for each in self.timetables)
 
     @property
     def summary(self) -> str | None:

@@ -9,6 +9,13 @@ COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout'
 ALTER TABLE dag ADD COLUMN dagrun_timeout_seconds double precision;
 COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from its start; null = however long';
 
+ALTER TABLE dag ADD COLUMN timetable_type text;
+COMMENT ON COLUMN dag.timetable_type IS 'class of the timetable; null = not parsed since the column is there';
+ALTER TABLE dag ADD COLUMN timetable_periodic boolean NOT NULL DEFAULT true;
+ALTER TABLE dag ADD COLUMN timetable_partitioned boolean NOT NULL DEFAULT false;
+ALTER TABLE dag ADD COLUMN allowed_run_types text[];
+COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have; null = all';
+
 CREATE INDEX dag_next_run ON dag (next_dagrun_run_after)
     WHERE next_dagrun_run_after IS NOT NULL AND NOT is_paused AND NOT is_stale AND NOT has_import_errors;
 COMMENT ON INDEX dag_next_run IS 'DAGs that have a run to come by time';
