@@ -187,7 +187,7 @@ def test_rules_that_airflow_refuses_are_named_with_their_task() -> None:
     for dag, text in expected.items():
         with pytest.raises(DagSpecError) as caught:
             _spec(dag)
-        assert str(caught.value) == f"file.py: DAG {dag.dag_id!r}: {text}"
+        assert str(caught.value) == f"folder/file.py: DAG {dag.dag_id!r}: {text}"
 
 
 def test_access_control_and_extra_links_are_kept() -> None:
