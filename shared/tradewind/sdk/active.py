@@ -76,6 +76,27 @@ def close_scope() -> None:
     _scopes.set(None)
 
 
+class DagContext:
+    """The DAG that is being written, for those who ask as in Airflow."""
+
+    @classmethod
+    def get_current(cls) -> "DAG | None":
+        """That of the innermost `with` block."""
+        return current_dag()
+
+    get_current_dag = get_current
+
+
+class TaskGroupContext:
+    """The group that is being written, for those who ask as in Airflow."""
+
+    @classmethod
+    def get_current(cls, dag: "DAG | None" = None) -> "TaskGroup | None":
+        """The innermost of the DAG given, or of the one that is being written; None outside of DAGs."""
+        owner = dag or current_dag()
+        return None if owner is None else current_task_group(owner)
+
+
 @contextmanager
 def outside_of_dags() -> Generator[None]:
     """Operators made meanwhile belong to no DAG, whatever is being written around, and make no edges."""

@@ -78,7 +78,7 @@ class Configuration:
 
     def _default(self, section: str, key: str) -> str | None:
         if (section, key) == ("core", "dags_folder"):
-            return str(Path(os.environ.get("AIRFLOW_HOME", Path.home() / "tradewind")) / "dags")
+            return str(Path(get_airflow_home()) / "dags")
         return _DEFAULTS.get((section, key))
 
     def get_mandatory_value(self, section: str, key: str, fallback: "str | ArgNotSet | None" = NOTSET) -> str:
@@ -185,6 +185,11 @@ class Configuration:
         return self.get(section, key, fallback=NOTSET if isinstance(fallback, ArgNotSet) else str(fallback)) or ""
 
 
+def get_airflow_home() -> str:
+    """The home folder, under the name that DAG files know."""
+    return os.environ.get("AIRFLOW_HOME") or str(Path.home() / "tradewind")
+
+
 def _output_of(command: str, name: str) -> str:
     done = subprocess.run(split(command), capture_output=True, text=True, check=False)  # noqa: S603 - the operator's own
     if done.returncode:
@@ -202,3 +207,9 @@ def _natural(text: str) -> str | int | float | bool:
 
 
 conf: Final = Configuration()
+
+
+def __getattr__(name: str) -> str:
+    if name == "AIRFLOW_HOME":
+        return get_airflow_home()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,8 @@ AirflowException
 ├── DagRunTriggerException         have a run of another DAG made, and perhaps wait for it
 ├── TaskDeferralError, TaskDeferralTimeout    what a deferred task waited for failed, or took too long
 ├── XComNotFound, TaskNotFound, ParamValidationError, …
-└── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
+├── authoring errors: DuplicateTaskIdFound, AirflowDagCycleException, …
+└── errors of services that authors' code may name: DagNotFound, DagRunAlreadyExists, …
 XComForMappingNotPushed, UnmappableXComTypePushed,
     UnmappableXComLengthPushed                       TypeErrors of a task that others map over
 AirflowTaskTimeout, AirflowTaskTerminated    BaseException: not caught by `except Exception`
@@ -18,7 +19,9 @@ TaskDeferred, TaskAwaitingInput              likewise: wait for a trigger, or fo
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 
 class AirflowException(Exception):
@@ -251,3 +254,142 @@ class AirflowClusterPolicySkipDag(AirflowException):
 
 class AirflowClusterPolicyError(AirflowException):
     """A policy failed."""
+
+
+class AirflowBadRequest(AirflowException):
+    """What a request says cannot be handled."""
+
+    status_code = HTTPStatus.BAD_REQUEST
+
+
+class DagNotFound(AirflowNotFoundException):
+    """There is no such DAG."""
+
+
+class DagCodeNotFound(AirflowNotFoundException):
+    """There is no source of the DAG."""
+
+
+class DagRunNotFound(AirflowNotFoundException):
+    """There is no such run."""
+
+
+class TaskInstanceNotFound(AirflowNotFoundException):
+    """There is no such task instance."""
+
+
+class PoolNotFound(AirflowNotFoundException):
+    """There is no such pool."""
+
+
+class DagRunAlreadyExists(AirflowBadRequest):
+    """There is such a run already."""
+
+    def __init__(self, dag_run: Any) -> None:
+        super().__init__(f"A DAG Run already exists for DAG {dag_run.dag_id} with run id {dag_run.run_id}")
+        self.dag_run = dag_run
+
+
+class DagRunTypeNotAllowed(AirflowException):
+    """The DAG does not allow runs of this type."""
+
+
+class DagNotPartitionedError(ValueError):
+    """A partition key for a DAG without partitions."""
+
+
+class InvalidPartitionKeyError(ValueError):
+    """A partition key that is empty, too long or not understood by the timetable."""
+
+
+class AirflowClearRunningTaskException(AirflowException):
+    """A running task was to be cleared."""
+
+
+class AirflowFileParseException(AirflowException):
+    """A file of connections or variables cannot be read."""
+
+    def __init__(self, msg: str, file_path: str, parse_errors: Sequence["FileSyntaxError"]) -> None:
+        super().__init__(msg)
+        self.msg, self.file_path, self.parse_errors = msg, file_path, list(parse_errors)
+
+    def __str__(self) -> str:
+        lines = [f"{self.msg}", f"Filename: {self.file_path}"]
+        return "\n".join((*lines, *(f"  Line {error.line_no}: {error.message}" for error in self.parse_errors)))
+
+
+class AirflowUnsupportedFileTypeException(AirflowException):
+    """A file of a kind that cannot be read."""
+
+
+class FileSyntaxError(NamedTuple):
+    """One error in a file."""
+
+    line_no: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.message}. Line number: {self.line_no!s},"
+
+
+class ConnectionNotUnique(AirflowException):
+    """Several values for one connection."""
+
+
+class VariableNotUnique(AirflowException):
+    """Several values for one variable."""
+
+
+class InvalidStatsNameException(AirflowException):
+    """The name of a metric is not allowed."""
+
+
+class AirflowInternalRuntimeError(BaseException):
+    """Something that must not happen."""
+
+
+class SerializationError(AirflowException):
+    """A value cannot be serialized."""
+
+
+class DeserializationError(Exception):
+    """A DAG's stored form cannot be read."""
+
+
+class DeserializingResultError(ValueError):
+    """A result that another Python wrote cannot be read."""
+
+
+class UnknownExecutorException(ValueError):
+    """An executor that is not configured."""
+
+
+class NotMapped(Exception):
+    """A task that is neither mapped nor in a mapped group."""
+
+
+class PodMutationHookException(AirflowException):
+    """A pod policy has failed."""
+
+
+class PodReconciliationError(AirflowException):
+    """Descriptions of a pod do not fit together."""
+
+
+class TaskAlreadyRunningError(AirflowException):
+    """The attempt runs elsewhere."""
+
+
+class ErrorType(Enum):
+    """What a task's question was answered with."""
+
+    CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
+    VARIABLE_NOT_FOUND = "VARIABLE_NOT_FOUND"
+    XCOM_NOT_FOUND = "XCOM_NOT_FOUND"
+    ASSET_NOT_FOUND = "ASSET_NOT_FOUND"
+    TASK_STORE_NOT_FOUND = "TASK_STORE_NOT_FOUND"
+    ASSET_STORE_NOT_FOUND = "ASSET_STORE_NOT_FOUND"
+    DAGRUN_ALREADY_EXISTS = "DAGRUN_ALREADY_EXISTS"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    GENERIC_ERROR = "GENERIC_ERROR"
+    API_SERVER_ERROR = "API_SERVER_ERROR"

@@ -44,6 +44,23 @@ def iter_namespace(namespace: ModuleType) -> Iterator[pkgutil.ModuleInfo]:
     return pkgutil.iter_modules(namespace.__path__, f"{namespace.__name__}.")
 
 
+def get_python_source(value: Any) -> str | None:
+    """The source of a function or class, of what a partial calls, or of an object's class; a text as it is; None where
+    there is none."""
+    import inspect
+
+    if value is None or isinstance(value, str):
+        return value
+    target: Any = cast("partial[Any]", value).func if isinstance(value, partial) else value
+    kinds = cast("tuple[Any, ...]", (target, type(target)))
+    for each in kinds:
+        try:
+            return inspect.getsource(each)
+        except (TypeError, OSError):
+            continue
+    return None
+
+
 def is_async_callable(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine: `async def`, an object with such a `__call__`, a partial of one."""
     import inspect

@@ -20,7 +20,7 @@ _KEY = re.compile(r"[\w.-]+")
 _GROUP_KEY = re.compile(r"[\w-]+")
 
 
-def validate_key(key: object, *, kind: str = "key", max_length: int = MAX_KEY_LENGTH) -> str:
+def validate_key(key: object, max_length: int = MAX_KEY_LENGTH, *, kind: str = "key") -> str:
     """The id of a DAG or task: letters, digits, dashes, dots, underscores. Raises TypeError or ValueError."""
     if not isinstance(key, str):
         raise TypeError(f"The {kind} must be a string, not {type(key).__name__}: {key!r}")

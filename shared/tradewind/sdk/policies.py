@@ -36,6 +36,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "task_instance_mutation_hook": ("task_instance", "dag_run"),
     "pod_mutation_hook": ("pod",),
     "get_airflow_context_vars": ("context",),
+    "get_dagbag_import_timeout": ("dag_file_path",),
 }
 """Policy → what it is called with."""
 
@@ -101,9 +102,9 @@ class Policies:
         if not any(self._functions[name] for name in ("dag_policy", "task_policy", "task_instance_mutation_hook")):
             return True
         try:
-            self._call("dag_policy", dag)
+            self.call("dag_policy", dag)
             for task in dag.tasks:
-                self._call("task_policy", task)
+                self.call("task_policy", task)
                 self._mutate(task)
         except AirflowClusterPolicySkipDag:
             log.info("DAG %s is left out by a policy", dag.dag_id)
@@ -116,7 +117,7 @@ class Policies:
 
     def mutate_pod(self, pod: Any) -> None:
         """Let them change the pod of an attempt, in place."""
-        self._call("pod_mutation_hook", pod)
+        self.call("pod_mutation_hook", pod)
 
     def context_vars(self, context: Any) -> dict[str, str]:
         """What a task's environment gets besides, by the first that says anything. Raises TypeError for what is no
@@ -127,13 +128,27 @@ class Policies:
                 return _checked_vars(found)
         return {}
 
+    def import_timeout(self, dag_file_path: str) -> float | None:
+        """How many seconds a file may take to be imported, by the first that says anything: 0 or less for as long as it
+        wants, None where nobody says. Raises TypeError for what is no number."""
+        for function in self._functions["get_dagbag_import_timeout"]:
+            found: object = function(dag_file_path)
+            if found is None:
+                continue
+            if not isinstance(found, int | float):
+                kind = type(found).__name__
+                raise TypeError(f"get_dagbag_import_timeout({dag_file_path!r}) must be a number, not {kind}: {found!r}")
+            return float(found)
+        return None
+
     def _mutate(self, task: BaseOperator) -> None:
         if self._functions["task_instance_mutation_hook"]:
             instance = PlannedTaskInstance(task)
-            self._call("task_instance_mutation_hook", instance, None)
+            self.call("task_instance_mutation_hook", instance, None)
             instance.take_over()
 
-    def _call(self, name: str, *values: Any) -> None:
+    def call(self, name: str, *values: Any) -> None:
+        """Ask all of this name, in order."""
         for function in self._functions[name]:
             function(*values)
 

@@ -1,6 +1,7 @@
 """Small functions over texts and dicts that operators of provider packages import."""
 
 import random
+import re
 import string
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,6 +19,11 @@ def to_boolean(text: str | None) -> bool:
 def get_random_string(length: int = 8, choices: str = string.ascii_letters + string.digits) -> str:
     """So many of these characters, at random; not for secrets."""
     return "".join(random.choices(choices, k=length))  # noqa: S311 - a name, no secret
+
+
+def convert_camel_to_snake(camel_str: str) -> str:
+    """`TaskGroup` as `task_group`."""
+    return re.sub(r"(?!^)([A-Z]+)", r"_\1", camel_str).lower()
 
 
 def merge_dicts(first: Mapping[Any, Any], second: Mapping[Any, Any]) -> dict[Any, Any]:

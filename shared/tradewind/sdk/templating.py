@@ -1,10 +1,12 @@
 """Rendering templated fields, inside collections too. Jinja is loaded when the first real template is met."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from tradewind.sdk.exceptions import AirflowException
+from tradewind.sdk.masking import redact
 from tradewind.sdk.types import is_collection, is_dict, is_list, is_tuple
 from tradewind.sdk.xcom_arg import MAX_DEPTH
 
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
     from tradewind.sdk.operator import BaseOperator
 
 _DELIMITERS: Final = ("{{", "{%", "{#")
+
+
+@runtime_checkable
+class RenderedPath(Protocol):
+    """A path that may be a template."""
+
+    def with_rendered_path(self, render: Callable[[str], str]) -> Any:
+        """The path rendered."""
+        ...
 
 
 class LiteralValue:
@@ -82,7 +93,9 @@ def templates_with(environment: "jinja2.Environment") -> Templates:
 
 
 def render_fields(owner: Any, fields: Iterable[str], context: "Context", templates: Templates, depth: int = 0) -> None:
-    """Render attributes in place. Raises AirflowException if one does not exist, and whatever rendering raises."""
+    """Render attributes in place; one that is a function becomes what it returns, called with `context` and
+    `jinja_env`. Raises AirflowException if one does not exist, and whatever rendering raises, with field and template
+    in a note."""
     extensions = tuple(getattr(owner, "template_ext", ()))
     for field in fields:
         try:
@@ -91,7 +104,15 @@ def render_fields(owner: Any, fields: Iterable[str], context: "Context", templat
             raise AirflowException(
                 f"{field!r} is named in template_fields of {type(owner).__name__}, which has no such attribute"
             ) from None
-        rendered = render_value(value, context, templates, extensions, depth)
+        try:
+            rendered = (
+                value(context=context, jinja_env=templates.environment)
+                if callable(value)
+                else render_value(value, context, templates, extensions, depth)
+            )
+        except Exception as exc:
+            exc.add_note(f"while the field {field!r} of {owner!r} was rendered: {redact(value)!r}")
+            raise
         if rendered is not value:
             setattr(owner, field, rendered)
 
@@ -109,6 +130,8 @@ def render_value(
         return {key: render_value(inner, context, templates, extensions, depth + 1) for key, inner in value.items()}
     if is_collection(value):
         return _render_collection(value, context, templates, extensions, depth + 1)
+    if isinstance(value, RenderedPath):
+        return value.with_rendered_path(partial(_render_text, context=context, templates=templates, extensions=()))
     resolve: Any = getattr(value, "resolve", None) if not hasattr(value, "__fspath__") else None
     if resolve is not None:
         return resolve(context)
@@ -155,7 +178,14 @@ def template_texts(operator: "BaseOperator") -> Iterator[str]:
                 yield text
 
 
-def read_template_files(operator: "BaseOperator") -> None:
+class _HasTemplates(Protocol):
+    template_fields: Any
+    template_ext: Any
+
+    def get_template_env(self) -> "jinja2.Environment": ...
+
+
+def read_template_files(operator: _HasTemplates) -> None:
     """Replace texts that name a file (by `template_ext`) in templated fields, or lists in them, by the file's text.
     A file that cannot be found raises AirflowException."""
     extensions = tuple(operator.template_ext)
@@ -170,13 +200,13 @@ def read_template_files(operator: "BaseOperator") -> None:
             setattr(operator, field, texts)
 
 
-def _read(operator: "BaseOperator", name: str) -> str:
+def _read(operator: Any, name: str) -> str:
     from tradewind.sdk.jinja_environments import source_of
 
     text = source_of(name, operator.get_template_env())
     if text is None:
-        raise AirflowException(
-            f"Task {operator.task_id!r} names the template file {name!r},"
-            f" which is neither in {Path(operator.dag.folder)} nor in template_searchpath"
-        )
+        dag = getattr(operator, "_dag", None)
+        folder = f"neither in {Path(dag.folder)} nor in template_searchpath" if dag is not None else "not found"
+        who = f"Task {operator.task_id!r}" if hasattr(operator, "task_id") else type(operator).__name__
+        raise AirflowException(f"{who} names the template file {name!r}, which is {folder}")
     return text

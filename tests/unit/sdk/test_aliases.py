@@ -54,7 +54,7 @@ def test_every_alias_leads_somewhere() -> None:
     for alias in names.TABLES:
         module = import_module(alias)
         for name in names.names_in(alias):
-            assert getattr(module, name) is not None, f"{alias}.{name}"
+            assert hasattr(module, name), f"{alias}.{name}"
     for alias in names.WHOLE:
         assert import_module(alias).__name__ == alias
 

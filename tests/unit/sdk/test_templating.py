@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, cast
 import jinja2
 import pytest
 
-from tradewind.sdk import DAG, BaseOperator, literal
+from tradewind.sdk import DAG, BaseOperator, ObjectStoragePath, literal
 from tradewind.sdk.context import Context
 from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.python import PythonOperator
+from tradewind.sdk.templater import Templater
 
 CONTEXT = cast("Context", {"ds": "2021-01-01", "n": 5, "when": datetime(2021, 1, 2, 3, 4, 5, tzinfo=UTC), "none": None})
 
@@ -143,3 +144,49 @@ print([name for name in ("jinja2", "pendulum", "ssl", "asyncio", "jsonschema", "
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _greeting(context: Context, jinja_env: jinja2.Environment) -> str:
+    return jinja_env.from_string("hello on {{ ds }}").render(context)
+
+
+def test_function_in_a_field_is_called_for_its_value() -> None:
+    with DAG("d"):
+        task = BashOperator(task_id="t", bash_command=cast("Any", _greeting))
+    task.render_template_fields(CONTEXT)
+    assert task.bash_command == "hello on 2021-01-01"
+
+
+def test_what_cannot_be_rendered_is_named_and_masked() -> None:
+    with DAG("d"):
+        task = BashOperator(task_id="t", bash_command="true", env={"password": "{{ nobody }}"})
+    with pytest.raises(jinja2.UndefinedError) as caught:
+        task.render_template_fields(CONTEXT)
+    note = f"while the field 'env' of {task!r} was rendered: {{'password': '***'}}"
+    assert caught.value.__notes__ == [note]
+
+
+def test_object_storage_paths_are_templates() -> None:
+    path = _render(ObjectStoragePath("file:///data/{{ ds }}/rows.csv"))
+    assert str(path) == "file:///data/2021-01-01/rows.csv"
+
+
+class Letter(Templater):
+    template_fields = ("text", "parts")
+    template_ext = (".txt",)
+
+    def __init__(self, text: str, parts: list[str]) -> None:
+        self.text, self.parts = text, parts
+
+
+def test_any_object_can_have_templated_fields() -> None:
+    letter = Letter("{{ n }} {{ shout('x') }}", ["{{ ds }}"])
+    dag = DAG("d", user_defined_macros={"shout": str.upper})
+    letter.render_template_fields(cast("Context", {**CONTEXT, "dag": dag}))
+    assert (letter.text, letter.parts) == ("5 X", ["2021-01-01"])
+    assert letter.render_template(["{{ n }}"], CONTEXT) == ["5"]
+
+
+def test_template_file_that_nobody_finds_is_named() -> None:
+    with pytest.raises(AirflowException, match=r"Letter names the template file 'no\.txt', which is not found"):
+        Letter("no.txt", []).resolve_template_files()

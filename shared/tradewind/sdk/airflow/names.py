@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tradewind.sdk.airflow.asset_names import ASSET_AUTHORING, ASSET_MODULES
+from tradewind.sdk.airflow.older_names import OLDER, OLDER_WHOLE
 from tradewind.sdk.airflow.standard_names import OPERATORS, SENSORS, STANDARD, TRIGGERS
 from tradewind.sdk.airflow.support_names import SUPPORT, SUPPORT_AUTHORING
 from tradewind.sdk.airflow.timetable_names import TIMETABLE_AUTHORING, TIMETABLE_MODULES
@@ -76,7 +77,7 @@ _ERROR_NAMES: Final = (
 )
 _ERRORS: Final = dict.fromkeys(_ERROR_NAMES, "exceptions")
 
-TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+_TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     **SUPPORT,
     **ASSET_MODULES,
     **TIMETABLE_MODULES,
@@ -184,6 +185,10 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.secrets.local_filesystem": {"LocalFilesystemBackend": "secrets.local_filesystem"},
     "airflow.sdk.bases.secrets_backend": {"BaseSecretsBackend": "secrets.base"},
 }
+
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    module: {**OLDER.get(module, {}), **_TABLES.get(module, {})} for module in {**OLDER, **_TABLES}
+}
 """Alias module → name → the module of `tradewind.sdk` that defines it (`module:name` where the name differs)."""
 
 WHOLE: Final[Mapping[str, str]] = {
@@ -201,6 +206,7 @@ WHOLE: Final[Mapping[str, str]] = {
     "airflow.version": "version",
     "airflow.utils.email": "email",
     "airflow.sdk.definitions.retry_policy": "retry_policy",
+    **OLDER_WHOLE,
 }
 """Alias module → the module of `tradewind.sdk` that it stands for, with every name."""
 

@@ -1,7 +1,7 @@
 """`ObjectStoragePath`: a path in an object store, or on a disk, used as `pathlib` paths are."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final, Self
 
@@ -96,6 +96,10 @@ class ObjectStoragePath:
     def parent(self) -> Self:
         """The folder around it."""
         return self._at(str(self._pure.parent))
+
+    def with_rendered_path(self, render: Callable[[str], str]) -> Self:
+        """The same place in the same store, its path as `render` returns it: paths may be templates."""
+        return self._at(render(self.path))
 
     @property
     def _pure(self) -> PurePosixPath:

@@ -14,6 +14,10 @@ PROVIDERS: Final = "apache_airflow_provider"
 """Entry points by which provider packages say what they have."""
 
 
+Properties = dict[str, str]
+"""Options of a filesystem, as texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
     """A filesystem, its protocol, and the connection that it speaks through."""

@@ -9,6 +9,8 @@ from tradewind.sdk.node import DAGNode
 
 SKIP_KEY = "skipmixin_key"
 """XCom under which a task notes what it skipped or followed."""
+SKIPPED = "skipped"
+FOLLOWED = "followed"
 
 
 class SkipMixin(LoggingMixin):
@@ -21,7 +23,7 @@ class SkipMixin(LoggingMixin):
         """Have these tasks skipped."""
         task_ids = [task.task_id for task in tasks]
         if task_ids:
-            ti.xcom_push(key=SKIP_KEY, value={"skipped": task_ids})
+            ti.xcom_push(key=SKIP_KEY, value={SKIPPED: task_ids})
             _raise_skipped(ti, task_ids)
 
     def skip_all_except(self, ti: Any, branch_task_ids: str | Iterable[str] | None) -> None:
@@ -41,7 +43,7 @@ class SkipMixin(LoggingMixin):
         behind = [other.task_id for other in task.downstream_list]
         skipped = [task_id for task_id in behind if task_id not in kept]
         self.log.info("Skipping tasks %s", skipped)
-        ti.xcom_push(key=SKIP_KEY, value={"followed": [task_id for task_id in behind if task_id in kept]})
+        ti.xcom_push(key=SKIP_KEY, value={FOLLOWED: [task_id for task_id in behind if task_id in kept]})
         if skipped:
             _raise_skipped(ti, skipped)
 
