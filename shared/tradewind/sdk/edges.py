@@ -1,16 +1,17 @@
 """`a >> Label("why") >> b`: an edge with a text on it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tradewind.sdk.node import DependencyMixin, as_list
-
-if TYPE_CHECKING:
-    from tradewind.sdk.node import DAGNode
+from tradewind.sdk.node import DAGNode, DependencyMixin, as_list
+from tradewind.sdk.task_groups import TaskGroup
 
 
 class EdgeModifier(DependencyMixin):
-    """Stands between two sides of `>>` until both are known, then joins them and keeps the label on their DAG."""
+    """Stands between two sides of `>>` until both are known, then joins them and keeps the label on their DAG.
+
+    As in Airflow, a label between different task groups is one between groups: the side that was named first stands
+    for the whole group that it is in.
+    """
 
     def __init__(self, label: str | None = None) -> None:
         self.label = label
@@ -18,12 +19,12 @@ class EdgeModifier(DependencyMixin):
         self._downstream: list[DependencyMixin] = []
 
     @property
-    def roots(self) -> "list[DAGNode]":
+    def roots(self) -> list[DAGNode]:
         """Where an edge into the label leads."""
         return [root for node in self._downstream for root in node.roots]
 
     @property
-    def leaves(self) -> "list[DAGNode]":
+    def leaves(self) -> list[DAGNode]:
         """Where an edge out of the label comes from."""
         return [leaf for node in self._upstream for leaf in node.leaves]
 
@@ -32,6 +33,7 @@ class EdgeModifier(DependencyMixin):
     ) -> None:
         """Take the upstream side; join if the other is known."""
         self._upstream.extend(as_list(other))
+        self._widen()
         for node in self._downstream:
             node.set_upstream(other, edge_modifier=self)
 
@@ -40,8 +42,16 @@ class EdgeModifier(DependencyMixin):
     ) -> None:
         """Take the downstream side; join if the other is known."""
         self._downstream.extend(as_list(other))
+        self._widen()
         for node in self._upstream:
             node.set_downstream(other, edge_modifier=self)
+
+    def _widen(self) -> None:
+        if not (self._upstream and self._downstream):
+            return
+        groups = {_group_id(node) for node in (*self._upstream, *self._downstream)}
+        if len(groups) > 1:
+            self._upstream, self._downstream = list(map(_whole, self._upstream)), list(map(_whole, self._downstream))
 
     def update_relative(self, other: DependencyMixin, *, upstream: bool) -> None:
         """Called by the other side when it names this label first."""
@@ -49,6 +59,19 @@ class EdgeModifier(DependencyMixin):
             self.set_upstream(other)
         else:
             self.set_downstream(other)
+
+
+def _group_id(node: DependencyMixin) -> str:
+    """Of the group that a side is, or is in; empty for the DAG's own."""
+    if isinstance(node, TaskGroup):
+        return node.node_id
+    groups = [task.task_group for task in node.roots]
+    return groups[0].node_id if groups and groups[0] is not None else ""
+
+
+def _whole(node: DependencyMixin) -> DependencyMixin:
+    group = node.task_group if isinstance(node, DAGNode) else None
+    return node if group is None or group.is_root else group
 
 
 def Label(label: str) -> EdgeModifier:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec, TriggerRule
-from tradewind.sdk import DAG, TaskGroup, chain, task, task_group
+from tradewind.sdk import DAG, Label, TaskGroup, chain, task, task_group
 from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
@@ -256,3 +256,38 @@ def test_what_comes_after_a_group_does_not_wait_for_its_teardowns(dag: DAG) -> N
     _, tasks = spec_of(dag)
     assert tasks["after"].upstream_task_ids == ("group.last",)
     assert tasks["next"].upstream_task_ids == ("only.alone",)
+
+
+def test_an_empty_group_hands_on_what_comes_before_it(dag: DAG) -> None:
+    with dag:
+        with TaskGroup("empty") as empty:
+            pass
+        with TaskGroup("outer"):
+            EmptyOperator(task_id="member")
+            with TaskGroup("inner") as inner:
+                pass
+        chain(EmptyOperator(task_id="before"), empty, EmptyOperator(task_id="after"))
+        chain(inner, EmptyOperator(task_id="behind"))
+    _, tasks = spec_of(dag)
+    assert tasks["after"].upstream_task_ids == ("before",)
+    assert tasks["behind"].upstream_task_ids == ("outer.member",)
+
+
+def test_a_label_between_groups_joins_the_group_that_was_named_first(dag: DAG) -> None:
+    with dag:
+        outside = EmptyOperator(task_id="outside")
+        with TaskGroup("group"):
+            first, second, third = (EmptyOperator(task_id=name) for name in ("first", "second", "third"))
+        chain(first, Label("inside"), second)
+        chain(first, Label("out"), outside)
+        label = Label("in")
+        label.set_downstream(third)
+        label.set_upstream(EmptyOperator(task_id="other"))
+    _, tasks = spec_of(dag)
+    assert {task_id: spec.upstream_task_ids for task_id, spec in tasks.items()} == {
+        "group.first": ("other",),
+        "group.second": ("group.first",),
+        "group.third": ("other",),
+        "outside": ("group.second", "group.third"),
+        "other": (),
+    }
