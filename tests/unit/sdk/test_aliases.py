@@ -42,6 +42,10 @@ def _installed() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - 
         ("airflow.configuration.conf", "tradewind.sdk.conf"),
         ("airflow.models.param.Param", "tradewind.sdk.Param"),
         ("airflow.macros.ds_add", "tradewind.sdk.macros.ds_add"),
+        (
+            "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance",
+            "tradewind.task_runner.task_instance.RuntimeTaskInstance",
+        ),
     ],
 )
 def test_objects_are_the_same_by_every_path(alias: str, original: str) -> None:

@@ -92,6 +92,7 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.utils.timeout": {"timeout": "timeout"},
     "airflow.sdk.execution_time.xcom": {"XCom": "xcom", "BaseXCom": "xcom"},
     "airflow.sdk.types": {
+        "DagRunProtocol": "protocols:DagRun",
         "TaskInstance": "protocols",
         "TaskInstanceKey": "types",
         "NOTSET": "types",
@@ -100,7 +101,10 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.models.taskinstancekey": {"TaskInstanceKey": "types"},
     # Not what a task is handed as `ti`: listeners tell the two apart by this class.
     "airflow.models.taskinstance": {"TaskInstance": "policies:PlannedTaskInstance", "TaskInstanceKey": "types"},
-    "airflow.models.dagrun": {"DagRun": "protocols", "DagRunType": "types"},
+    "airflow.models.dagrun": {"DagRunType": "types"},
+    "airflow.sdk.execution_time.task_runner": {
+        "RuntimeTaskInstance": "tradewind.task_runner.task_instance:RuntimeTaskInstance"
+    },
     "airflow.sdk.plugins_manager": {"AirflowPlugin": "plugins"},
     "airflow.sdk.lineage": _LINEAGE,
     "airflow.lineage.hook": _LINEAGE,
