@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tradewind.sdk.retry_policy import RetryPolicy
     from tradewind.sdk.setup_teardown import Scopes
     from tradewind.sdk.task_groups import TaskGroup
+    from tradewind.sdk.triggers.base import StartTriggerArgs
 
 _WEIGHT_RULES: Final = tuple(str(rule) for rule in WeightRule)
 
@@ -100,6 +101,9 @@ class BaseOperator(DAGNode):
     custom_operator_name: str | None = None
 
     on_failure_fail_dagrun: bool = False
+    start_from_trigger: bool = False
+    start_trigger_args: "StartTriggerArgs | None" = None
+    """With `start_from_trigger`: what the task begins by waiting for, in place of `execute`."""
     returns_dag_result: bool = False
     """Whether what it returns is the DAG's result."""
 
@@ -329,6 +333,23 @@ class BaseOperator(DAGNode):
         return type(self).__name__
 
     @property
+    def operator_class(self) -> "type[BaseOperator]":
+        """The class whose instances do the work."""
+        return type(self)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is executed on an event loop."""
+        return False
+
+    @property
+    def inherits_from_empty_operator(self) -> bool:
+        """Whether there is nothing to execute."""
+        from tradewind.sdk.operators.empty import EmptyOperator
+
+        return issubclass(self.operator_class, EmptyOperator)
+
+    @property
     def operator_name(self) -> str:
         """The class's name, or a friendlier one that the class declares."""
         return self.custom_operator_name or self.task_type
@@ -378,6 +399,15 @@ class BaseOperator(DAGNode):
         """Put the texts of files that templated fields name in their place, then call `prepare_template`."""
         read_template_files(self)
         self.prepare_template()
+
+    def dry_run(self) -> None:
+        """Log the templated fields, as they are: nothing is executed."""
+        self.log.info("Dry run")
+        for field in self.template_fields:
+            content = getattr(self, field, None)
+            if isinstance(content, str):
+                self.log.info("Rendering template for %s", field)
+                self.log.info(content)
 
     def prepare_template(self) -> None:
         """Override to change templated fields before they are rendered."""

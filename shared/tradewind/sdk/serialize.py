@@ -36,7 +36,7 @@ from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.rule_checks import wrong_rules
 from tradewind.sdk.schedule import schedule_spec
-from tradewind.sdk.triggers.base import StartTriggerArgs
+from tradewind.sdk.triggers.starting import needs_worker, start_trigger
 from tradewind.sdk.types import WeightRule, is_collection, is_mapping
 
 DEFAULT_MAX_MAP_LENGTH: Final = 1024
@@ -190,9 +190,9 @@ def _is_ended_by_worker(task: BaseOperator) -> bool:
 
 
 def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
-    """What the task begins by waiting for, if it starts from a trigger. A mapped task never does, as in Airflow."""
-    start: StartTriggerArgs | None = getattr(task, "start_trigger_args", None)
-    if task.is_mapped or start is None or getattr(task, "start_from_trigger", False) is not True:
+    """What the task begins by waiting for, if it starts from a trigger and no worker must work out its arguments."""
+    start = start_trigger(task)
+    if start is None or needs_worker(task, start):
         return None
     try:
         return {

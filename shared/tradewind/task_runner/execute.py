@@ -36,6 +36,7 @@ from tradewind.sdk.plugins import loaded_plugins
 from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
+from tradewind.sdk.triggers.starting import deferral_at_start, start_trigger
 from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context
 from tradewind.task_runner.execution_client import ExecutionClient
@@ -309,6 +310,8 @@ class _Attempt:
         """The task's work; after a deferral, the method that it named."""
         next_method = self._request.grant.next_method
         if next_method is None:
+            if (start := start_trigger(self._task)) is not None:
+                raise deferral_at_start(self._task, start, context)
             return self._task.execute(context)
         values = serde.deserialize(msgspec.json.decode(self._request.grant.next_kwargs or b"{}"))
         return self._task.resume_execution(next_method, values, context)

@@ -38,7 +38,6 @@ class FileSensor(BaseSensorOperator):
         self.filepath, self.fs_conn_id, self.recursive = filepath, fs_conn_id, recursive
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.start_from_trigger = start_from_trigger
-        self.start_trigger_args: StartTriggerArgs | None = None
         if self.deferrable and start_from_trigger:
             classpath = "airflow.providers.standard.triggers.file.FileTrigger"
             arguments = {"filepath": self.path, "recursive": recursive, "poke_interval": self.poke_interval}

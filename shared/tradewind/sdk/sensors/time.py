@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tradewind.sdk import timezone
 from tradewind.sdk.sensors.base import BaseSensorOperator
 from tradewind.sdk.triggers.base import StartTriggerArgs
-from tradewind.sdk.triggers.temporal import DateTimeTrigger, TimeDeltaTrigger
+from tradewind.sdk.triggers.temporal import DateTimeTrigger, TimeDeltaTrigger, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +27,8 @@ class DateTimeSensor(BaseSensorOperator):
 
     @property
     def moment(self) -> datetime:
-        """The target as an aware datetime; raises TypeError."""
-        if isinstance(self.target_time, datetime):
-            return timezone.as_utc(self.target_time)
-        if isinstance(self.target_time, str):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
-            return timezone.parse(self.target_time)
-        raise TypeError(f"Expected str or datetime.datetime type for target_time. Got {type(self.target_time)}")
+        """The target as an aware datetime; raises TypeError, or ValueError for a text that is no date."""
+        return moment_of(self.target_time)
 
     def poke(self, context: Any) -> bool:
         """Whether it has come."""
@@ -53,9 +49,8 @@ class DateTimeSensorAsync(DateTimeSensor):
     ) -> None:
         super().__init__(**kwargs)
         self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
-        self.start_trigger_args: StartTriggerArgs | None = None
         if start_from_trigger:
-            arguments = trigger_kwargs or {"moment": self.moment, "end_from_trigger": end_from_trigger}
+            arguments = {"target_time": self.target_time, "end_from_trigger": end_from_trigger}
             self.start_trigger_args = StartTriggerArgs(DATE_TIME_TRIGGER, "execute_complete", arguments)
 
     def execute(self, context: Any) -> Any:
@@ -85,7 +80,6 @@ class TimeSensor(BaseSensorOperator):
         self.target_datetime = timezone.as_utc(datetime.combine(datetime.now(zone), target_time, zone))
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
-        self.start_trigger_args: StartTriggerArgs | None = None
         if start_from_trigger:
             arguments = {"moment": self.target_datetime, "end_from_trigger": end_from_trigger}
             self.start_trigger_args = StartTriggerArgs(DATE_TIME_TRIGGER, "execute_complete", arguments)

@@ -12,22 +12,48 @@ LONGEST_SLEEP_SECONDS = 3600.0
 """A wall clock may be set while somebody sleeps: look again at least this often."""
 
 
-class DateTimeTrigger(BaseTrigger):
-    """Fires once the moment, an aware datetime, has come; `end_from_trigger`: the task succeeds by that alone."""
+def moment_of(target_time: object) -> datetime:
+    """A datetime, or its ISO text, as an aware datetime in UTC; raises TypeError, or ValueError for another text."""
+    if isinstance(target_time, datetime):
+        return timezone.as_utc(target_time)
+    if isinstance(target_time, str) and target_time:
+        return timezone.parse(target_time).astimezone(UTC)
+    raise TypeError(f"Expected str or datetime.datetime type for target_time. Got {type(target_time)}")
 
-    def __init__(self, moment: datetime, *, end_from_trigger: bool = False) -> None:
+
+class DateTimeTrigger(BaseTrigger):
+    """Fires once the moment, an aware datetime, has come, or `target_time`, a datetime or its ISO text.
+    `end_from_trigger`: the task succeeds by that alone."""
+
+    def __init__(
+        self,
+        moment: datetime | None = None,
+        *,
+        target_time: datetime | str | None = None,
+        end_from_trigger: bool = False,
+    ) -> None:
         super().__init__()
-        if not isinstance(moment, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        if (moment is None) == (target_time is None):
+            raise TypeError("DateTimeTrigger requires exactly one of 'moment' or 'target_time'")
+        if moment is not None and not isinstance(moment, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
             raise TypeError(f"Expected datetime.datetime type for moment. Got {type(moment)}")
-        if moment.tzinfo is None:
+        if moment is not None and moment.tzinfo is None:
             raise ValueError("You cannot pass naive datetimes")
-        self.moment = moment.astimezone(UTC)
-        self.end_from_trigger = end_from_trigger
+        self.target_time, self.end_from_trigger = target_time, end_from_trigger
+        self._moment = None if moment is None else moment.astimezone(UTC)
+
+    @property
+    def moment(self) -> datetime:
+        """When it fires; raises TypeError or ValueError for a target that is no date."""
+        if self._moment is None:
+            self._moment = moment_of(self.target_time)
+        return self._moment
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments."""
-        arguments = {"moment": self.moment, "end_from_trigger": self.end_from_trigger}
-        return "airflow.providers.standard.triggers.temporal.DateTimeTrigger", arguments
+        when = {"target_time": self.target_time} if self._moment is None else {"moment": self._moment}
+        classpath = "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
+        return classpath, {**when, "end_from_trigger": self.end_from_trigger}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep until then."""
