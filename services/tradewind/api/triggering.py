@@ -12,7 +12,7 @@ from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
 from tradewind.core.assets import AssetKey, PartitionRules
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import manual_interval_of, partitions_of
-from tradewind.core.timetables.run_ids import run_id_of, run_id_with_suffix
+from tradewind.core.timetables.run_ids import run_id_of, with_suffix
 from tradewind.core.timetables.values import DataInterval
 from tradewind.db.api.dags import NewDagRun
 
@@ -49,7 +49,7 @@ def new_dag_run(
     interval = None if logical_date is None else _data_interval(spec, body, logical_date)
     return NewDagRun(
         dag_id=dag_id,
-        run_id=_checked(body.dag_run_id) if body.dag_run_id else _made_up(run_after, logical_date, requester.entropy),
+        run_id=_checked(body.dag_run_id) if body.dag_run_id else _made_up(spec, run_after, requester.entropy),
         dag_version_id=dag_version_id,
         triggered_by=requester.triggered_by,
         triggering_user_name=requester.username,
@@ -134,9 +134,17 @@ def _checked(run_id: str) -> str:
     return run_id
 
 
-def _made_up(run_after: datetime, logical_date: datetime | None, entropy: UUID) -> str:
-    """Runs without a logical date may share a moment: their ids get a random end."""
-    return run_id_of(MANUAL, run_after) if logical_date else run_id_with_suffix(MANUAL, run_after, entropy)
+def told_apart(run: NewDagRun, body: TriggerDAGRunPostBody, entropy: UUID) -> NewDagRun | None:
+    """The run under an id with a random end, if all that it can share with another is the moment at which both were
+    asked for; None = its id or its date is taken."""
+    if body.dag_run_id or body.run_after or run.logical_date is not None:
+        return None
+    return replace(run, run_id=with_suffix(run.run_id, entropy))
+
+
+def _made_up(spec: DagSpec, run_after: datetime, entropy: UUID) -> str:
+    run_id = run_id_of(MANUAL, run_after)
+    return run_id if partitions_of(spec.timetable) is None else with_suffix(run_id, entropy, "__")
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

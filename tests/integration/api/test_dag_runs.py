@@ -73,6 +73,12 @@ async def test_a_run_needs_no_logical_date(api: ApiServer, dag: str, body: dict[
     assert [version["version_number"] for version in first["dag_versions"]] == [1]
 
 
+async def test_a_run_id_is_as_airflow_makes_it(client: httpx.AsyncClient, dag: str) -> None:
+    first = await trigger(client, dag, logical_date=None, run_after=NOON)
+    assert first.json()["dag_run_id"] == f"manual__{NOON.removesuffix('Z')}+00:00"
+    assert (await trigger(client, dag, logical_date=None, run_after=NOON)).status_code == 409
+
+
 async def test_what_is_answered_is_what_is_stored(client: httpx.AsyncClient, dag: str) -> None:
     created = await trigger(
         client,
@@ -317,7 +323,11 @@ async def test_lists_are_filtered(client: httpx.AsyncClient, scene: Scene, dag: 
     assert await run_ids(client, dag, triggering_user_name_prefix_pattern="bob") == []
     assert await run_ids(client, dag, partition_key_pattern="x") == []
     assert await run_ids(client, "~", dag_id_prefix_pattern=dag, run_id_pattern="one") == ["one"]
-    assert await run_ids(client, "~", dag_id_pattern=f"{dag}|no_such_dag", order_by="-run_id") == ["two", "three_3", "one"]
+    assert await run_ids(client, "~", dag_id_pattern=f"{dag}|no_such_dag", order_by="-run_id") == [
+        "two",
+        "three_3",
+        "one",
+    ]
 
 
 async def test_lists_are_ordered_and_cut(client: httpx.AsyncClient, dag: str) -> None:

@@ -16,12 +16,12 @@ from tradewind.api.models.queries import AssetAliasListQuery, AssetEventListQuer
 from tradewind.api.presenting import created_dag_run_response, plain
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import redacted
-from tradewind.api.routes.dag_runs import existing_dag_run
+from tradewind.api.routes.dag_runs import existing_dag_run, stored_run
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import Requester, materialization_run
 from tradewind.core.errors import NotFound
 from tradewind.db.api import assets as queries
-from tradewind.db.api.dags import create_dag_run, get_trigger_target
+from tradewind.db.api.dags import get_trigger_target
 from tradewind.db.api.pages import PageRequest
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
@@ -115,8 +115,7 @@ async def materialize_asset(
     requester = Requester(username=user.username, triggered_by="rest_api", now=now, entropy=entropy)
     asked = body or models.MaterializeAssetBody()
     run = materialization_run(dag_id, target["version_id"], spec, asked, requester)
-    if await create_dag_run(state["database"], run) is None:
-        raise AlreadyExists(f"The DAG {dag_id!r} has a run with this dag_run_id or logical_date already")
+    run = await stored_run(state, run, asked)
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run.run_id, user=user.username)
     return created_dag_run_response(run, target)

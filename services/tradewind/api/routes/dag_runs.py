@@ -14,9 +14,10 @@ from tradewind.api.presenting import created_dag_run_response, dag_run_response
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
-from tradewind.api.triggering import MANUAL, Requester, new_dag_run
+from tradewind.api.triggering import MANUAL, Requester, new_dag_run, told_apart
 from tradewind.core.errors import NotFound
 from tradewind.db.api import dags as queries
+from tradewind.db.api.dags import NewDagRun
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 
@@ -73,11 +74,20 @@ async def trigger_dag_run(
             entropy=state["new_id"](),
         ),
     )
-    if await queries.create_dag_run(state["database"], run) is None:
-        raise AlreadyExists(f"The DAG {dag_id!r} has a run with this dag_run_id or logical_date already")
+    run = await stored_run(state, run, body)
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run.run_id, user=user.username)
     return created_dag_run_response(run, target)
+
+
+async def stored_run(state: ApiState, run: NewDagRun, body: TriggerDAGRunPostBody) -> NewDagRun:
+    """The run as it was inserted; raises `AlreadyExists`."""
+    if await queries.create_dag_run(state["database"], run) is not None:
+        return run
+    apart = told_apart(run, body, state["new_id"]())
+    if apart is not None and await queries.create_dag_run(state["database"], apart) is not None:
+        return apart
+    raise AlreadyExists(f"The DAG {run.dag_id!r} has a run with this dag_run_id or logical_date already")
 
 
 async def existing_dag_run(state: ApiState, dag_id: str, run_id: str) -> Row:

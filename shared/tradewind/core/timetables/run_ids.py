@@ -19,6 +19,6 @@ def partition_run_id(run_type: str, run_after: datetime, key: str) -> str:
     return f"{run_id_of(run_type, run_after)}__{key}__{suffix}"
 
 
-def run_id_with_suffix(run_type: str, run_after: datetime, entropy: UUID) -> str:
-    """For runs that may share a moment, as those without a logical date: with a random end."""
-    return f"{run_id_of(run_type, run_after)}_{entropy.hex[-SUFFIX_LENGTH:]}"
+def with_suffix(run_id: str, entropy: UUID, joined_by: str = "_") -> str:
+    """For runs that may share a moment: with a random end."""
+    return f"{run_id}{joined_by}{entropy.hex[-SUFFIX_LENGTH:]}"
