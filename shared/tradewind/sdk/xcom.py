@@ -50,7 +50,9 @@ class BaseXCom:
         map_index: int = NOT_MAPPED,
         **_more: Any,
     ) -> None:
-        """Store a value at once; a task may write its own only."""
+        """Store a value at once; a task may write its own only. Raises TypeError for a key that is no text, ValueError
+        for an empty one."""
+        _check_key(key)
         place: dict[str, Any] = {
             "key": key,
             "task_id": task_id,
@@ -80,6 +82,7 @@ class BaseXCom:
         include_prior_dates: bool = False,
     ) -> Any:
         """The value; None if there is none."""
+        _check_key(key)
         place = (dag_id, run_id, task_id, key, NOT_MAPPED if map_index is None else map_index)
         found, value = _runtime().get_xcom(*place, include_prior_dates=include_prior_dates)
         return None if not found or value is None else cls.deserialize_value(StoredValue(value, key))
@@ -89,6 +92,7 @@ class BaseXCom:
         cls, *, dag_id: str, run_id: str, task_id: str, key: str, include_prior_dates: bool = False
     ) -> list[Any] | None:
         """What all instances of a task pushed, in the order of their map indexes; None if they pushed nothing."""
+        _check_key(key)
         values = _runtime().get_xcom_slice(
             dag_id, run_id, task_id, key, slice(None), include_prior_dates=include_prior_dates
         )
@@ -152,6 +156,13 @@ def stored_text(value: Any) -> bytes:
 def deserialized(value: Any) -> Any:
     """A stored value as the configured backend reads it."""
     return backend().deserialize_value(StoredValue(value))
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise TypeError(f"the key of an XCom should be a text, not {key!r}")
+    if not key:
+        raise ValueError("the key of an XCom must not be empty")
 
 
 def _runtime() -> Runtime:

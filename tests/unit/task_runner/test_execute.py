@@ -215,6 +215,18 @@ return [
     assert api.connection_count == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("ti.xcom_pull('t', key=None)", "TypeError: the key of an XCom should be a text, not None"),
+        ("ti.xcom_push(5, 1)", "TypeError: the key of an XCom should be a text, not 5"),
+        ("ti.xcom_push('', 1)", "ValueError: the key of an XCom must not be empty"),
+    ],
+)
+def test_key_of_an_xcom_is_a_text(run: RunSource, api: ExecutionApi, call: str, message: str) -> None:
+    assert run(_task(call, arguments="ti"), url=api.url).result.detail == message
+
+
 REFERENCES = f"""{HEAD}
 with DAG("d"):
     @task
