@@ -43,6 +43,10 @@ _DEFAULTS: Final = {
     ("email", "default_email_on_failure"): "True",
     ("email", "default_email_on_retry"): "True",
     ("core", "unit_test_mode"): "False",
+    ("logging", "logging_level"): "INFO",
+    ("smtp", "smtp_host"): "localhost",
+    ("smtp", "smtp_port"): "25",
+    ("smtp", "smtp_mail_from"): "airflow@example.com",
     ("kubernetes_executor", "worker_container_repository"): "",
     ("kubernetes_executor", "worker_container_tag"): "",
     ("operators", "default_owner"): "airflow",
@@ -53,6 +57,12 @@ _DEFAULTS: Final = {
     ("operators", "default_disk"): "512",
     ("operators", "default_gpus"): "0",
 }
+
+_FOLDERS: Final = {
+    ("core", "dags_folder"): "dags",
+    ("logging", "base_log_folder"): "logs",
+}
+"""Below the home folder."""
 
 
 class Configuration:
@@ -77,9 +87,8 @@ class Configuration:
         return fallback
 
     def _default(self, section: str, key: str) -> str | None:
-        if (section, key) == ("core", "dags_folder"):
-            return str(Path(get_airflow_home()) / "dags")
-        return _DEFAULTS.get((section, key))
+        folder = _FOLDERS.get((section, key))
+        return str(Path(get_airflow_home()) / folder) if folder else _DEFAULTS.get((section, key))
 
     def get_mandatory_value(self, section: str, key: str, fallback: "str | ArgNotSet | None" = NOTSET) -> str:
         """The text; None as fallback is a ValueError."""

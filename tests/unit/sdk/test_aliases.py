@@ -42,6 +42,7 @@ def _installed() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - 
         ("airflow.configuration.conf", "tradewind.sdk.conf"),
         ("airflow.models.param.Param", "tradewind.sdk.Param"),
         ("airflow.macros.ds_add", "tradewind.sdk.macros.ds_add"),
+        ("airflow.security.permissions.ACTION_CAN_READ", "tradewind.sdk.permissions.ACTION_CAN_READ"),
         (
             "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance",
             "tradewind.task_runner.task_instance.RuntimeTaskInstance",

@@ -125,3 +125,9 @@ def test_defaults_of_tasks_and_dags_are_those_of_the_configuration() -> None:
         "0 own 600",
         "3 4 5 True",
     ]
+
+
+def test_folders_are_below_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", "/somewhere")
+    assert conf.get("core", "dags_folder") == "/somewhere/dags"
+    assert conf.get("logging", "base_log_folder") == "/somewhere/logs"

@@ -300,6 +300,7 @@ OLDER: Final[Mapping[str, Mapping[str, str]]] = {
 
 OLDER_WHOLE: Final[Mapping[str, str]] = {
     "airflow.lineage.hook": "lineage",
+    "airflow.security.permissions": "permissions",
     "airflow.typing_compat": "typing_compat",
     "airflow.utils.yaml": "yaml",
     "airflow.sdk.yaml": "yaml",
