@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from tradewind.core.triggers import HumanAnswer
 from tradewind.sdk import serde
@@ -40,3 +40,20 @@ def default_answer(question: Mapping[str, Any]) -> HumanAnswer | None:
 def timeout_event() -> bytes:
     """JSON text of the event for a question that nobody answered in time, without defaults."""
     return serde.to_json({"error": TIMED_OUT, "error_type": "timeout"})
+
+
+class HITLTriggerEventSuccessPayload(TypedDict, total=False):
+    """The event of an answer."""
+
+    chosen_options: list[str]
+    params_input: dict[str, Any]
+    responded_by_user: Any
+    responded_at: datetime
+    timedout: bool
+
+
+class HITLTriggerEventFailurePayload(TypedDict):
+    """The event of a wait that ended without one."""
+
+    error: str
+    error_type: Literal["timeout", "unknown", "validation"]

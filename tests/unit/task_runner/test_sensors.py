@@ -95,6 +95,8 @@ def test_intervals_grow_up_to_their_limit(run: RunSource) -> None:
     ("arguments", "message"),
     [
         ("poke_interval=-1", "`poke_interval` must be timedelta object or a non-negative number, not -1"),
+        ("timeout=timedelta(seconds=-1)", "`timeout` must be timedelta object or a non-negative number"),
+        ('max_wait="1"', "`max_wait` must be timedelta object or a non-negative number, not '1'"),
         ('mode="sleep"', "The mode of task 't' must be one of ('poke', 'reschedule'), not 'sleep'"),
         ("soft_fail=True, never_fail=True", "mutually exclusive"),
     ],

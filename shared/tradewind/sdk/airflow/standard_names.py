@@ -92,6 +92,7 @@ TRIGGERS: Final[Mapping[str, _Table]] = {
     "external_task": dict.fromkeys(("DagStateTrigger", "WorkflowTrigger"), "triggers.external_task"),
     "temporal": dict.fromkeys(("DateTimeTrigger", "TimeDeltaTrigger"), "triggers.temporal"),
     "file": dict.fromkeys(("DirectoryFileDeleteTrigger", "FileDeleteTrigger", "FileTrigger"), "triggers.file"),
+    "hitl": dict.fromkeys(("HITLTriggerEventFailurePayload", "HITLTriggerEventSuccessPayload"), "human_input"),
 }
 
 _DECORATORS: Final[Mapping[str, _Table]] = {
