@@ -91,6 +91,7 @@ def decide_loaded(snapshot: RunSnapshot, now: datetime, outside: Outside = _NOTH
     turn = _Turn(snapshot, now, outside)
     turn.acknowledge_pending()
     turn.set_run_timer()
+    turn.expand_literals()
     for position in range(len(snapshot.states)):
         turn.wake(position)
     turn.settle()
@@ -191,6 +192,13 @@ class _Turn:
         at = self._snapshot.run.timeout_at
         if at is not None and at > self._now:
             self._timers.append(Timer(at, RUN_TIMER))
+
+    def expand_literals(self) -> None:
+        """Tasks that the run did not have yet get all their instances, where it is known how many these are."""
+        snapshot = self._snapshot
+        for place, count in snapshot.plan.literal_lengths.items():
+            if snapshot.missing[place] and not snapshot.instances.is_expanded(place):
+                self._grow(place, count)
 
     def settle(self) -> None:
         """Ask the trigger rule of every task that was touched, upstream first."""

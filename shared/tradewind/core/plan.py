@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tradewind.core.errors import DomainError
-from tradewind.core.mapping import mapped_over
+from tradewind.core.mapping import instances_wanted, mapped_over
 from tradewind.core.setup_teardown import SetupTeardown
 from tradewind.core.spec import DagSpec, MapLength, TaskSpec
 
@@ -29,6 +29,7 @@ class DagPlan:
         "has_past",
         "leaves",
         "limited",
+        "literal_lengths",
         "map_dependencies",
         "map_lengths",
         "may_wait_for_others",
@@ -76,6 +77,12 @@ class DagPlan:
             if length is not None
         }
         """Mapped task → the tasks whose XComs say how many instances it gets."""
+        self.literal_lengths: Mapping[int, int] = {
+            place: count
+            for place, dependencies in self.map_dependencies.items()
+            if not dependencies and (count := _literal_length(self.map_lengths[place]))
+        }
+        """Mapped task → how many instances it has from the start of a run, where that hangs on no task's XCom."""
         if not any(mapped):
             self.shared_downstream = self.downstream
             self.grouped_downstream = self.grouped_upstream = (_NO_EDGES,) * len(self.tasks)
@@ -101,6 +108,10 @@ class DagPlan:
                     watchers[dependency] = (*watchers.get(dependency, ()), place)
         self.watchers: Mapping[int, tuple[int, ...]] = watchers
         """Place → tasks, not directly downstream, that are to be looked at when it ends."""
+
+
+def _literal_length(length: MapLength | None) -> int | None:
+    return None if length is None else instances_wanted(length, lambda _: None)
 
 
 def _may_wait(task: TaskSpec) -> bool:
