@@ -12,7 +12,7 @@ from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import AirflowDagDuplicatedIdException
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.types import NOTSET
-from tradewind.service.dag_files import iterate_dag_files
+from tradewind.service.dag_files import iterate_dag_files, may_hold_dags
 
 
 class FileLoadStat(NamedTuple):
@@ -24,6 +24,16 @@ class FileLoadStat(NamedTuple):
     task_num: int
     dags: str
     warning_num: int
+    bundle_path: Path | None = None
+    bundle_name: str | None = None
+
+
+class DagWarning(NamedTuple):
+    """Something about a DAG that does not keep it from running."""
+
+    dag_id: str
+    warning_type: str
+    message: str
 
 
 class DagBag:
@@ -31,7 +41,7 @@ class DagBag:
 
     `dag_folder` is a folder, searched as the DAG processor does it (`.airflowignore`, safe mode), or one file; without
     it the folder of `[core] dags_folder`. A DAG that cannot be scheduled (a cycle, an unknown rule) is an import error
-    of its file; the others go on.
+    of its file; the others go on. With `known_pools`, `dag_warnings` names DAGs whose tasks want other ones.
     """
 
     def __init__(
@@ -46,7 +56,7 @@ class DagBag:
         bundle_name: str | None = None,
     ) -> None:
         self.dag_folder = str(dag_folder or conf.get("core", "dags_folder"))
-        self.bundle_path, self.bundle_name = bundle_path, bundle_name
+        self.bundle_path, self.bundle_name, self.known_pools = bundle_path, bundle_name, known_pools
         self.dags: dict[str, DAG] = {}
         self.import_errors: dict[str, str] = {}
         self.captured_warnings: dict[str, tuple[str, ...]] = {}
@@ -64,6 +74,18 @@ class DagBag:
     def dag_ids(self) -> list[str]:
         """The ids of all DAGs."""
         return list(self.dags)
+
+    @property
+    def dag_warnings(self) -> set[DagWarning]:
+        """Pools that tasks want and that are not known; empty if none were given as known."""
+        if self.known_pools is None:
+            return set()
+        wanted = {dag.dag_id: {task.pool for task in dag.tasks} - self.known_pools for dag in self.dags.values()}
+        return {
+            DagWarning(dag_id, "non-existent pool", f"Dag '{dag_id}' references non-existent pools: {sorted(pools)!r}")
+            for dag_id, pools in wanted.items()
+            if pools
+        }
 
     def size(self) -> int:
         """How many DAGs there are."""
@@ -83,14 +105,15 @@ class DagBag:
         stats: list[FileLoadStat] = []
         for file in files:
             began = datetime.now(UTC)
-            found = self.process_file(file, only_if_updated)
-            stats.append(_stat(file, place, datetime.now(UTC) - began, found, self.captured_warnings))
+            found = self.process_file(file, only_if_updated, safe)
+            stats.append(self._stat(file, place, datetime.now(UTC) - began, found))
         self.dagbag_stats = sorted(stats, key=lambda stat: stat.duration, reverse=True)
 
     def process_file(self, filepath: str | Path, only_if_updated: bool = True, safe_mode: bool = True) -> list[DAG]:
-        """Load one file; its DAGs, without those that cannot be scheduled."""
+        """Load one file; its DAGs, without those that cannot be scheduled. In safe mode, none of a file whose text does
+        not speak of DAGs."""
         path, name = Path(filepath), str(filepath)
-        if not path.is_file():
+        if not path.is_file() or (safe_mode and not may_hold_dags(path.name, path.read_bytes())):
             return []
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if only_if_updated and self.file_last_changed.get(name) == changed:
@@ -130,9 +153,8 @@ class DagBag:
         serialize_dag(dag, self._shown(Path(dag.fileloc)))
         known = self.dags.get(dag.dag_id)
         if known is not None and known.fileloc != dag.fileloc:
-            raise AirflowDagDuplicatedIdException(
-                f"Ignoring DAG {dag.dag_id} from {dag.fileloc} - also found in {known.fileloc}"
-            )
+            raise AirflowDagDuplicatedIdException(dag.dag_id, dag.fileloc, known.fileloc)
+        dag.resolve_template_files()
         self.dags[dag.dag_id] = dag
 
     def dagbag_report(self) -> str:
@@ -142,6 +164,18 @@ class DagBag:
             for s in self.dagbag_stats
         ]
         return "\n".join([f"{self.size()} DAGs in {self.dag_folder}", *lines])
+
+    def _stat(self, file: Path, folder: Path, duration: timedelta, found: list[DAG]) -> FileLoadStat:
+        return FileLoadStat(
+            file=file.relative_to(folder).as_posix() if folder.is_dir() else file.name,
+            duration=duration,
+            dag_num=len(found),
+            task_num=sum(len(dag.task_dict) for dag in found),
+            dags=str([dag.dag_id for dag in found]),
+            warning_num=len(self.captured_warnings.get(str(file), ())),
+            bundle_path=self.bundle_path,
+            bundle_name=self.bundle_name,
+        )
 
     def _root_of(self, path: Path) -> Path:
         """The folder that imports of the file are resolved from."""
@@ -158,13 +192,3 @@ class DagBag:
 
 def _syntax() -> Any:
     return conf.get("core", "dag_ignore_file_syntax", fallback="glob")
-
-
-def _stat(
-    file: Path, folder: Path, duration: timedelta, found: list[DAG], warned: dict[str, tuple[str, ...]]
-) -> FileLoadStat:
-    shown = file.relative_to(folder).as_posix() if folder.is_dir() else file.name
-    tasks = sum(len(dag.task_dict) for dag in found)
-    return FileLoadStat(
-        shown, duration, len(found), tasks, str([dag.dag_id for dag in found]), len(warned.get(str(file), ()))
-    )

@@ -1,8 +1,10 @@
 """The DAG: tasks, their defaults, and how runs of them are made and limited."""
 
+import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from tradewind.sdk.exceptions import (
     AirflowException,
     AirflowTimetableInvalid,
     DuplicateTaskIdFound,
+    NodeNotFound,
     ParamValidationError,
     TaskNotFound,
 )
@@ -31,11 +34,14 @@ if TYPE_CHECKING:
 
     import jinja2
 
+    from tradewind.sdk.node import DAGNode
     from tradewind.sdk.operator import BaseOperator
     from tradewind.sdk.timetables.base import Timetable
     from tradewind.sdk.types import DagRunType
 
 TAG_MAX_LENGTH = 100
+
+log = logging.getLogger("tradewind.dags")
 
 
 class DAG:
@@ -233,6 +239,17 @@ class DAG:
         """Whether a task or group of this id exists."""
         return node_id in self.task_dict or node_id in self.task_group_dict
 
+    def has_task_group(self, task_group_id: str) -> bool:
+        """Whether there is a group of this id."""
+        return task_group_id in self.task_group_dict
+
+    def __getitem__(self, node_id: str) -> "BaseOperator | TaskGroup":
+        """The task or group of this id; raises NodeNotFound."""
+        node = self.task_dict.get(node_id) or self.task_group_dict.get(node_id)
+        if node is None:
+            raise NodeNotFound(f"Task or group {node_id!r} not found in DAG {self.dag_id}")
+        return node
+
     def get_task(self, task_id: str) -> "BaseOperator":
         """The task of this id; raises TaskNotFound."""
         try:
@@ -258,6 +275,70 @@ class DAG:
         """Take tasks in."""
         for task in tasks:
             self.add_task(task)
+
+    @property
+    def task(self) -> Any:
+        """`@dag.task`: a task of this DAG, wherever it is written."""
+        from tradewind.sdk.task_decorator import task
+
+        return partial(task, dag=self)
+
+    @property
+    def teardowns(self) -> "list[BaseOperator]":
+        """The tasks that are teardowns."""
+        return [task for task in self.tasks if task.is_teardown]
+
+    def set_dependency(self, upstream_task_id: str, downstream_task_id: str) -> None:
+        """Have one task run after another; raises TaskNotFound."""
+        self.get_task(upstream_task_id).set_downstream(self.get_task(downstream_task_id))
+
+    def topological_sort(self) -> "tuple[DAGNode, ...]":
+        """All tasks, upstream before downstream, those of a group together; raises AirflowDagCycleException."""
+        from tradewind.sdk.subsets import ordered_tasks
+
+        return tuple(ordered_tasks(self.task_group))
+
+    def resolve_template_files(self) -> None:
+        """Put the texts of files that tasks' templated fields name in their place. What cannot be found is logged, and
+        fails its task when that is rendered."""
+        for task in self.tasks:
+            try:
+                task.resolve_template_files()
+            except AirflowException:
+                log.exception("Failed to resolve template files of task %s", task.task_id)
+
+    def check_cycle(self) -> None:
+        """Raises AirflowDagCycleException, which names the tasks, if they depend on each other in a cycle."""
+        from tradewind.sdk.cycles import check_cycle
+
+        check_cycle(self)
+
+    def validate(self) -> None:
+        """Raises DagSpecError for what cannot be scheduled."""
+        from tradewind.sdk.serialize import serialize_dag
+
+        serialize_dag(self, Path(self.fileloc).name)
+
+    def partial_subset(
+        self,
+        task_ids: str | Iterable[str],
+        include_downstream: bool = False,
+        include_upstream: bool = True,
+        include_direct_upstream: bool = False,
+        depth: int | None = None,
+    ) -> "DAG":
+        """A copy with some of the tasks only: those of these ids, or whose ids contain a text, with what lies up- or
+        downstream of them (at most `depth` steps), and the setups and teardowns that they need."""
+        from tradewind.sdk.subsets import partial_subset
+
+        return partial_subset(
+            self,
+            task_ids,
+            include_downstream=include_downstream,
+            include_upstream=include_upstream,
+            include_direct_upstream=include_direct_upstream,
+            depth=depth,
+        )
 
     def test(
         self,

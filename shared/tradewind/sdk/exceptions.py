@@ -161,7 +161,14 @@ class AirflowDagCycleException(AirflowException):
 
 
 class AirflowDagDuplicatedIdException(AirflowException):
-    """Two DAGs have one id."""
+    """A DAG's id is taken by a DAG of another file."""
+
+    def __init__(self, dag_id: str, incoming: str, existing: str) -> None:
+        super().__init__(dag_id, incoming, existing)
+        self.dag_id, self.incoming, self.existing = dag_id, incoming, existing
+
+    def __str__(self) -> str:
+        return f"Ignoring DAG {self.dag_id} from {self.incoming} - also found in {self.existing}"
 
 
 class AirflowTimetableInvalid(AirflowException):

@@ -26,6 +26,14 @@ class TaskLogger(logging.LoggerAdapter[logging.Logger]):
 class LoggingMixin:
     """Gives a class `self.log`."""
 
+    def __init__(self, context: Any = None) -> None:
+        super().__init__()
+
+    @classmethod
+    def logger(cls) -> TaskLogger:
+        """The logger of the class."""
+        return TaskLogger(f"{cls.__module__}.{cls.__qualname__}")
+
     @property
     def log(self) -> TaskLogger:
         """A logger named after the class."""

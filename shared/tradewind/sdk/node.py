@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeVar
 
 from tradewind.sdk.exceptions import AirflowException
@@ -180,6 +180,11 @@ class DAGNode(DependencyMixin):
         return self.task_id
 
     @property
+    def label(self) -> str:
+        """The name to show."""
+        return self.task_id
+
+    @property
     def upstream_list(self) -> "list[DAGNode]":
         """The tasks directly upstream, in the order in which they were named."""
         return [self.dag.task_dict[task_id] for task_id in self._upstream_ids]
@@ -193,25 +198,33 @@ class DAGNode(DependencyMixin):
         """Ids of the direct neighbours on one side."""
         return self.upstream_task_ids if upstream else self.downstream_task_ids
 
+    def get_flat_relative_ids(self, *, upstream: bool = False, depth: int | None = None) -> set[str]:
+        """Ids of all tasks on one side, however far, or at most `depth` steps. Raises ValueError for a negative one."""
+        if depth is not None and depth < 0:
+            raise ValueError(f"depth must be non-negative, not {depth}")
+        found: set[str] = set()
+        front, steps = {self.task_id}, 0
+        while front and (depth is None or steps < depth):
+            nodes = (self.dag.task_dict[task_id] for task_id in front)
+            front = {other for node in nodes for other in node.get_direct_relative_ids(upstream)} - found
+            found |= front
+            steps += 1
+        return found
+
+    def get_flat_relatives(self, upstream: bool = False, depth: int | None = None) -> "list[DAGNode]":
+        """The tasks on one side, however far, or at most `depth` steps, in the order in which they were written."""
+        found = self.get_flat_relative_ids(upstream=upstream, depth=depth)
+        return [task for task_id, task in self.dag.task_dict.items() if task_id in found]
+
     def get_direct_relatives(self, upstream: bool = False) -> "list[DAGNode]":
         """The direct neighbours on one side."""
         return self.upstream_list if upstream else self.downstream_list
 
-    def get_flat_relatives(self, upstream: bool = False) -> "list[DAGNode]":
-        """All tasks on one side, however far, in the order of the DAG."""
-        found = self.get_flat_relative_ids(upstream=upstream)
-        return [task for task in self.dag.tasks if task.task_id in found]
-
-    def get_flat_relative_ids(self, *, upstream: bool = False) -> set[str]:
-        """Ids of all tasks on one side, however far."""
-        found: set[str] = set()
-        waiting = [self.task_id]
-        while waiting:
-            node = self.dag.task_dict[waiting.pop()]
-            fresh = node.get_direct_relative_ids(upstream) - found
-            found |= fresh
-            waiting.extend(fresh)
-        return found
+    def move_into(self, dag: "DAG", task_ids: Collection[str]) -> None:
+        """Belong to another DAG, a part of one's own that has these tasks only."""
+        self._dag = dag
+        self._upstream_ids = {task_id: None for task_id in self._upstream_ids if task_id in task_ids}
+        self._downstream_ids = {task_id: None for task_id in self._downstream_ids if task_id in task_ids}
 
     def set_upstream(
         self, other: "DependencyMixin | Sequence[DependencyMixin]", edge_modifier: "EdgeModifier | None" = None

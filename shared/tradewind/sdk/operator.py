@@ -333,11 +333,6 @@ class BaseOperator(DAGNode):
         return type(self).__name__
 
     @property
-    def operator_class(self) -> "type[BaseOperator]":
-        """The class whose instances do the work."""
-        return type(self)
-
-    @property
     def is_async(self) -> bool:
         """Whether it is executed on an event loop."""
         return False
@@ -347,7 +342,7 @@ class BaseOperator(DAGNode):
         """Whether there is nothing to execute."""
         from tradewind.sdk.operators.empty import EmptyOperator
 
-        return issubclass(self.operator_class, EmptyOperator)
+        return issubclass(getattr(self, "operator_class", type(self)), EmptyOperator)
 
     @property
     def operator_name(self) -> str:

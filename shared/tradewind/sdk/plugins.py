@@ -15,7 +15,8 @@ log = logging.getLogger("tradewind.plugins")
 
 class AirflowPlugin:
     """What a plugin brings along. Acted on here: `macros` (as `macros.<plugin name>.<function>` in templates) and
-    `listeners`. Timetables and priority strategies need no registration: they are found by their import path."""
+    `listeners`, and links of operators. Timetables and priority strategies need no registration: they are found by
+    their import path. What adds to Airflow's web server is accepted and left alone."""
 
     name: ClassVar[str | None] = None
     macros: ClassVar[list[Any]] = []
@@ -26,6 +27,18 @@ class AirflowPlugin:
     global_operator_extra_links: ClassVar[list[Any]] = []
     partition_mappers: ClassVar[list[Any]] = []
     hook_lineage_readers: ClassVar[list[Any]] = []
+    deadline_references: ClassVar[list[Any]] = []
+    windows: ClassVar[list[Any]] = []
+    source: ClassVar[Any] = None
+    admin_views: ClassVar[list[Any]] = []
+    flask_blueprints: ClassVar[list[Any]] = []
+    fastapi_apps: ClassVar[list[Any]] = []
+    fastapi_root_middlewares: ClassVar[list[Any]] = []
+    external_views: ClassVar[list[Any]] = []
+    react_apps: ClassVar[list[Any]] = []
+    menu_links: ClassVar[list[Any]] = []
+    appbuilder_views: ClassVar[list[Any]] = []
+    appbuilder_menu_items: ClassVar[list[Any]] = []
 
     @classmethod
     def validate(cls) -> None:

@@ -113,6 +113,49 @@ class TaskGroup(DependencyMixin):
             else:
                 yield child
 
+    def iter_tasks(self) -> Iterator[DAGNode]:
+        """All tasks in the group and in the groups inside it."""
+        return iter(self)
+
+    def get_roots(self) -> Iterator[DAGNode]:
+        """As `roots`."""
+        return iter(self.roots)
+
+    def get_leaves(self) -> Iterator[DAGNode]:
+        """As `leaves`."""
+        return iter(self.leaves)
+
+    def get_dag(self) -> "DAG":
+        """The group's DAG."""
+        return self.dag
+
+    def has_dag(self) -> bool:
+        """Always: a group is made in a DAG."""
+        return True
+
+    @property
+    def dag_id(self) -> str:
+        """The id of its DAG."""
+        return self.dag.dag_id
+
+    def topological_sort(self) -> "list[DAGNode | TaskGroup]":
+        """What lies directly in it, upstream before downstream; raises AirflowDagCycleException."""
+        from tradewind.sdk.subsets import ordered_children
+
+        return ordered_children(self)
+
+    def hierarchical_alphabetical_sort(self) -> "list[DAGNode | TaskGroup]":
+        """What lies directly in it, groups first, both by label."""
+        return sorted(self.children.values(), key=lambda child: (not isinstance(child, TaskGroup), child.label or ""))
+
+    def get_task_group_dict(self) -> "dict[str | None, TaskGroup]":
+        """The group and all inside it, by id."""
+        found: dict[str | None, TaskGroup] = {self.group_id: self}
+        for child in self.children.values():
+            if isinstance(child, TaskGroup):
+                found |= child.get_task_group_dict()
+        return found
+
     def has_task(self, task: DAGNode) -> bool:
         """Whether the group, or one inside it, has the task."""
         return any(member is task for member in self)

@@ -108,3 +108,25 @@ def test_a_test_suite_of_authors(tmp_path: Path) -> None:
     done = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
+
+
+def test_bag_says_which_pools_are_unknown_and_reads_template_files(tmp_path: Path) -> None:
+    (tmp_path / "hello.sh").write_text("echo {{ ds }}")
+    (tmp_path / "dags.py").write_text(
+        "from airflow.sdk import DAG\n"
+        "from airflow.providers.standard.operators.bash import BashOperator\n"
+        "with DAG('d'):\n"
+        "    BashOperator(task_id='t', bash_command='hello.sh', pool='unknown')\n"
+    )
+    (tmp_path / "quiet.py").write_text("x = 1")
+    bag = DagBag(tmp_path, known_pools={"default_pool"}, bundle_path=tmp_path, bundle_name="ours")
+    assert [tuple(warning) for warning in bag.dag_warnings] == [
+        ("d", "non-existent pool", "Dag 'd' references non-existent pools: ['unknown']")
+    ]
+    assert DagBag(tmp_path).dag_warnings == set()
+    assert getattr(bag.dags["d"].get_task("t"), "bash_command", None) == "echo {{ ds }}"
+    assert [(stat.file, stat.bundle_path, stat.bundle_name) for stat in bag.dagbag_stats] == [
+        ("dags.py", tmp_path, "ours")
+    ]
+    assert bag.process_file(tmp_path / "quiet.py") == []
+    assert str(tmp_path / "quiet.py") not in bag.file_last_changed, "safe mode leaves it alone"
