@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from tests.simulation.plans import behaviour
+from tests.simulation.plans import asset_events, behaviour
 from tradewind.core.clock import Clock
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import EndCause, Outcome
@@ -55,6 +55,7 @@ class SimulatedAttempt:
         self._plan = behaviour(
             seed, spec, key.run_id, key.task_id, key.try_number, key.map_index, has_waited=has_waited(request)
         )
+        self._task = next(task for task in spec.tasks if task.task_id == key.task_id)
         self._dies_before_start = faults.dies_before_start()
         self._killed_after = faults.killed_after(self._plan.seconds)
         self._signal: int | None = None
@@ -100,7 +101,8 @@ class SimulatedAttempt:
         match plan.outcome:
             case Outcome.SUCCESS:
                 skipped = tuple((task_id, -1) for task_id in plan.skipped)
-                return EndEffects(map_length=plan.map_length, skipped=skipped)
+                events = asset_events(self._task)
+                return EndEffects(map_length=plan.map_length, skipped=skipped, asset_events=events)
             case Outcome.DEFERRED:
                 kwargs = f'{{"seconds":{plan.wait_seconds}}}'.encode()
                 return EndEffects(deferral=Deferral("simulated.Trigger", kwargs, "execute_complete", b"{}"))

@@ -22,6 +22,10 @@ ENDED = (
 )
 
 
+LATE = timedelta(seconds=60)
+"""Runs that were made so shortly before a decision may have been unknown to it."""
+
+
 def slot_violations(store: MemoryStore) -> list[str]:
     """Slots in use are what task instances hold, and no more than there are; true after every single commit."""
     held: Counter[str] = Counter()
@@ -59,7 +63,9 @@ def kept_slot_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[
 def active_limit_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
     """No run has more active task instances than its DAG allows, no DAG more running runs."""
     found: list[str] = []
-    running = Counter(run.dag_id for run in store.dag_runs if run.state is DagRunState.RUNNING)
+    running = Counter(
+        run.dag_id for run in store.dag_runs if run.state is DagRunState.RUNNING and run.backfill_id is None
+    )
     for run in store.dag_runs:
         active = sum(row.held_slots > 0 for row in store.task_instances(run.id))
         if active > specs[run.dag_id].max_active_tasks:
@@ -198,9 +204,15 @@ def is_held(store: MemoryStore, specs: dict[str, DagSpec], dag_run_id: int) -> b
     """The run waits for good: for a place among its DAG's runs behind one that does, or a task of it for a past that
     ended badly or waits itself, and nothing else is under way."""
     run = store.tables.dag_runs[dag_run_id]
-    running = [other for other in store.dag_runs if other.dag_id == run.dag_id and other.state is DagRunState.RUNNING]
+    running = [
+        other
+        for other in store.dag_runs
+        if other.dag_id == run.dag_id and other.backfill_id == run.backfill_id and other.state is DagRunState.RUNNING
+    ]
     if run.state is DagRunState.QUEUED:
-        is_full = len(running) >= specs[run.dag_id].max_active_runs
+        backfill = None if run.backfill_id is None else store.tables.backfills[run.backfill_id]
+        limit = specs[run.dag_id].max_active_runs if backfill is None else backfill.max_active_runs
+        is_full = len(running) >= limit
         return is_full and all(is_held(store, specs, other.id) for other in running)
     histories = Histories(store, specs)
     known = histories.known[dag_run_id]
@@ -219,7 +231,9 @@ class Histories:
     """The states of all task instances at one moment: at first as they are in the end."""
 
     def __init__(self, store: MemoryStore, specs: dict[str, DagSpec]) -> None:
+        self._specs = specs
         self._runs = {run.id: run for run in store.dag_runs}
+        self._begun = dict.fromkeys(run.id for run in store.dag_runs if run.start_date is not None)
         self.known = {run.id: known_of(store, run.id, specs[run.dag_id]) for run in store.dag_runs}
         self.to_skip = {
             dag_run_id: [key for key in known.skip_requested if len(known.tasks[key[0]].upstream_task_ids) == 1]
@@ -229,6 +243,7 @@ class Histories:
 
     def rewind(self) -> None:
         """Before anything happened."""
+        self._begun = {}
         for dag_run_id, known in self.known.items():
             states = dict.fromkeys(known.states, TaskInstanceState.NONE)
             self.known[dag_run_id] = replace(known, states=states, skip_requested=())
@@ -240,24 +255,42 @@ class Histories:
         if (id_.task_id, id_.map_index) in states:
             states[id_.task_id, id_.map_index] = state
 
-    def past_lets(self, dag_run_id: int, task: TaskSpec) -> bool:
-        """`depends_on_past` and `wait_for_downstream`, from their definitions."""
+    def begin(self, dag_run_id: int) -> None:
+        """A run starts: from now on it has task instances."""
+        self._begun[dag_run_id] = None
+
+    def past_lets(self, dag_run_id: int, task: TaskSpec, at: datetime | None = None) -> bool:
+        """`depends_on_past` and `wait_for_downstream`, from their definitions, over the runs that there were `at` some
+        moment (None = all)."""
         run = self._runs[dag_run_id]
-        earlier = [
-            other
+        if not task.depends_on_past or run.logical_date is None:
+            return True
+        earlier = {
+            other.logical_date: other
             for other in self._runs.values()
             if other.dag_id == run.dag_id
-            and (other.logical_date or run.run_after) < (run.logical_date or run.run_after)
-        ]
-        if not task.depends_on_past or not earlier:
+            and other.logical_date is not None
+            and other.logical_date < run.logical_date
+            and (at is None or other.queued_at <= at)
+        }
+        of_backfill = [other for other in earlier.values() if other.backfill_id == run.backfill_id]
+        is_catching_up = self._specs[run.dag_id].catchup
+        dates = [date for date, other in earlier.items() if not (is_catching_up and other.run_type == "manual")]
+        if (run.backfill_id is not None and not of_backfill) or not dates:
             return True
-        before = max(earlier, key=lambda other: other.logical_date or other.run_after).id
+        before = earlier[max(dates)].id
+        if not self._instances(before, task.task_id):
+            is_first = not any(self._instances(other.id, task.task_id) for other in earlier.values())
+            return task.ignore_first_depends_on_past and is_first
         wanted = [task.task_id, *(task.downstream_task_ids if task.wait_for_downstream else ())]
         return all(
-            state in (TaskInstanceState.SUCCESS, TaskInstanceState.SKIPPED)
+            self.known[before].states[key] in (TaskInstanceState.SUCCESS, TaskInstanceState.SKIPPED)
             for task_id in wanted
-            for state in [self.known[before].states[key] for key in self.known[before].instances(task_id)]
-        ) and bool(self.known[before].instances(task.task_id))
+            for key in self._instances(before, task_id)
+        )
+
+    def _instances(self, dag_run_id: int, task_id: str) -> list[tuple[str, int]]:
+        return list(self.known[dag_run_id].instances(task_id)) if dag_run_id in self._begun else []
 
 
 def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
@@ -268,6 +301,7 @@ def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
     histories.rewind()
     for entry in store.journal:
         if isinstance(entry.id, int):
+            histories.begin(entry.id)
             continue
         key, task = (entry.id.task_id, entry.id.map_index), histories.known[entry.id.dag_run_id].tasks[entry.id.task_id]
         state = TaskInstanceState(entry.to_state)
@@ -275,7 +309,8 @@ def rule_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]:
             known = histories.known[entry.id.dag_run_id]
             if key in known.states and verdict(known, key) is not Answer.RUN:
                 found.append(f"{entry.id} ({task.trigger_rule}) was readied over {known.states}")
-            if not histories.past_lets(entry.id.dag_run_id, task):
+            readings = (entry.now, entry.now - LATE)
+            if not any(histories.past_lets(entry.id.dag_run_id, task, at) for at in readings):
                 found.append(f"{entry.id} was readied over its past")
             if not known.mapped_group(task) and not may_run(task.trigger_rule, _upstream_states(known, task)):
                 found.append(f"{entry.id} ({task.trigger_rule}) was readied, which no reading of its rule allows")
@@ -297,7 +332,8 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
             is_unready = row.state in _UNREADIED and known.map_length(task) is None
             if is_unready and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
                 found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {_upstream_states(known, task)}")
-            is_left = run.state in ENDED_RUNS and row.state is not TaskInstanceState.SKIPPED
+            # A failure upstream that is decided upon before the branch's end counts first.
+            is_left = run.state in ENDED_RUNS and row.state not in _NOT_CHOSEN
             if row.skip_requested and row.attempt_id is None and is_left:
                 found.append(f"{row.id} was to be skipped, and is {row.state}")
     return found
@@ -306,6 +342,7 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
 ENDED_RUNS = (DagRunState.SUCCESS, DagRunState.FAILED)
 _READIED = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED, TaskInstanceState.SUCCESS)
 _UNREADIED = (TaskInstanceState.NONE, TaskInstanceState.UPSTREAM_FAILED)
+_NOT_CHOSEN = (TaskInstanceState.SKIPPED, TaskInstanceState.UPSTREAM_FAILED)
 _BROKEN = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
 _SETTLED = (*ENDED, TaskInstanceState.REMOVED)
 _ACTIVE = (

@@ -1,11 +1,22 @@
 """DAGs drawn at random, and what the imaginary user code of each try does."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from random import Random
 
-from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskGroupSpec, TaskSpec, TriggerRule
+from tradewind.core.spec import (
+    AssetRef,
+    DagSpec,
+    LengthKind,
+    MapLength,
+    TaskGroupSpec,
+    TaskSpec,
+    TimetableSpec,
+    TriggerRule,
+)
 from tradewind.core.states import Outcome
 
 POOLS = {"default_pool": 128, "narrow": 2, "single": 1}
@@ -16,6 +27,10 @@ _RULES = (*(TriggerRule.ALL_SUCCESS,) * 8, *TriggerRule)
 """Mostly the default, now and then any of the 13."""
 _KINDS = ("plain", "plain", "plain", "plain", "mapped", "grouped", "grouped", "setup", "branch")
 _GROUP = "group"
+
+ASSETS = (AssetRef(name="a", uri="sim://a"), AssetRef(name="b", uri="sim://b"))
+SCHEDULE_SECONDS = 60
+"""Runs are made by time for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ def _draw_group(
     if not grouped:
         return None
     length = MapLength(kind=LengthKind.LITERAL, length=rng.randint(0, 3))
-    if rng.random() < 0.6:
+    if rng.random() < 0.7:
         length = MapLength(kind=LengthKind.XCOM, task_id=names[0])
         for name in grouped:
             upstream[name] = tuple(sorted({*upstream[name], names[0]}))
@@ -109,6 +124,7 @@ def _draw_gates(rng: Random, task: TaskSpec, *, has_past: bool) -> TaskSpec:
     return replace(
         task,
         depends_on_past=has_past and rng.random() < 0.4,
+        ignore_first_depends_on_past=rng.random() < 0.5,
         wait_for_downstream=rng.random() < 0.3,
         wait_for_past_depends_before_skipping=rng.random() < 0.3,
         max_active_tis_per_dag=rng.choice((None, None, None, None, 1, 2)),
@@ -120,6 +136,44 @@ def _draw_length(rng: Random, upstream: tuple[str, ...]) -> MapLength:
     if upstream and rng.random() < 0.7:
         return MapLength(kind=LengthKind.XCOM, task_id=rng.choice(upstream))
     return MapLength(kind=LengthKind.LITERAL, length=rng.randint(0, 3))
+
+
+def draw_schedule(rng: Random, spec: DagSpec, now: datetime) -> DagSpec:
+    """The DAG runs by time, perhaps, and some of its tasks write assets."""
+    spec = replace(spec, tasks=tuple(_draw_outlets(rng, task) for task in spec.tasks))
+    if rng.random() < 0.7:
+        return spec
+    return replace(
+        spec,
+        timetable=TimetableSpec(kind="delta_data_interval", data={"delta": rng.choice((20, 30, 60))}),
+        start_date=now,
+        end_date=now + timedelta(seconds=SCHEDULE_SECONDS),
+        catchup=rng.random() < 0.7,
+    )
+
+
+def _draw_outlets(rng: Random, task: TaskSpec) -> TaskSpec:
+    if task.is_empty or rng.random() < 0.85:
+        return task
+    return replace(task, outlets=tuple(rng.sample(ASSETS, rng.choice((1, 2)))))
+
+
+def draw_condition(rng: Random, spec: DagSpec) -> DagSpec:
+    """The DAG runs whenever assets have been written."""
+    parts = [{"asset": {"name": ref.name, "uri": ref.uri, "group": ref.group}} for ref in ASSETS]
+    return replace(
+        spec,
+        timetable=TimetableSpec(kind="assets"),
+        asset_condition={rng.choice(("all", "any")): parts},
+        schedule_assets=ASSETS,
+    )
+
+
+def asset_events(task: TaskSpec) -> tuple[bytes, ...]:
+    """What a success of the task says."""
+    return tuple(
+        json.dumps({"asset": {"name": ref.name, "uri": ref.uri}, "extra": {}}).encode() for ref in task.outlets
+    )
 
 
 def behaviour(

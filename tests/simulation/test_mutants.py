@@ -1,7 +1,7 @@
 """The simulation must notice: each guard of the system, when it is taken away, shows within some seeds."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,13 +11,18 @@ import pytest
 from tests.simulation.faults import FaultRates
 from tests.simulation.world import WorldOptions, simulate
 from tradewind.core import decide, ends, plan, trigger_rules
+from tradewind.core.assets import AssetKey
 from tradewind.core.gates import Gate, Past
 from tradewind.core.setup_teardown import SetupTeardown
 from tradewind.core.slots import ReadyTasks, TaskLimit
 from tradewind.core.snapshot import RunSnapshot
 from tradewind.core.spec import DagSpec, TaskSpec, TriggerRule
+from tradewind.core.timetables import from_spec
+from tradewind.core.timetables.values import TimeRestriction
 from tradewind.core.trigger_rules import Answer, UpstreamCounts
 from tradewind.core.turn import Overlay
+from tradewind.db.assets import memory_store
+from tradewind.db.assets.memory_store import MemoryAssetStore
 from tradewind.db.memory.collector import MemoryCollectorStore
 from tradewind.db.memory.scheduler import MemorySchedulerStore
 from tradewind.scheduler import allocation, past
@@ -34,6 +39,8 @@ ROUGH = WorldOptions(
     parallelism=4,
     rates=FaultRates(lost=0.04, doubled=0.08, delayed=0.08, refused=0.01, answer_lost=0.02),
 )
+
+MANY_RUNS = 60
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -146,7 +153,43 @@ def _groups_joined_as_a_whole(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "_mapped_groups", _always({}))
 
 
+def _queue_of_assets_kept(patch: pytest.MonkeyPatch) -> None:
+    right = MemoryAssetStore._plain_run  # pyright: ignore[reportPrivateUsage] - the mutant sits inside
+
+    def mutant(self: MemoryAssetStore, dag: Any, *rest: Any) -> Any:
+        queue = dict(self.tables.assets.queue.get(dag.dag_id, {}))
+        made = right(self, dag, *rest)
+        if queue and len(self.tables.dag_runs) < MANY_RUNS:
+            self.tables.assets.queue[dag.dag_id] = queue
+        return made
+
+    patch.setattr(MemoryAssetStore, "_plain_run", mutant)
+
+
+def _no_limit_of_backfills(patch: pytest.MonkeyPatch) -> None:
+    right = MemorySchedulerStore._has_place  # pyright: ignore[reportPrivateUsage] - the mutant sits inside
+    patch.setattr(MemorySchedulerStore, "_has_place", lambda self, run: run.backfill_id is not None or right(self, run))
+
+
+def _catchup_skipped(patch: pytest.MonkeyPatch) -> None:
+    right = from_spec.restriction_of
+
+    def mutant(spec: DagSpec) -> TimeRestriction:
+        return replace(right(spec), catchup=False)
+
+    patch.setattr(from_spec, "restriction_of", mutant)
+
+
+def _one_asset_is_enough(_: object, arrived: Collection[AssetKey], __: object) -> bool:
+    return bool(arrived)
+
+
 RULE_MUTANTS: dict[str, Patch] = {
+    "an event of an asset makes runs again and again": _queue_of_assets_kept,
+    "one asset of several is enough": _replace(memory_store, "is_met", _one_asset_is_enough),
+    "backfills run as many runs at once as there are": _no_limit_of_backfills,
+    "backfills begin with the oldest run, whatever their order": _replace(MemorySchedulerStore, "_ordinal", _always(0)),
+    "runs that were missed are not made up for": _catchup_skipped,
     "a task starts after its first upstream": _eager_all_success,
     "all_done starts at once": _rule(TriggerRule.ALL_DONE, _run_at_once),
     "none_failed starts over failures": _rule(TriggerRule.NONE_FAILED, _run_when_done),
@@ -199,6 +242,8 @@ RARE = (
     "what was downstream in the past does not count",
     "a task's limit in one run is forgotten",
     "a mapped group is joined as a whole",
+    "backfills run as many runs at once as there are",
+    "backfills begin with the oldest run, whatever their order",
 )
 """Rules that few seeds bring into play: sought by `make test-full` only."""
 

@@ -30,7 +30,13 @@ from tests.simulation.invariants import (
     task_limit_violations,
     transition_violations,
 )
-from tests.simulation.plans import DEFERRING_POOLS, POOLS, draw_dag
+from tests.simulation.plans import DEFERRING_POOLS, POOLS, draw_condition, draw_dag, draw_schedule
+from tests.simulation.run_making import (
+    add_backfill,
+    backfill_violations,
+    is_all_made,
+    run_making_violations,
+)
 from tests.simulation.virtual_time import VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message
@@ -149,8 +155,10 @@ class World:
             await self.store.set_pool(name, slots, include_deferred=name in DEFERRING_POOLS)
         await self.store.set_parallelism(self.options.parallelism)
         for number in range(self.options.dags):
-            spec = draw_dag(self.rng, number)
-            self.specs[spec.dag_id] = spec
+            drawn = draw_dag(self.rng, number)
+            is_consumer = number == self.options.dags - 1 and number > 0
+            with_runs = draw_condition(self.rng, drawn) if is_consumer else draw_schedule(self.rng, drawn, self.clock())
+            spec = self.specs[with_runs.dag_id] = with_runs
             await self.store.write_dag_file(spec.relative_fileloc, "digest", [spec], self.clock())
 
     async def _create_runs(self) -> None:
@@ -160,6 +168,8 @@ class World:
             dag_id = self.rng.choice(list(self.specs))
             now = self.clock()
             await self.store.create_dag_run(dag_id=dag_id, run_id=f"run_{number}", now=now, logical_date=now)
+            if self.rng.random() < 0.1:
+                add_backfill(self.rng, self.store, dag_id, now)
             if self.broker.up.is_set():
                 await bus.publish(RUNS, [Message(body=encode(DagRunsCreated((dag_id,))))])
 
@@ -242,7 +252,9 @@ class World:
         began = self.loop.time()
         while self.loop.time() < began + self.options.quiet_seconds:
             await asyncio.sleep(1.0)
-            if all(run.state in ENDED_RUNS or is_held(self.store, self.specs, run.id) for run in self.store.dag_runs):
+            if is_all_made(self.store, self.specs) and all(
+                run.state in ENDED_RUNS or is_held(self.store, self.specs, run.id) for run in self.store.dag_runs
+            ):
                 break
         ended_after = self.loop.time() - began
         await asyncio.sleep(70.0)
@@ -254,6 +266,7 @@ class World:
             self._note(active_limit_violations(self.store, self.specs))
             self._note(task_limit_violations(self.store, self.specs))
             self._note(kept_slot_violations(self.store, self.specs))
+            self._note(backfill_violations(self.store))
         for entry in self.store.journal[self._journal_seen :]:
             self._note(transition_violations(entry))
         self._journal_seen = len(self.store.journal)
@@ -262,6 +275,7 @@ class World:
         self._note(outcome_violations(self.store, self.specs))
         self._note(rule_violations(self.store, self.specs))
         self._note(history_violations(self.store, self.executions, self.specs))
+        self._note(run_making_violations(self.store, self.specs))
 
     def _note(self, found: list[str]) -> None:
         self.violations.extend(f"{self.clock():%H:%M:%S.%f} {text}" for text in found[:20])
