@@ -220,16 +220,16 @@ def test_a_mark_holds_and_only_failures_below_are_cleared(seed: int, mark: TaskI
     below = dict.fromkeys(Relatives(spec).subset((task_id,), include_downstream=True))
     specs: Mapping[UUID, DagSpec] = {VERSION_ID: spec}
     cleared = Clearing(specs=specs, choice=below, left_out={task_id: None}, only_failed=True)
-    choice: Choice = {task_id: None}
+    choice: Choice = dict.fromkeys((task_id, *below)) if random.random() < 0.5 else {task_id: None}
     revisions = mark_task_instances([run], Marking(state=mark, choice=choice, cleared=cleared))
-    marked = [row for row in run.task_instances if row.id.task_id == task_id and row.state not in (mark, S.REMOVED)]
+    marked = [row for row in run.task_instances if row.id.task_id in choice and row.state not in (mark, S.REMOVED)]
     assert bool(revisions) is bool(marked)
     for revision in revisions:
         assert_legal(run, revision)
         before = {row.id: row for row in run.task_instances}
         for row in revision.task_instances:
             old = before[row.id]
-            if row.id.task_id == task_id:
+            if row.id.task_id in choice:
                 assert (row.state, row.voids, row.finishes) == (mark, True, True)
             elif row.state is not old.state:
                 assert (old.state in (S.FAILED, S.UPSTREAM_FAILED), row.state) == (True, S.NONE)

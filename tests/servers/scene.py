@@ -90,6 +90,11 @@ class Scene:
         created = tuple(_new(TaskInstanceId(dag_run_id, task.task_id), task) for task in tasks)
         await self._decide(dag_run_id, created=created)
 
+    async def add_mapped_task_instances(self, dag_run_id: int, task: TaskSpec, count: int) -> None:
+        """Rows of a mapped task, in state none."""
+        created = tuple(_new(TaskInstanceId(dag_run_id, task.task_id, index), task) for index in range(count))
+        await self._decide(dag_run_id, created=created)
+
     async def start_attempt(self, dag_run_id: int, task: TaskSpec, *, try_number: int = 1) -> Attempt:
         """Queue a task and let the worker claim it; its row is made if it is missing."""
         attempt_id = await self.queue_attempt(dag_run_id, task, try_number=try_number)

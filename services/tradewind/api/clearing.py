@@ -21,7 +21,11 @@ async def clear_task_instances(state: ApiState, dag_id: str, body: ClearTaskInst
     """The task instances that were (or, on a dry run, would be) cleared. Raises `NotFound`, `BadRequest`,
     `RunningTask`."""
     if body.dag_run_id is None:
-        runs = await runs_between(state, dag_id, body.start_date, body.end_date)
+        since, until = (
+            (None if body.include_past else body.start_date),
+            (None if body.include_future else body.end_date),
+        )
+        runs = await runs_between(state, dag_id, since, until)
         spec = runs.latest
     else:
         run = await one_run(state, dag_id, body.dag_run_id)

@@ -142,11 +142,17 @@ def task_instance_response(row: Row, tasks: Tasks) -> TaskInstanceResponse:
     return TaskInstanceResponse.model_validate(
         {
             **fields,
+            "rendered_map_index": row["rendered_map_index"] or _map_index(row["map_index"]),
             "rendered_fields": msgspec.json.decode(rendered) if rendered else {},
             "trigger": _trigger(row),
             "triggerer_job": _triggerer_job(row),
         }
     )
+
+
+def _map_index(map_index: int) -> str | None:
+    """What a mapped instance is called that has no name of its own."""
+    return None if map_index < 0 else str(map_index)
 
 
 def _trigger(row: Row) -> TriggerResponse | None:

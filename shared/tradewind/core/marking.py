@@ -1,6 +1,7 @@
 """Marking: a person says how task instances, or whole runs, ended.
 
-What runs is stopped by it. Failures downstream of what was marked are cleared, so that the run goes on from there.
+What runs is stopped by it. Failures downstream of what was marked are cleared, so that the run goes on from there; but
+what a person wants marked stays as it was marked, also if it had failed before.
 """
 
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ def mark_task_instances(runs: Sequence[LoadedRun], marking: Marking) -> tuple[Ru
 
 def _marked_run(run: LoadedRun, marking: Marking) -> RunRevision | None:
     marked = {row.id: row for row in run.task_instances if _is_marked(row, marking)}
-    rest = replace(run, task_instances=tuple(row for row in run.task_instances if row.id not in marked))
+    others = (row for row in run.task_instances if not is_chosen(marking.choice, row.id.task_id, row.id.map_index))
+    rest = replace(run, task_instances=tuple(others))
     (cleared,) = clear_dag_runs([rest], marking.cleared) or (None,)
     if not marked:
         return cleared

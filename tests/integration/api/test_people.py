@@ -80,6 +80,8 @@ async def test_past_and_future_reach_from_the_run_that_is_named(client: httpx.As
 @pytest.mark.usefixtures("runs")
 async def test_dates_select_runs(client: httpx.AsyncClient, dag_id: str) -> None:
     dates = {"start_date": "2026-01-02T00:00:00Z", "end_date": "2026-01-02T00:00:00Z"}
+    assert len(await cleared(client, dag_id, **dates, include_past=True, only_failed=False)) == 4
+    assert len(await cleared(client, dag_id, **dates, include_future=True, only_failed=False)) == 4
     assert await cleared(client, dag_id, **dates) == [(DAYS[1], "one", "failed")]
     assert len(await cleared(client, dag_id, start_date="2026-01-02T00:00:00Z", only_failed=False)) == 4
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.servers.scene import WORKER_ID, Scene
-from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec
 from tradewind.core.states import Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -123,6 +123,23 @@ async def test_lists_are_filtered(client: httpx.AsyncClient, scene: Scene, dag_i
     assert await task_ids(client, dag_id, end_date_gte="2100-01-01T00:00:00Z") == ["load", "never"]
     assert await task_ids(client, dag_id, updated_at_gte="2020-01-01T00:00:00Z") == ["extract", "load"]
     assert await task_ids(client, dag_id, limit="1") != everything
+
+
+async def test_mapped_instances_are_named_by_their_index(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
+    mapped = TaskSpec(task_id="m", map_length=MapLength(kind=LengthKind.LITERAL, length=12))
+    await scene.write_dag(DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=(mapped,)))
+    await client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "dag_run_id": "r"})
+    [run] = await scene.start_runs(dag_id)
+    await scene.add_mapped_task_instances(run, mapped, 12)
+    path = f"/api/v2/dags/{dag_id}/dagRuns/r/taskInstances"
+
+    async def names(**params: str) -> list[str]:
+        found = (await client.get(path, params=params)).json()["task_instances"]
+        return [ti["rendered_map_index"] for ti in found]
+
+    assert await names() == [str(number) for number in range(12)]
+    assert await names(rendered_map_index_prefix_pattern="1") == ["1", "10", "11"]
+    assert await names(rendered_map_index_pattern="1|0") == ["0", "1", "10", "11"]
 
 
 async def test_a_list_can_be_read_by_cursor(client: httpx.AsyncClient, scene: Scene, dag_id: str, run: int) -> None:

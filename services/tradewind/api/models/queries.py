@@ -269,9 +269,6 @@ class DagRunListQuery(PageQuery):
 class TaskInstanceListQuery(PageQuery):
     """`GET …/taskInstances`."""
 
-    matches_nothing: ClassVar[frozenset[str]] = frozenset(
-        {"rendered_map_index_pattern", "rendered_map_index_prefix_pattern"}
-    )
     no_filters: ClassVar[frozenset[str]] = PageQuery.no_filters | {"task_group_id"}
 
     cursor: str | None = Field(

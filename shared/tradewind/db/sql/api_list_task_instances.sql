@@ -58,6 +58,12 @@ WITH matching AS (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'run_id_pattern'))))
         AND (NOT $1::jsonb ? 'run_id_prefix_pattern' OR dag_run.run_id ^@ ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'run_id_prefix_pattern'))))
+        AND (NOT $1::jsonb ? 'rendered_map_index_pattern'
+            OR coalesce(ti.rendered_map_index, CASE WHEN ti.map_index >= 0 THEN ti.map_index::text END) ILIKE ANY (
+                ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'rendered_map_index_pattern'))))
+        AND (NOT $1::jsonb ? 'rendered_map_index_prefix_pattern'
+            OR coalesce(ti.rendered_map_index, CASE WHEN ti.map_index >= 0 THEN ti.map_index::text END) ^@ ANY (
+                ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'rendered_map_index_prefix_pattern'))))
         AND (NOT $1::jsonb ? 'pool_name_pattern' OR ti.pool ILIKE ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'pool_name_pattern'))))
         AND (NOT $1::jsonb ? 'pool_name_prefix_pattern' OR ti.pool ^@ ANY (
