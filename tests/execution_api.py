@@ -21,6 +21,8 @@ class ExecutionApi:
         self.task_states: dict[str, object] = {}
         self.connections: dict[str, dict[str, object]] = {}
         self.dag_runs: dict[tuple[str, str], dict[str, object]] = {}
+        self.cleared_runs: list[tuple[str, str]] = []
+        self.dags: dict[str, dict[str, object]] = {}
         self.next_run_states: list[str] = []
         """States that runs have when they are asked for, one after another."""
         self.previous_run: dict[str, object] | None = None
@@ -57,6 +59,11 @@ class ExecutionApi:
                 return 200, self.previous_run
             case "GET", "assets" | "asset-events" | "triggering-asset-events" | "inactive-assets":
                 return self._answer_asset(kind, urlsplit(path).query)
+            case "GET", "dags" if names[0] in self.dags:
+                return 200, self.dags[names[0]]
+            case "POST", "dag-runs" if names[2:] == ["clear"]:
+                self.cleared_runs.append((names[0], names[1]))
+                return 204, None
             case _, "dag-runs":
                 return self._answer_run(method, (names[0], names[1]), body)
             case "GET", "connections" if names[0] in self.connections:

@@ -281,19 +281,22 @@ class _Attempt:
             from tradewind.task_runner.dag_run_triggers import trigger_dag_run
 
             trigger_dag_run(exc, context.get("ti"), self._client)
-            return
-        if task.post_execute_hook is not None:
-            run_through(task.post_execute_hook, context, result)
-        task.post_execute(context, result)
+        else:
+            self._take_result(task, context, result)
         if task.map_index_template is not None:
             self._rendered_map_index = rendered_map_index(task, context)
-        self._map_length = map_length_of(task, result, self._request.key.map_index)
-        self._xcoms = outputs_of(task, result, context.get("ti"))
         if task.outlets:
             # Imported here: most tasks have no outlets.
             from tradewind.task_runner.asset_events import asset_events_of
 
             self._asset_events = asset_events_of(task.outlets, cast("Any", context)["outlet_events"])
+
+    def _take_result(self, task: BaseOperator, context: Context, result: Any) -> None:
+        if task.post_execute_hook is not None:
+            run_through(task.post_execute_hook, context, result)
+        task.post_execute(context, result)
+        self._map_length = map_length_of(task, result, self._request.key.map_index)
+        self._xcoms = outputs_of(task, result, context.get("ti"))
 
     def _execute_in_time(self, context: Context) -> Any:
         timeout = self._task.execution_timeout

@@ -11,6 +11,7 @@ from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operator_link import BaseOperatorLink, dag_run_url
 from tradewind.sdk.sensors.time import default_deferrable
 from tradewind.sdk.state import DagRunState
+from tradewind.sdk.strings import get_random_string
 from tradewind.sdk.types import NOTSET
 
 
@@ -72,6 +73,8 @@ class TriggerDagRunOperator(BaseOperator):
         super().__init__(**kwargs)
         self.trigger_dag_id, self.trigger_run_id, self.conf = trigger_dag_id, trigger_run_id, conf
         self.logical_date, self.run_after = logical_date, run_after
+        if run_after is not NOTSET and not isinstance(run_after, str):
+            _as_datetime("run_after", run_after)
         self.reset_dag_run, self.wait_for_completion = reset_dag_run, wait_for_completion
         self.poke_interval, self.note = poke_interval, note
         self.allowed_states = [DagRunState(state) for state in allowed_states or [DagRunState.SUCCESS]]
@@ -86,10 +89,9 @@ class TriggerDagRunOperator(BaseOperator):
         """Ask for the run."""
         logical_date = self._logical_date()
         run_after = None if self.run_after is NOTSET else _as_datetime("run_after", self.run_after)
-        if self.fail_when_dag_is_paused and context["ti"].get_dag(self.trigger_dag_id).is_paused:
-            raise DagIsPaused(self.trigger_dag_id)
-        moment = logical_date or run_after or timezone.utcnow()
-        self.trigger_run_id = str(self.trigger_run_id or f"manual__{moment.isoformat()}")
+        if self.fail_when_dag_is_paused:
+            self._check_not_paused(context["ti"])
+        self.trigger_run_id = str(self.trigger_run_id or _run_id(logical_date, run_after))
         raise DagRunTriggerException(
             trigger_dag_id=self.trigger_dag_id,
             dag_run_id=self.trigger_run_id,
@@ -105,6 +107,13 @@ class TriggerDagRunOperator(BaseOperator):
             deferrable=self.deferrable,
             note=self.note,
         )
+
+    def _check_not_paused(self, ti: Any) -> None:
+        dag = ti.get_dag(self.trigger_dag_id)
+        if dag is None:
+            raise AirflowException(f"Dag {self.trigger_dag_id} is not found")
+        if dag.is_paused:
+            raise DagIsPaused(self.trigger_dag_id)
 
     def _logical_date(self) -> datetime | None:
         if self.logical_date is not NOTSET:
@@ -123,12 +132,19 @@ class TriggerDagRunOperator(BaseOperator):
         """The runs have ended, in states that are allowed or not."""
         _, values = event
         run_ids: list[str] = values.get("run_ids") or []
+        self.trigger_run_id = run_ids[0] if len(run_ids) == 1 else None
         states = [str(values.get(run_id)) for run_id in run_ids]
         if any(state in self.failed_states for state in states):
             raise AirflowException(f"{self.trigger_dag_id} failed with failed state {states}")
         if not all(state in self.allowed_states for state in states):
             raise AirflowException(f"{self.trigger_dag_id} ended as {states}, not as one of {self.allowed_states}")
         self.log.info("%s finished with allowed state %s", self.trigger_dag_id, states)
+
+
+def _run_id(logical_date: datetime | None, run_after: datetime | None) -> str:
+    """As Airflow makes it: by when the run may start; what only has a logical date is told apart by that alone."""
+    moment = run_after or logical_date or timezone.utcnow()
+    return f"manual__{moment.isoformat()}" + ("" if logical_date else f"_{get_random_string()}")
 
 
 def _as_datetime(name: str, value: Any) -> datetime | None:
