@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class LatestOnlyOperator(BaseBranchOperator):
-    """Has what is directly behind it skipped unless the run is the schedule's latest. Runs made by hand go on, and so
-    do those of a schedule whose intervals have no length."""
+    """Has what is directly behind it skipped unless the run is the schedule's latest: now lies after the start of its
+    data interval, and not after the end of the next one. Runs made by hand go on, and so does a schedule's last one."""
 
     ui_color = "#e9ffdb"
 
@@ -25,13 +25,10 @@ class LatestOnlyOperator(BaseBranchOperator):
             return behind
         start = dag_run.data_interval_start or dag_run.logical_date or dag_run.run_after
         end = dag_run.data_interval_end or dag_run.logical_date or dag_run.run_after
-        if start == end:
-            self.log.info("The data interval has no length: allowing execution to proceed.")
-            return behind
-        now = timezone.utcnow()
         following = self.dag.timetable.following_interval_end(start, end)
-        self.log.info("Checking latest only: after %s, until %s, now %s", end, following, now)
-        if following is not None and not end < now <= following:
+        now = timezone.utcnow()
+        self.log.info("Checking latest only: after %s, until %s, now %s", start, following, now)
+        if following is not None and not start < now <= following:
             self.log.info("Not the latest run: what is behind is skipped.")
             return []
         self.log.info("Latest run: allowing execution to proceed.")
