@@ -18,10 +18,11 @@ TaskDeferred, TaskAwaitingInput              likewise: wait for a trigger, or fo
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class AirflowException(Exception):
@@ -40,8 +41,50 @@ class AirflowOptionalProviderFeatureException(AirflowException):
     """A feature needs a package that is not installed."""
 
 
+class ErrorType(Enum):
+    """What a task's question was answered with."""
+
+    CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
+    VARIABLE_NOT_FOUND = "VARIABLE_NOT_FOUND"
+    XCOM_NOT_FOUND = "XCOM_NOT_FOUND"
+    ASSET_NOT_FOUND = "ASSET_NOT_FOUND"
+    TASK_STORE_NOT_FOUND = "TASK_STORE_NOT_FOUND"
+    ASSET_STORE_NOT_FOUND = "ASSET_STORE_NOT_FOUND"
+    DAGRUN_ALREADY_EXISTS = "DAGRUN_ALREADY_EXISTS"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    GENERIC_ERROR = "GENERIC_ERROR"
+    API_SERVER_ERROR = "API_SERVER_ERROR"
+
+
+@dataclass(frozen=True)
+class ErrorResponse:
+    """The answer to a question that could not be answered."""
+
+    error: ErrorType
+    detail: dict[str, str]
+
+
 class AirflowRuntimeError(AirflowException):
-    """The execution API could not answer."""
+    """The execution API could not answer. `error` says why."""
+
+    error_type: ClassVar[ErrorType] = ErrorType.GENERIC_ERROR
+
+    @property
+    def error(self) -> ErrorResponse:
+        """The kind of error, and the message."""
+        return ErrorResponse(self.error_type, {"message": str(self)})
+
+
+class VariableNotFoundError(AirflowRuntimeError, AirflowNotFoundException):
+    """No secrets backend knows the variable, nor does the execution API."""
+
+    error_type = ErrorType.VARIABLE_NOT_FOUND
+
+
+class AssetNotFoundError(AirflowRuntimeError, AirflowNotFoundException):
+    """No active asset has the name or URI."""
+
+    error_type = ErrorType.ASSET_NOT_FOUND
 
 
 class AirflowSkipException(AirflowException):
@@ -385,18 +428,3 @@ class PodReconciliationError(AirflowException):
 
 class TaskAlreadyRunningError(AirflowException):
     """The attempt runs elsewhere."""
-
-
-class ErrorType(Enum):
-    """What a task's question was answered with."""
-
-    CONNECTION_NOT_FOUND = "CONNECTION_NOT_FOUND"
-    VARIABLE_NOT_FOUND = "VARIABLE_NOT_FOUND"
-    XCOM_NOT_FOUND = "XCOM_NOT_FOUND"
-    ASSET_NOT_FOUND = "ASSET_NOT_FOUND"
-    TASK_STORE_NOT_FOUND = "TASK_STORE_NOT_FOUND"
-    ASSET_STORE_NOT_FOUND = "ASSET_STORE_NOT_FOUND"
-    DAGRUN_ALREADY_EXISTS = "DAGRUN_ALREADY_EXISTS"
-    PERMISSION_DENIED = "PERMISSION_DENIED"
-    GENERIC_ERROR = "GENERIC_ERROR"
-    API_SERVER_ERROR = "API_SERVER_ERROR"

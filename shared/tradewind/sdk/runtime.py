@@ -137,6 +137,10 @@ class Runtime(Protocol):
         """`name`, `uri`, `group` and `extra` of the active asset of this name or URI; None if there is none."""
         ...
 
+    def get_assets_of_alias(self, alias: str) -> list[dict[str, Any]]:
+        """`name`, `uri`, `group` and `extra` of the active assets that the alias has stood for."""
+        ...
+
     def get_asset_events(
         self,
         *,

@@ -4,16 +4,18 @@
 store then holds a reference. `[state_store] default_retention_days` says how long values of task instances are kept.
 """
 
+import asyncio
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, cast
 
+from tradewind.sdk.assets.asset import Asset, AssetAlias, AssetNameRef, AssetUriRef
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.exceptions import AirflowConfigException, AirflowRuntimeError
 from tradewind.sdk.runtime import Runtime, current_runtime
@@ -22,6 +24,7 @@ NEVER_EXPIRE: Final = timedelta.max
 """As `retention`: keep the value for as long as the task instance exists."""
 
 DEFAULT_RETENTION_DAYS: Final = 30
+MAX_VALUE_BYTES: Final = 65_535
 REFERENCE: Final = "__airflow_state_ref__"
 
 log = logging.getLogger("tradewind.task")
@@ -86,6 +89,7 @@ class TaskStateStore:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or the default."""
+        _check_key(key)
         found, value = _runtime().get_task_state(key)
         if not found:
             return default
@@ -96,15 +100,18 @@ class TaskStateStore:
 
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Keep a JSON value for so long; None: as `[state_store] default_retention_days` says. Raises ValueError for
-        the value None."""
-        _check_value(key, value)
+        the value None, TypeError for one that is not JSON."""
+        stored = _check_value(key, value)
+        expires_at = _expires_at(retention)
         backend = _backend()
         if backend is not None:
-            value = {REFERENCE: backend.serialize_task_state_store_to_ref(value=value, key=key, scope=self._scope)}
-        _runtime().set_task_state(key, value, _expires_at(retention))
+            stored = {REFERENCE: backend.serialize_task_state_store_to_ref(value=value, key=key, scope=self._scope)}
+        _warn_if_large(key, stored)
+        _runtime().set_task_state(key, stored, expires_at)
 
     def delete(self, key: str) -> None:
         """Forget a value, if there is one."""
+        _check_key(key)
         _runtime().delete_task_state(key)
         if (backend := _backend()) is not None:
             backend.delete(self._scope, key)
@@ -122,12 +129,16 @@ class AssetStateStore:
     def __init__(self, *, name: str | None = None, uri: str | None = None) -> None:
         self._scope = AssetScope(name=name, uri=uri)
 
+    def __repr__(self) -> str:
+        return f"AssetStateStore(name={self._scope.name!r}, uri={self._scope.uri!r})"
+
     @property
     def _names(self) -> dict[str, str | None]:
         return {"name": self._scope.name, "uri": self._scope.uri}
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or the default."""
+        _check_key(key)
         found, value = _runtime().get_asset_state(key=key, **self._names)
         if not found:
             return default
@@ -137,15 +148,17 @@ class AssetStateStore:
         return backend.deserialize_asset_state_store_from_ref(reference)
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a JSON value. Raises ValueError for the value None."""
-        _check_value(key, value)
+        """Keep a JSON value. Raises ValueError for the value None, TypeError for one that is not JSON."""
+        stored = _check_value(key, value)
         backend = _backend()
         if backend is not None:
-            value = {REFERENCE: backend.serialize_asset_state_store_to_ref(value=value, key=key, scope=self._scope)}
-        _runtime().set_asset_state(key=key, value=value, **self._names)
+            stored = {REFERENCE: backend.serialize_asset_state_store_to_ref(value=value, key=key, scope=self._scope)}
+        _warn_if_large(key, stored)
+        _runtime().set_asset_state(key=key, value=stored, **self._names)
 
     def delete(self, key: str) -> None:
         """Forget a value, if there is one."""
+        _check_key(key)
         _runtime().delete_asset_state(key=key, **self._names)
         if (backend := _backend()) is not None:
             backend.delete(self._scope, key)
@@ -156,53 +169,67 @@ class AssetStateStore:
         if (backend := _backend()) is not None:
             backend.clear(self._scope)
 
+    async def aget(self, key: str, default: Any = None) -> Any:
+        """As `get`, without blocking the event loop."""
+        return await asyncio.to_thread(self.get, key, default)
 
-class AssetStateStores(Mapping[Any, AssetStateStore]):
-    """`context["asset_state_store"]`: by inlet or outlet; with only one of them, its methods directly. Raises KeyError
-    for an asset that the task does not declare, ValueError where it is unclear which one is meant."""
+    async def aset(self, key: str, value: Any) -> None:
+        """As `set`, without blocking the event loop."""
+        await asyncio.to_thread(self.set, key, value)
 
-    def __init__(self, assets: Sequence[Any]) -> None:
-        named = [asset for asset in assets if getattr(asset, "name", None) or getattr(asset, "uri", None)]
-        self._stores = {_key_of(asset): _store_of(asset) for asset in named}
+    async def adelete(self, key: str) -> None:
+        """As `delete`, without blocking the event loop."""
+        await asyncio.to_thread(self.delete, key)
 
-    def __getitem__(self, asset: Any) -> AssetStateStore:
-        return self._stores[_key_of(asset)]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._stores)
-
-    def __len__(self) -> int:
-        return len(self._stores)
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """Of the only asset, a value, or the default."""
-        return self._only().get(key, default)
-
-    def set(self, key: str, value: Any) -> None:
-        """For the only asset, keep a value."""
-        self._only().set(key, value)
-
-    def delete(self, key: str) -> None:
-        """Of the only asset, forget a value."""
-        self._only().delete(key)
-
-    def clear(self) -> None:
-        """Forget all values of the only asset."""
-        self._only().clear()
-
-    def _only(self) -> AssetStateStore:
-        if len(self._stores) != 1:
-            raise ValueError(f"the task has {len(self._stores)} assets: say which, as asset_state_store[asset]")
-        return next(iter(self._stores.values()))
+    async def aclear(self) -> None:
+        """As `clear`, without blocking the event loop."""
+        await asyncio.to_thread(self.clear)
 
 
-def _key_of(asset: Any) -> tuple[str | None, str | None]:
-    return getattr(asset, "name", None), getattr(asset, "uri", None)
+class AssetStateStores:
+    """`context["asset_state_store"]`: by inlet or outlet, an asset or a reference to one; an alias among the inlets
+    stands for its assets. With only one of them, its methods can be called directly."""
 
+    def __init__(self, inlets: Sequence[object], outlets: Sequence[object]) -> None:
+        self._by_name: dict[str, AssetStateStore] = {}
+        self._by_uri: dict[str, AssetStateStore] = {}
+        for asset in (*inlets, *outlets):
+            match asset:
+                case Asset(name=name) | AssetNameRef(name=name):
+                    self._by_name[name] = AssetStateStore(name=name)
+                case AssetUriRef(uri=uri):
+                    self._by_uri[uri] = AssetStateStore(uri=uri)
+                case _:
+                    pass
+        for alias in inlets:
+            if isinstance(alias, AssetAlias):
+                found = [asset["name"] for asset in _runtime().get_assets_of_alias(alias.name)]
+                self._by_name.update((name, AssetStateStore(name=name)) for name in found)
 
-def _store_of(asset: Any) -> AssetStateStore:
-    name, uri = _key_of(asset)
-    return AssetStateStore(name=name, uri=uri)
+    def __getitem__(self, asset: object) -> AssetStateStore:
+        """Of an asset. Raises KeyError for one that is neither inlet nor outlet, TypeError for anything else."""
+        match asset:
+            case Asset(name=name) | AssetNameRef(name=name):
+                found = self._by_name.get(name)
+            case AssetUriRef(uri=uri):
+                found = self._by_uri.get(uri)
+            case _:
+                raise TypeError(f"expected an asset, or a reference to one by name or URI, not {asset!r}")
+        if found is None:
+            raise KeyError(f"{asset!r} is not among the inlets and outlets of the task")
+        return found
+
+    def __repr__(self) -> str:
+        return f"AssetStateStores(names={list(self._by_name)}, uris={list(self._by_uri)})"
+
+    def __getattr__(self, method: str) -> Any:
+        """A method of the only asset's store. Raises ValueError if there is not exactly one."""
+        if method not in ("get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"):
+            raise AttributeError(method)
+        stores = [*self._by_name.values(), *self._by_uri.values()]
+        if len(stores) != 1:
+            raise ValueError(f"the task has {len(stores)} assets: say which, as asset_state_store[asset]")
+        return getattr(stores[0], method)
 
 
 def _reference_of(value: Any) -> str | None:
@@ -212,11 +239,25 @@ def _reference_of(value: Any) -> str | None:
     return fields[REFERENCE] if list(fields) == [REFERENCE] else None
 
 
-def _check_value(key: str, value: Any) -> None:
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or not key:
+        raise TypeError(f"the key of a kept value should be a text that is not empty, not {key!r}")
+
+
+def _check_value(key: str, value: Any) -> Any:
+    _check_key(key)
     if value is None:
         raise ValueError(f"the value of {key!r} cannot be None")
-    limit = conf.getint("state_store", "max_value_storage_bytes", fallback=0)
-    if 0 < limit < (size := len(json.dumps(value, allow_nan=False))):
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as exc:
+        raise TypeError(f"the value of {key!r} cannot be kept, as it is not JSON: {exc}") from exc
+    return value
+
+
+def _warn_if_large(key: str, stored: Any) -> None:
+    limit = conf.getint("state_store", "max_value_storage_bytes", fallback=MAX_VALUE_BYTES)
+    if 0 < limit < (size := len(json.dumps(stored))):
         log.warning("The value of %r is %d bytes long, more than max_value_storage_bytes=%d", key, size, limit)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Self, overload
 
-from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from tradewind.sdk.exceptions import AirflowRuntimeError, VariableNotFoundError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
 from tradewind.sdk.runtime import current_runtime
 from tradewind.sdk.secrets.search import find_variable
@@ -21,15 +21,16 @@ class Variable:
 
     @classmethod
     def get(cls, key: str, default: Any = NOTSET, deserialize_json: bool = False, *, default_var: Any = NOTSET) -> Any:
-        """The value, parsed if `deserialize_json`. Without a default, a missing one raises AirflowNotFoundException
-        (an AirflowRuntimeError if it cannot be looked up at all)."""
+        """The value, parsed if `deserialize_json`. Without a default, a missing one raises VariableNotFoundError
+        (another AirflowRuntimeError if it cannot be looked up at all)."""
         text = find_variable(key)
         if text is None:
             text = _from_runtime(key)
         if text is None:
             default = default if default is not NOTSET else default_var
             if default is NOTSET:
-                raise AirflowNotFoundException(f"Variable {key} does not exist")
+                raise VariableNotFoundError(f"Variable {key} does not exist")
+            MASKER.add(default, key)
             return default
         value: Any = json.loads(text) if deserialize_json else text
         if should_hide_value_for_key(key):

@@ -84,7 +84,7 @@ def asset_state_stores(task: BaseOperator) -> "AssetStateStores":
     """What is kept for the assets that the task declares."""
     from tradewind.sdk.state_store import AssetStateStores
 
-    return AssetStateStores([*task.inlets, *task.outlets])
+    return AssetStateStores(task.inlets, task.outlets)
 
 
 def build_context(request: AttemptRequest, task: BaseOperator, client: Runtime) -> Context:
@@ -105,6 +105,7 @@ def build_context(request: AttemptRequest, task: BaseOperator, client: Runtime) 
             "map_index_template": task.map_index_template,
             "outlets": task.outlets,
             "params": process_params(dag, task.params, dag_run.conf),
+            "partition_date": Later(lambda: dag_run.partition_date),
             "partition_key": request.grant.partition_key,
             "prev_end_date_success": previous.proxy("end_date"),
             "prev_start_date_success": previous.proxy("start_date"),

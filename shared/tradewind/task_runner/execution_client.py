@@ -197,6 +197,10 @@ class ExecutionClient:
         """The active asset of this name or URI; None if there is none."""
         return self._get("/assets" + _query({"name": name, "uri": uri}))
 
+    def get_assets_of_alias(self, alias: str) -> list[dict[str, Any]]:
+        """The active assets that an alias has stood for."""
+        return self._ask("/alias-assets" + _query({"alias": alias}))["assets"]
+
     def get_asset_events(
         self,
         *,

@@ -102,6 +102,17 @@ async def test_assets_are_found_by_name_or_uri(pipeline: Pipeline) -> None:
     assert await asyncio.to_thread(client.get_asset, name="nobody's", uri=None) is None
 
 
+async def test_assets_of_an_alias(pipeline: Pipeline) -> None:
+    alias = f"{pipeline.producer[:-2]} alias"
+    await pipeline.produce()
+    client = await pipeline.consume()
+    assert await asyncio.to_thread(client.get_assets_of_alias, alias) == []
+    await pipeline.produce(aliases=[alias])
+    (found,) = await asyncio.to_thread(client.get_assets_of_alias, alias)
+    assert (found["name"], found["uri"], found["extra"]) == (pipeline.asset.name, pipeline.asset.uri, {"k": "v"})
+    assert await asyncio.to_thread(client.get_assets_of_alias, "nobody's") == []
+
+
 async def test_events_of_an_asset(pipeline: Pipeline) -> None:
     first = await pipeline.produce(extra={"n": 1})
     between = utc_now()

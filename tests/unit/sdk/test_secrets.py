@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tradewind.sdk import BaseHook, Connection, Variable, conf
-from tradewind.sdk.exceptions import AirflowConfigException, AirflowNotFoundException, AirflowRuntimeError
+from tradewind.sdk.exceptions import AirflowConfigException, AirflowNotFoundException, AirflowRuntimeError, ErrorType
 from tradewind.sdk.masking import MASKER, SecretsMasker, redact
 from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 
@@ -133,6 +133,18 @@ def test_masker() -> None:
     assert masker.redact("secret-long-one secret-long abc in-a-dict not-this listed-one") == (
         "*** *** abc *** not-this ***"
     )
+
+
+def test_missing_variable_is_an_error_of_the_runtime_that_says_why() -> None:
+    with pytest.raises(AirflowRuntimeError, match="Variable nobody's does not exist") as raised:
+        Variable.get("nobody's")
+    assert raised.value.error.error is ErrorType.VARIABLE_NOT_FOUND
+    assert isinstance(raised.value, AirflowNotFoundException)
+
+
+def test_default_of_a_secret_is_masked() -> None:
+    assert Variable.get("some_password", "only-a-default") == "only-a-default"
+    assert redact("x only-a-default") == "x ***"
 
 
 def test_redact_hides_by_name() -> None:

@@ -272,6 +272,43 @@ def test_kept_values_and_fail_fast(load: LoadDag) -> None:
     assert run.states() == {"counted": "failed", "untouched": "skipped"}
 
 
+def test_values_kept_for_assets(load: LoadDag) -> None:
+    dag = load("""
+        one, two = Asset("one", "s3://k/one"), Asset("two")
+        def said(ask):
+            try: return ask()
+            except Exception as exc: return f"{type(exc).__name__}: {exc}"
+        with DAG("d"):
+            @task(outlets=[one])
+            async def only(asset_state_store=None):
+                store = asset_state_store
+                await store.aset("seen", [1])
+                store.set("gone", 1)
+                await store.adelete("gone")
+                by_name = store[Asset.ref(name="one")].get("seen")
+                return [await store.aget("seen"), by_name, store.get("gone", "none"), said(lambda: store[two].get("x")),
+                        said(lambda: store["one"]), said(lambda: store.set("day", {1, 2})), said(lambda: store.get(""))]
+            @task(inlets=[one, Asset.ref(uri="s3://k/two"), AssetAlias("al")], outlets=[AssetAlias("out")])
+            def many(asset_state_store=None):
+                store = asset_state_store
+                store[Asset.ref(uri="s3://k/two")].set("n", 2)
+                return [store[one].get("seen"), said(lambda: store.get("seen"))]
+            only() >> many()
+    """)
+    run = dag.test()
+    only = run.get_task_instance("only").xcom_pull()
+    assert only[:3] == [[1], [1], "none"]
+    assert only[3] == (
+        "KeyError: \"Asset(name='two', uri='two', group='asset', extra={}) is not among the inlets and outlets of the"
+        ' task"'
+    )
+    assert only[4] == "TypeError: expected an asset, or a reference to one by name or URI, not 'one'"
+    assert only[5].startswith("TypeError: the value of 'day' cannot be kept, as it is not JSON:")
+    assert only[6] == "TypeError: the key of a kept value should be a text that is not empty, not ''"
+    message = "ValueError: the task has 2 assets: say which, as asset_state_store[asset]"
+    assert run.get_task_instance("many").xcom_pull() == [[1], message]
+
+
 def test_one_task_alone(load: LoadDag) -> None:
     dag = load("""
         with DAG("d", params={"n": 1}):

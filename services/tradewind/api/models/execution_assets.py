@@ -14,6 +14,12 @@ class TaskAssetResponse(ApiModel):
     extra: dict[str, object]
 
 
+class TaskAssetsResponse(ApiModel):
+    """Assets by name."""
+
+    assets: list[TaskAssetResponse]
+
+
 class AssetNameResponse(ApiModel):
     """What names an asset."""
 

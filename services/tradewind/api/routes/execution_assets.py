@@ -14,6 +14,7 @@ from tradewind.api.models.execution_assets import (
     TaskAssetEvent,
     TaskAssetEventsResponse,
     TaskAssetResponse,
+    TaskAssetsResponse,
 )
 from tradewind.db.api import attempt_assets as assets
 from tradewind.db.api.attempt_assets import EventFilters
@@ -32,7 +33,16 @@ async def get_task_asset(
     row = await assets.get_asset(state["database"], attempt.attempt_id, name or None, uri or None)
     if row is None:
         raise NoSuchThing(f"There is no asset {name or uri!r}")
-    return TaskAssetResponse(name=row["name"], uri=row["uri"], group=row["group"], extra=row["extra"])
+    return _asset(row)
+
+
+@router.get("/alias-assets")
+async def get_assets_of_alias(
+    state: StateDep, attempt: AttemptDep, alias: Annotated[str, Query(min_length=1)]
+) -> TaskAssetsResponse:
+    """The active assets that an alias has stood for."""
+    rows = await assets.list_alias_assets(state["database"], attempt.attempt_id, alias)
+    return TaskAssetsResponse(assets=[_asset(row) for row in rows])
 
 
 @router.get("/asset-events")
@@ -78,6 +88,10 @@ async def get_triggering_asset_events(state: StateDep, attempt: AttemptDep) -> T
 
 def _events(rows: Sequence[Row]) -> TaskAssetEventsResponse:
     return TaskAssetEventsResponse(asset_events=[_event(row) for row in rows])
+
+
+def _asset(row: Row) -> TaskAssetResponse:
+    return TaskAssetResponse(name=row["name"], uri=row["uri"], group=row["group"], extra=row["extra"])
 
 
 def _event(row: Row) -> TaskAssetEvent:

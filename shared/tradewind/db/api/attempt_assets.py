@@ -35,6 +35,13 @@ async def get_asset(database: Database, attempt_id: UUID, name: str | None, uri:
     return found if found["name"] is not None else None
 
 
+async def list_alias_assets(database: Database, attempt_id: UUID, alias: str) -> Sequence[Row]:
+    """`name`, `uri`, `group` and `extra` of the active assets that an alias has stood for, by name."""
+    rows = await database.fetch(statement("api_list_attempt_alias_assets"), attempt_id, alias)
+    running(attempt_id, rows[0] if rows else None)
+    return [row for row in rows if row["name"] is not None]
+
+
 async def list_asset_events(database: Database, attempt_id: UUID, filters: EventFilters) -> Sequence[Row]:
     """Events, each with its asset, aliases and the runs that it made."""
     limit = EVENTS_MAX if filters.limit is None else min(filters.limit, EVENTS_MAX)

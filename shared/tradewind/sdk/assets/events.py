@@ -16,7 +16,7 @@ from tradewind.sdk.assets.asset import (
     AssetUniqueKey,
     AssetUriRef,
 )
-from tradewind.sdk.exceptions import AirflowRuntimeError
+from tradewind.sdk.exceptions import AirflowRuntimeError, AssetNotFoundError
 from tradewind.sdk.runtime import Runtime, current_runtime
 
 PARTITION_KEY_MAX_LENGTH: Final = 250
@@ -33,10 +33,10 @@ def _runtime() -> Runtime:
 
 
 def find_asset(*, name: str | None = None, uri: str | None = None) -> Asset:
-    """The asset that is known by this name or URI; raises AirflowRuntimeError if there is none."""
+    """The asset that is known by this name or URI; raises AssetNotFoundError if there is none."""
     found = _runtime().get_asset(name=name, uri=uri)
     if found is None:
-        raise AirflowRuntimeError(f"there is no asset {name or uri!r}")
+        raise AssetNotFoundError(f"there is no asset {name or uri!r}")
     return Asset(name=found["name"], uri=found["uri"], group=found["group"], extra=found["extra"])
 
 

@@ -189,6 +189,10 @@ class TrialMemory:
         named = name or uri or ""
         return {"name": name or named, "uri": uri or named, "group": "asset", "extra": {}}
 
+    def get_assets_of_alias(self, alias: str) -> list[dict[str, Any]]:
+        """None: nothing is kept of earlier runs."""
+        return []
+
     def get_asset_events(self, **_filters: Any) -> list[dict[str, Any]]:
         """None: nothing is kept of earlier runs."""
         return []
