@@ -44,6 +44,8 @@ HOT: Final = (
     "load_partitions",
     "load_past",
     "load_queued_assets",
+    "load_runs_by_date",
+    "load_runs_by_partition",
     "load_reported_attempts",
     "load_task_instances",
     "lock_asset_dag",

@@ -1,13 +1,14 @@
 """Backfills: runs for the dates of a schedule that lie between two moments, with a limit of their own.
 
 A date that has a run already gets none, unless the run may be processed again: then that run is cleared and becomes the
-backfill's. A backfill is complete once none of its runs is queued or running.
+backfill's; a partition gets another run instead. A backfill is complete once none of its runs is queued or running.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from tradewind.core.errors import DomainError
@@ -15,7 +16,8 @@ from tradewind.core.revisions import FINISHED_RUN_STATES
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState
 from tradewind.core.timetables.from_spec import is_custom, timetable_of
-from tradewind.core.timetables.run_ids import run_id_of
+from tradewind.core.timetables.partitions import CronPartition
+from tradewind.core.timetables.run_ids import partition_run_id, run_id_of
 from tradewind.core.timetables.values import DataInterval, NextRun, NoSuchMoment, TimeRestriction, Timetable
 
 RUN_TYPE: Final = "backfill"
@@ -66,9 +68,11 @@ class BackfillDate:
     clears: int | None = None
     """The run that is there and is processed again; None = a new one is made."""
 
-    @property
-    def run_id(self) -> str:
+    def run_id(self, backfill_id: int) -> str:
         """Of a new run."""
+        partition = self.run.partition
+        if partition is not None:
+            return partition_run_id(RUN_TYPE, self.run.run_after, partition.key, backfill_id)
         return run_id_of(RUN_TYPE, self.run.run_after)
 
 
@@ -94,35 +98,42 @@ def check_backfill(spec: DagSpec, request: BackfillRequest, now: datetime) -> No
 
 
 def backfill_runs(spec: DagSpec, request: BackfillRequest, now: datetime) -> list[NextRun]:
-    """The schedule's runs of these dates whose data intervals are over, in the order in which they are to run. Raises
-    `InvalidBackfill` for a DAG without a period, and for too many."""
+    """The schedule's runs of these dates whose data intervals are over, or of these partitions, in the order in which
+    they are to run. Raises `InvalidBackfill` for a DAG without a period, and for too many."""
     timetable = None if spec.timetable is None else timetable_of(spec.timetable)
     if is_custom(spec.timetable):
         raise InvalidBackfill(f"{spec.dag_id} has a timetable of its own class, which backfills cannot ask")
     if timetable is None or spec.timetable is None or spec.timetable.kind in UNPERIODIC:
         raise InvalidBackfill(f"{spec.dag_id} has a non-periodic schedule that does not support backfills")
+    by_partition = isinstance(timetable, CronPartition)
+    found = timetable.past_runs(request.from_date, request.to_date) if by_partition else _past(timetable, request, now)
+    runs = list(islice(found, DATES_MAX + 1))
+    if len(runs) > DATES_MAX:
+        raise InvalidBackfill(f"the backfill of {spec.dag_id} would make more than {DATES_MAX} runs")
+    return runs[::-1] if request.run_backwards else runs
+
+
+def _past(timetable: Timetable, request: BackfillRequest, now: datetime) -> Iterator[NextRun]:
     restriction = TimeRestriction(earliest=request.from_date, latest=request.to_date, catchup=True)
-    runs: list[NextRun] = []
     last: DataInterval | None = None
     while (run := _next(timetable, last, restriction, now)) is not None and run.run_after < now:
-        if len(runs) == DATES_MAX:
-            raise InvalidBackfill(f"the backfill of {spec.dag_id} would make more than {DATES_MAX} runs")
-        runs.append(run)
+        yield run
         last = run.data_interval
-    return runs[::-1] if request.run_backwards else runs
 
 
 def backfill_dates(
     runs: Sequence[NextRun], existing: Mapping[datetime, tuple[int, DagRunState]], behavior: ReprocessBehavior
 ) -> list[BackfillDate]:
-    """What becomes of each date. `existing`: logical date → id and state of the run that is there."""
+    """What becomes of each date. `existing`: logical date, or moment of the partition → id and state of the latest run
+    that is there."""
     return [_date(run, existing, behavior) for run in runs]
 
 
 def _date(
     run: NextRun, existing: Mapping[datetime, tuple[int, DagRunState]], behavior: ReprocessBehavior
 ) -> BackfillDate:
-    found = None if run.logical_date is None else existing.get(run.logical_date)
+    moment = run.partition.date if run.partition is not None else run.logical_date
+    found = None if moment is None else existing.get(moment)
     if found is None:
         return BackfillDate(run=run)
     dag_run_id, state = found
@@ -131,7 +142,7 @@ def _date(
     again = (DagRunState.FAILED,) if behavior is ReprocessBehavior.FAILED else FINISHED_RUN_STATES
     if behavior is ReprocessBehavior.NONE or state not in again:
         return BackfillDate(run=run, left=Left.ALREADY_EXISTS)
-    return BackfillDate(run=run, clears=dag_run_id)
+    return BackfillDate(run=run, clears=None if run.partition is not None else dag_run_id)
 
 
 def _next(

@@ -82,6 +82,37 @@ async def test_a_dry_run_says_which_dates_and_makes_nothing(client: httpx.AsyncC
     assert await runs(client, dag) == []
 
 
+async def test_partitions_get_runs_by_their_keys_and_others_when_they_are_run_again(
+    client: httpx.AsyncClient, scene: Scene, dag_id: str
+) -> None:
+    data: dict[str, object] = {
+        "expression": "@daily",
+        "timezone": "Asia/Tokyo",
+        "run_offset": 1,
+        "key_format": "%Y-%m-%d",
+    }
+    timetable = TimetableSpec(kind="cron_partition", data=data)
+    one = TaskSpec(task_id="one")
+    await scene.write_dag(DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=(one,), timetable=timetable))
+    keys = [f"2024-01-0{day}" for day in (1, 2, 3)]
+    dry = (await ask(client, dag_id, "/dry_run")).json()["backfills"]
+    assert [entry["partition_key"] for entry in dry] == keys
+    assert dry[0] == {"logical_date": None, "partition_key": keys[0], "partition_date": "2023-12-31T15:00:00Z"}
+
+    first = (await ask(client, dag_id)).json()
+    made = await runs(client, dag_id)
+    assert [run["partition_key"] for run in made] == keys
+    assert {(run["logical_date"], run["data_interval_start"], run["run_type"]) for run in made} == {
+        (None, None, "backfill")
+    }
+    assert str(made[0]["dag_run_id"]).startswith("backfill__2023-12-31T15:00:00+00:00__2024-01-01__")
+    await client.put(f"/api/v2/backfills/{first['id']}/cancel")
+    assert (await ask(client, dag_id, "/dry_run")).json()["total_entries"] == 0
+    assert (await ask(client, dag_id, reprocess_behavior="failed")).is_success
+    assert [run["partition_key"] for run in await runs(client, dag_id)] == sorted(keys * 2)
+    assert [run["state"] for run in await runs(client, dag_id)] == ["failed", "queued"] * 3
+
+
 async def test_there_is_one_active_backfill_per_dag(client: httpx.AsyncClient, dag: str) -> None:
     first = (await ask(client, dag)).json()
     second = await ask(client, dag, from_date="2024-02-01T00:00:00Z", to_date="2024-02-02T00:00:00Z")

@@ -50,6 +50,15 @@ def test_what_is_not_over_is_left_out() -> None:
     assert days_of(dag(timetable=PERIODS), asked(8, 20)) == [8, 9]
 
 
+def test_partitions_lie_between_the_dates_on_the_crons_own_clock() -> None:
+    data: dict[str, object] = {"expression": "0 */6 * * *", "timezone": "America/New_York", "key_format": "%dT%H"}
+    spec = dag(timetable=TimetableSpec(kind="cron_partition", data={**data, "run_offset": -1}))
+    request = asked(2, 3, run_backwards=True)
+    keys = [run.partition.key for run in backfill_runs(spec, request, NOW) if run.partition is not None]
+    assert keys == ["03T00", "02T18", "02T12", "02T06", "02T00"]
+    assert backfill_runs(spec, asked(3, 3), NOW)[0].run_after == day(3) + timedelta(hours=5)
+
+
 @pytest.mark.parametrize(
     ("timetable", "said"),
     [
@@ -106,7 +115,7 @@ def test_what_becomes_of_a_date(
     existing = {} if state is None else {day(1): (7, state)}
     (date,) = backfill_dates([run], existing, behavior)
     assert (date.left, date.clears) == (left, clears)
-    assert date.run_id == "backfill__2024-01-01T00:00:00+00:00"
+    assert date.run_id(1) == "backfill__2024-01-01T00:00:00+00:00"
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.booleans())

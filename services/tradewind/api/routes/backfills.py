@@ -111,8 +111,13 @@ async def create_backfill_dry_run(body: BackfillPostBody, state: StateDep) -> Dr
     request, spec, _ = await _asked_for(state, body)
     runs = _runs(spec, request, state["clock"]())
     dates = await planned_dates(state["database"], request.dag_id, runs, request.reprocess_behavior)
-    found = [DryRunBackfillResponse(logical_date=date.run.logical_date) for date in dates if date.left is None]
+    found = [_dry_run(date.run) for date in dates if date.left is None]
     return DryRunBackfillCollectionResponse(backfills=found, total_entries=len(found))
+
+
+def _dry_run(run: NextRun) -> DryRunBackfillResponse:
+    key, date = (None, None) if run.partition is None else (run.partition.key, run.partition.date)
+    return DryRunBackfillResponse(logical_date=run.logical_date, partition_key=key, partition_date=date)
 
 
 async def _asked_for(state: ApiState, body: BackfillPostBody) -> tuple[BackfillRequest, DagSpec, UUID]:

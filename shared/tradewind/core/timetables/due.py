@@ -7,9 +7,9 @@ from uuid import UUID
 
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import is_custom, next_run_of, partitions_of
-from tradewind.core.timetables.partitions import CronPartition, RunPartition
+from tradewind.core.timetables.partitions import CronPartition
 from tradewind.core.timetables.run_ids import partition_run_id, run_id_of
-from tradewind.core.timetables.values import DataInterval, NextRun
+from tradewind.core.timetables.values import DataInterval, NextRun, RunPartition
 
 MISSED_AFTER: Final = timedelta(seconds=30)
 """A run overdue for this long (the DAG was paused, had no room, nobody scheduled) is asked for anew: the timetable says

@@ -1,18 +1,12 @@
 """Timetables whose runs are about partitions: no data interval, a partition key."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tradewind.core.timetables.triggers import CronTrigger
-from tradewind.core.timetables.values import DataInterval, NextRun, TimeRestriction
-
-
-@dataclass(frozen=True, slots=True)
-class RunPartition:
-    """What a run is about: the key of the partition, and the moment that it stands for."""
-
-    key: str
-    date: datetime
+from tradewind.core.timetables.values import DataInterval, NextRun, NoSuchMoment, RunPartition, TimeRestriction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +32,20 @@ class CronPartition:
         step = self.trigger.cron.next if self.run_offset > 0 else self.trigger.cron.previous
         for _ in range(abs(self.run_offset)):
             date = step(date)
+        return self._partition(date)
+
+    def past_runs(self, first: datetime, last: datetime) -> Iterator[NextRun]:
+        """For each partition whose moment lies between these, both inclusive, read on the cron's own clock. The
+        offset of scheduled runs does not matter."""
+        zone = self.trigger.cron.zone
+        since, until = (at.replace(tzinfo=zone, fold=1).astimezone(UTC) for at in (first, last))
+        with suppress(NoSuchMoment):
+            date = self.trigger.cron.at_or_after(since)
+            while date <= until:
+                yield NextRun(date, None, self._partition(date))
+                date = self.trigger.cron.next(date)
+
+    def _partition(self, date: datetime) -> RunPartition:
         return RunPartition(date.astimezone(self.trigger.cron.zone).strftime(self.key_format), date)
 
     def date_of(self, key: str) -> datetime:

@@ -13,9 +13,10 @@ def run_id_of(run_type: str, run_after: datetime) -> str:
     return f"{run_type}__{run_after.isoformat()}"
 
 
-def partition_run_id(run_type: str, run_after: datetime, key: str) -> str:
-    """For runs about a partition: with its key."""
-    suffix = hashlib.sha256(f"{run_after.isoformat()} {key}".encode()).hexdigest()[-SUFFIX_LENGTH:]
+def partition_run_id(run_type: str, run_after: datetime, key: str, number: int | None = None) -> str:
+    """For runs about a partition: with its key. `number` tells apart several runs about one."""
+    named = f"{run_after.isoformat()} {key}{'' if number is None else f' {number}'}"
+    suffix = hashlib.sha256(named.encode()).hexdigest()[-SUFFIX_LENGTH:]
     return f"{run_id_of(run_type, run_after)}__{key}__{suffix}"
 
 

@@ -23,11 +23,21 @@ class TimeRestriction:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPartition:
+    """What a run is about: the key of the partition, and the moment that it stands for."""
+
+    key: str
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NextRun:
     """A run to be made, not before `run_after`."""
 
     run_after: datetime
     data_interval: DataInterval | None
+    partition: RunPartition | None = None
+    """Set on runs for the past of a schedule that is about partitions."""
 
     @property
     def logical_date(self) -> datetime | None:

@@ -77,11 +77,14 @@ async def _insert(session: Session, request: BackfillRequest, username: str | No
 
 
 async def _existing(session: Session, dag_id: str, runs: Sequence[NextRun]) -> list[Row]:
+    partitions = [run.partition.date for run in runs if run.partition is not None]
+    if partitions:
+        return await session.fetch(statement("load_runs_by_partition"), dag_id, partitions)
     return await session.fetch(statement("load_runs_by_date"), dag_id, [run.logical_date for run in runs])
 
 
 def _states(rows: Sequence[Row]) -> Mapping[datetime, tuple[int, DagRunState]]:
-    return {row["logical_date"]: (row["id"], DagRunState(row["state"])) for row in rows}
+    return {row["date"]: (row["id"], DagRunState(row["state"])) for row in rows}
 
 
 async def _clear(
@@ -119,10 +122,12 @@ async def _insert_runs(
         request.conf,
         username,
         list(range(1, len(dates) + 1)),
-        [date.run_id for date in dates],
+        [date.run_id(backfill_id) for date in dates],
         [date.run.logical_date for date in dates],
         [None if date.run.data_interval is None else date.run.data_interval.end for date in dates],
         [date.run.run_after for date in dates],
         [date.clears for date in dates],
         [None if date.left is None else date.left.value for date in dates],
+        [None if date.run.partition is None else date.run.partition.key for date in dates],
+        [None if date.run.partition is None else date.run.partition.date for date in dates],
     )

@@ -154,6 +154,7 @@ CREATE TABLE backfill_dag_run (
     backfill_id                     bigint NOT NULL,
     sort_ordinal                    integer NOT NULL,
     logical_date                    timestamp with time zone,
+    partition_key                   text,
     dag_run_id                      bigint,
     exception_reason                text,
     CONSTRAINT backfill_dag_run_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE CASCADE,
@@ -639,6 +640,8 @@ CREATE INDEX dag_run_asset_event_by_event ON public.dag_run_asset_event USING bt
 CREATE INDEX dag_run_backfill_queued ON public.dag_run USING btree (dag_id, backfill_id) WHERE ((state = 'queued'::text) AND (backfill_id IS NOT NULL));
 
 CREATE INDEX dag_run_by_backfill ON public.dag_run USING btree (backfill_id, state) WHERE (backfill_id IS NOT NULL);
+
+CREATE INDEX dag_run_by_partition_date ON public.dag_run USING btree (dag_id, partition_date) WHERE (partition_date IS NOT NULL);
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
 

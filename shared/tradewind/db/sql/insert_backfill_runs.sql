@@ -3,23 +3,29 @@
 WITH wanted AS MATERIALIZED (
     SELECT *
     FROM unnest(
-        $6::integer[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::text[]
-    ) AS w (sort_ordinal, run_id, logical_date, interval_end, run_after, taken_over, exception_reason)
+        $6::integer[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::text[],
+        $13::text[], $14::timestamptz[]
+    ) AS w (
+        sort_ordinal, run_id, logical_date, interval_end, run_after, taken_over, exception_reason, partition_key,
+        partition_date
+    )
 ),
 created AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
-        data_interval_end, run_after, queued_at, conf, dag_version_id, backfill_id
+        data_interval_end, run_after, queued_at, conf, dag_version_id, backfill_id,
+        partition_key, partition_date
     )
     SELECT
         $2::text, w.run_id, 'queued', 'backfill', 'backfill', $5::text, w.logical_date, w.logical_date, w.interval_end,
-        w.run_after, $1::timestamptz, coalesce($4::json, '{}'), d.dag_version_id, $3::bigint
+        w.run_after, $1::timestamptz, coalesce($4::json, '{}'), d.dag_version_id, $3::bigint,
+        w.partition_key, w.partition_date
     FROM wanted w
     JOIN dag d ON d.dag_id = $2::text
     WHERE w.taken_over IS NULL AND w.exception_reason IS NULL
     ORDER BY w.sort_ordinal
     ON CONFLICT DO NOTHING
-    RETURNING id, logical_date
+    RETURNING id, run_id
 ),
 taken AS (
     UPDATE dag_run r
@@ -30,10 +36,12 @@ taken AS (
     WHERE r.id = w.taken_over
     RETURNING r.id
 )
-INSERT INTO backfill_dag_run (backfill_id, sort_ordinal, logical_date, dag_run_id, exception_reason)
+INSERT INTO backfill_dag_run (
+    backfill_id, sort_ordinal, logical_date, partition_key, dag_run_id, exception_reason
+)
 SELECT
-    $3::bigint, w.sort_ordinal, w.logical_date, coalesce(c.id, t.id),
+    $3::bigint, w.sort_ordinal, w.logical_date, w.partition_key, coalesce(c.id, t.id),
     CASE WHEN c.id IS NULL AND t.id IS NULL THEN coalesce(w.exception_reason, 'in flight') END
 FROM wanted w
-LEFT JOIN created c ON c.logical_date = w.logical_date
+LEFT JOIN created c ON c.run_id = w.run_id
 LEFT JOIN taken t ON t.id = w.taken_over

@@ -57,6 +57,7 @@ CREATE TABLE backfill_dag_run (
     backfill_id bigint NOT NULL REFERENCES backfill (id) ON DELETE CASCADE,
     sort_ordinal integer NOT NULL,
     logical_date timestamptz,
+    partition_key text,
     dag_run_id bigint REFERENCES dag_run (id) ON DELETE SET NULL,
     exception_reason text,
     PRIMARY KEY (backfill_id, sort_ordinal)

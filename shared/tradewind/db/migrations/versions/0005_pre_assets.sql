@@ -5,6 +5,7 @@ ALTER TABLE dag_run
     ADD COLUMN partition_date timestamptz;
 CREATE INDEX dag_run_partitioned ON dag_run (dag_id, run_after)
     WHERE run_type = 'scheduled' AND partition_key IS NOT NULL;
+CREATE INDEX dag_run_by_partition_date ON dag_run (dag_id, partition_date) WHERE partition_date IS NOT NULL;
 
 CREATE TABLE asset (
     id                  bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
