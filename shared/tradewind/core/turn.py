@@ -138,7 +138,9 @@ class Overlay:
             said = self._ask_dependencies(place)
             if said is not None:
                 return said
-        return answer(plan.tasks[place].trigger_rule, self.counts(position))
+        said = answer(plan.tasks[place].trigger_rule, self.counts(position))
+        waits = said is Answer.RUN and position == place and not self._has_items(place)
+        return Answer.WAIT if waits else said
 
     def wanted(self, place: int) -> int | None:
         """How many instances the mapped task is to have; None = that cannot be known."""
@@ -193,8 +195,13 @@ class Overlay:
             return Answer.UPSTREAM_FAILED
         return Answer.SKIP if TaskInstanceState.SKIPPED in states else None
 
+    def _has_items(self, place: int) -> bool:
+        """Whether everything that the task maps over is there, or never will be: a rule may be met before that."""
+        return self._all_finished(self._snapshot.plan.map_dependencies.get(place, ()))
+
     def _all_finished(self, places: tuple[int, ...]) -> bool:
-        return all(self.state(at) in COUNTED_STATES for place in places for at in self.instances.of(place))
+        """Looked at from behind: what began last is what is not finished, as a rule."""
+        return all(self.state(at) in COUNTED_STATES for place in places for at in reversed(self.instances.of(place)))
 
     def _pushed(self, task_id: str) -> int | None:
         place = self._snapshot.plan.positions.get(task_id)

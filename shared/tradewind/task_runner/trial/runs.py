@@ -93,11 +93,12 @@ class _Trial:
         self._reschedules: dict[int, tuple[int, datetime]] = {}
 
     def run(self) -> TrialRun:
-        """Decide and execute until the run ends."""
+        """Decide and execute until the run ends: all that can run at a time, then what follows from it, so that the
+        outcome does not hang on which of them was first."""
         state = self._apply(decide_loaded(self._snapshot, datetime.now(UTC), self._outside))
         while state is None:
             if self._queue:
-                ends, due = self._execute(*self._queue.popleft()), ()
+                ends, due = self._execute_all(), ()
             else:
                 ends, due = (), self._wait()
             state = self._apply(decide(self._snapshot, ends, due, datetime.now(UTC), self._outside))
@@ -135,6 +136,12 @@ class _Trial:
             log.info("waiting %.1f s for %s", seconds, self._snapshot.task(position).task_id)
             time.sleep(seconds)
         return (position,)
+
+    def _execute_all(self) -> Sequence[EndedTaskInstance]:
+        ends: list[EndedTaskInstance] = []
+        while self._queue:
+            ends.extend(self._execute(*self._queue.popleft()))
+        return ends
 
     def _execute(self, position: int, attempt_id: UUID) -> Sequence[EndedTaskInstance]:
         """Run an instance that was queued, unless it has been stopped since; its end."""

@@ -1,0 +1,86 @@
+"""When a mapped task gets its instances."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from tests.dag_specs import NOW, dag, row, snapshot, task
+from tradewind.core.batches import apply, run_changes
+from tradewind.core.decide import decide, decide_loaded
+from tradewind.core.rows import EndedTaskInstance, TaskInstanceId
+from tradewind.core.spec import LengthKind, MapLength, TaskGroupSpec, TriggerRule
+from tradewind.core.states import TaskInstanceState
+
+S = TaskInstanceState
+TWO = MapLength(kind=LengthKind.LITERAL, length=2)
+
+
+def test_what_is_mapped_over_literals_has_its_instances_from_the_start_and_each_is_skipped_by_itself() -> None:
+    spec = dag(
+        task("a"),
+        task("mapped", "a", map_length=TWO),
+        task("grouped", "a", task_group_id="g"),
+        task("none", "a", map_length=MapLength(kind=LengthKind.LITERAL, length=0)),
+        task_groups=(TaskGroupSpec(group_id="g", map_length=TWO),),
+    )
+    run = snapshot(spec)
+    decision = decide_loaded(run, NOW)
+    apply(run_changes(run, decision, {position: UUID(int=position + 1) for position in decision.ready}))
+    ids = [run.id(position) for position in decision.created]
+    assert sorted((each.task_id, each.map_index) for each in ids) == [
+        ("a", -1),
+        ("grouped", 0),
+        ("grouped", 1),
+        ("mapped", 0),
+        ("mapped", 1),
+        ("none", -1),
+    ]
+    end = EndedTaskInstance(
+        id=TaskInstanceId(1, "a"), owner=None, attempt_id=UUID(int=1), state=S.SKIPPED, next_action_at=None
+    )
+    skipped = decide(run, [end], (), NOW).settled
+    assert sorted((run.id(each.position).task_id, str(each.state)) for each in skipped) == [
+        ("grouped", "skipped"),
+        ("grouped", "skipped"),
+        ("mapped", "skipped"),
+        ("mapped", "skipped"),
+        ("none", "skipped"),
+    ]
+
+
+def test_a_run_that_has_the_task_already_is_not_expanded_before_its_upstream_is_done() -> None:
+    run = snapshot(dag(task("a"), task("mapped", "a", map_length=TWO)), [row("a"), row("mapped")])
+    assert decide_loaded(run, NOW).grown == ()
+
+
+def test_a_rule_that_is_met_early_waits_for_what_the_task_is_mapped_over() -> None:
+    spec = dag(
+        task("numbers", map_length=TWO),
+        task("other"),
+        task(
+            "over",
+            "numbers",
+            "other",
+            trigger_rule=TriggerRule.ONE_SUCCESS,
+            map_length=MapLength(kind=LengthKind.XCOM, task_id="numbers"),
+        ),
+    )
+    done = {"state": S.SUCCESS, "map_length": 1}
+    rows = [
+        row("other", state=S.SUCCESS),
+        replace(row("numbers", **done), id=TaskInstanceId(1, "numbers", 0)),
+        replace(row("numbers", state=S.RUNNING, attempt_id=UUID(int=7)), id=TaskInstanceId(1, "numbers", 1)),
+        row("over"),
+    ]
+    run = snapshot(spec, rows)
+    decision = decide_loaded(run, NOW)
+    assert (decision.settled, decision.grown, decision.state) == ((), (), None)
+    end = EndedTaskInstance(
+        id=TaskInstanceId(1, "numbers", 1),
+        owner=None,
+        attempt_id=UUID(int=7),
+        state=S.SUCCESS,
+        next_action_at=None,
+        map_length=1,
+    )
+    after = decide(run, [end], (), NOW)
+    assert [(run.plan.tasks[grown.place].task_id, len(after.ready)) for grown in after.grown] == [("over", 2)]
