@@ -332,8 +332,7 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
             is_unready = row.state in _UNREADIED and known.map_length(task) is None
             if is_unready and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
                 found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {_upstream_states(known, task)}")
-            # A failure upstream that is decided upon before the branch's end counts first.
-            is_left = run.state in ENDED_RUNS and row.state not in _NOT_CHOSEN
+            is_left = run.state in ENDED_RUNS and row.state is not TaskInstanceState.SKIPPED
             if row.skip_requested and row.attempt_id is None and is_left:
                 found.append(f"{row.id} was to be skipped, and is {row.state}")
     return found
@@ -342,7 +341,6 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
 ENDED_RUNS = (DagRunState.SUCCESS, DagRunState.FAILED)
 _READIED = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED, TaskInstanceState.SUCCESS)
 _UNREADIED = (TaskInstanceState.NONE, TaskInstanceState.UPSTREAM_FAILED)
-_NOT_CHOSEN = (TaskInstanceState.SKIPPED, TaskInstanceState.UPSTREAM_FAILED)
 _BROKEN = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
 _SETTLED = (*ENDED, TaskInstanceState.REMOVED)
 _ACTIVE = (

@@ -25,6 +25,7 @@ from tradewind.db.assets import memory_store
 from tradewind.db.assets.memory_store import MemoryAssetStore
 from tradewind.db.memory.collector import MemoryCollectorStore
 from tradewind.db.memory.scheduler import MemorySchedulerStore
+from tradewind.db.memory.tables import DagRunTableRow
 from tradewind.scheduler import allocation, past
 from tradewind.scheduler.sweep import SweepLoop
 from tradewind.task_runner.reports import ReportLoop
@@ -168,7 +169,11 @@ def _queue_of_assets_kept(patch: pytest.MonkeyPatch) -> None:
 
 def _no_limit_of_backfills(patch: pytest.MonkeyPatch) -> None:
     right = MemorySchedulerStore._has_place  # pyright: ignore[reportPrivateUsage] - the mutant sits inside
-    patch.setattr(MemorySchedulerStore, "_has_place", lambda self, run: run.backfill_id is not None or right(self, run))
+
+    def mutant(self: MemorySchedulerStore, run: DagRunTableRow) -> bool:
+        return run.backfill_id is not None or right(self, run)
+
+    patch.setattr(MemorySchedulerStore, "_has_place", mutant)
 
 
 def _catchup_skipped(patch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,9 @@ _TIMED_STATES: Final = (
 
 _UNSTARTED_STATES: Final = (TaskInstanceState.NONE, *_TIMED_STATES)
 
+_SKIPPABLE_YET: Final = (*_TIMED_STATES, TaskInstanceState.UPSTREAM_FAILED)
+"""What a branch does not choose is skipped, though it waits for its time, or a failure elsewhere ended it before."""
+
 _STOPPED_BY: Final = {
     **dict.fromkeys(_UNSTARTED_STATES, Event.SKIPPED_BY_RULE),
     TaskInstanceState.QUEUED: Event.SKIPPED_BY_RULE,
@@ -176,7 +179,8 @@ class _Turn:
     def wake(self, position: int) -> None:
         """Look at a task that waits for a time, for room or for its upstream."""
         state = self._overlay.state(position)
-        if state is TaskInstanceState.NONE:
+        is_unwanted = state is TaskInstanceState.UPSTREAM_FAILED and position in self._snapshot.skip_requested
+        if state is TaskInstanceState.NONE or is_unwanted:
             self._overlay.touch(position)
         elif state in _TIMED_STATES:
             at = self._next_action_at(position)
@@ -212,7 +216,7 @@ class _Turn:
             state = overlay.state(position)
             if state is TaskInstanceState.NONE or (state is TaskInstanceState.UP_FOR_RETRY and self._is_due(position)):
                 self._ask(position, state)
-            elif state in _TIMED_STATES and self._is_skip_requested(position):
+            elif state in _SKIPPABLE_YET and self._is_skip_requested(position):
                 self._ready.pop(position, None)
                 self._end(position, state, Event.SKIPPED_BY_RULE)
 

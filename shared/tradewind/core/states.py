@@ -43,8 +43,10 @@ SKIPPABLE_STATES: Final = (
     TaskInstanceState.SCHEDULED,
     TaskInstanceState.UP_FOR_RETRY,
     TaskInstanceState.UP_FOR_RESCHEDULE,
+    TaskInstanceState.UPSTREAM_FAILED,
 )
-"""No attempt is under way or has ended for good: a branch upstream may still have the task skipped."""
+"""No attempt is under way or has ended for good: a branch upstream may still have the task skipped, also one that a
+failure elsewhere upstream has ended before."""
 
 
 class DagRunState(StrEnum):

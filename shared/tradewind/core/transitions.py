@@ -146,7 +146,7 @@ TRANSITIONS: Final[Mapping[TaskInstanceState, Mapping[Event, TaskInstanceState]]
     _S.SUCCESS: {**_WITH_VERSION},
     _S.FAILED: {**_WITH_VERSION},
     _S.SKIPPED: {**_WITH_VERSION},
-    _S.UPSTREAM_FAILED: {**_WITH_VERSION},
+    _S.UPSTREAM_FAILED: {_E.SKIPPED_BY_RULE: _S.SKIPPED, **_WITH_VERSION},
     _S.UP_FOR_RETRY: {**_BY_RULE, **_UNFINISHED},
     _S.UP_FOR_RESCHEDULE: {
         _E.RESUMED: _S.SCHEDULED,

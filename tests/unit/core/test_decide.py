@@ -217,3 +217,27 @@ def test_a_run_in_which_nothing_can_happen_any_more_fails() -> None:
     decision = decide_loaded(snapshot(spec, [row("gone", state=S.REMOVED), row("stuck")]), NOW)
     assert decision.state is DagRunState.FAILED
     assert decision.settled == ()
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_what_a_branch_did_not_choose_is_skipped_though_a_failure_ended_it_before(*, is_reloaded: bool) -> None:
+    spec = dag(task("a"), task("branch"), task("b", "a", "branch"), task("c", "b", trigger_rule=TriggerRule.ALL_DONE))
+    loaded = started(spec, queued("a", 1), queued("branch", 2))
+    first = decide(loaded, [ended("a", 1, S.FAILED)], [], NOW)
+    assert settled(loaded, first) == {"b": "upstream_failed"}
+    apply(run_changes(loaded, first, {position: attempt(9) for position in first.ready}))
+    if is_reloaded:
+        rows = (
+            queued("a", 1, state=S.FAILED, held_slots=0),
+            queued("branch", 2, state=S.SUCCESS, held_slots=0, end_pending=True),
+            replace(row("b", state=S.UPSTREAM_FAILED), skip_requested=True),
+            queued("c", 9),
+        )
+        loaded = started(spec, *rows)
+        second = decide_loaded(loaded, NOW)
+    else:
+        second = decide(loaded, [replace(ended("branch", 2, S.SUCCESS), skipped=(("b", -1),))], [], NOW)
+    assert settled(loaded, second) == {"b": "skipped"}
+    apply(run_changes(loaded, second, {}))
+    third = decide(loaded, [ended("c", 9, S.SUCCESS)], [], NOW)
+    assert third.state is DagRunState.SUCCESS

@@ -89,7 +89,7 @@ skipped AS (
     FROM unnest($38::bigint[], $39::text[], $40::integer[]) AS s (dag_run_id, task_id, map_index)
     WHERE (SELECT holds FROM guard)
         AND t.dag_run_id = s.dag_run_id AND t.task_id = s.task_id AND (s.map_index < 0 OR t.map_index = s.map_index)
-        AND t.state IN ('none', 'scheduled', 'up_for_retry', 'up_for_reschedule')
+        AND t.state IN ('none', 'scheduled', 'up_for_retry', 'up_for_reschedule', 'upstream_failed')
 ),
 deferred AS (
     INSERT INTO trigger (
