@@ -48,14 +48,17 @@ def add_backfill(rng: Random, store: MemoryStore, dag_id: str, now: datetime) ->
 def is_all_made(store: MemoryStore, specs: Specs) -> bool:
     """No run is to be made any more, unless for want of room among its DAG's."""
     return all(
-        _is_full(store, dag_id) or (store.tables.dags[dag_id].next_run is None and not _is_queue_enough(store, spec))
+        (_is_full(store, dag_id) or store.tables.dags[dag_id].next_run is None)
+        and (_is_full(store, dag_id, with_backfills=True) or not _is_queue_enough(store, spec))
         for dag_id, spec in specs.items()
     )
 
 
-def _is_full(store: MemoryStore, dag_id: str) -> bool:
+def _is_full(store: MemoryStore, dag_id: str, *, with_backfills: bool = False) -> bool:
+    """Runs by assets wait for backfills, too, as in Airflow; those by time do not."""
     active = [run for run in store.dag_runs if run.dag_id == dag_id and run.state not in ENDED_RUNS]
-    return sum(run.backfill_id is None for run in active) >= store.tables.dags[dag_id].max_active_runs
+    count = sum(with_backfills or run.backfill_id is None for run in active)
+    return count >= store.tables.dags[dag_id].max_active_runs
 
 
 def _is_queue_enough(store: MemoryStore, spec: DagSpec) -> bool:
@@ -117,7 +120,7 @@ def _consumer_violations(store: MemoryStore, spec: DagSpec) -> list[str]:
         for run in runs
         if not _is_enough(spec, of_run := [names[assets.events[id_].asset_id] for id_ in assets.run_events[run.id]])
     ]
-    if _is_queue_enough(store, spec) and not _is_full(store, spec.dag_id):
+    if _is_queue_enough(store, spec) and not _is_full(store, spec.dag_id, with_backfills=True):
         found.append(f"{spec.dag_id} should have run: {queue}")
     return found
 
