@@ -178,9 +178,10 @@ def test_templates_find_inlets_by_uri(run: RunSource, api: ExecutionApi) -> None
 def test_what_made_the_run(run: RunSource, api: ExecutionApi) -> None:
     api.asset_events.append(EVENT)
     body = """by_name = {asset.name: [event.id for event in of] for asset, of in triggering_asset_events.items()}
-return [by_name, triggering_asset_events[a][0].source_dag_id]"""
+none = [len(triggering_asset_events[Asset("other")]), triggering_asset_events.get(AssetAlias("other"))]
+return [by_name, triggering_asset_events[a][0].source_dag_id, none]"""
     ran = run(_file("", body, "triggering_asset_events"), url=api.url)
-    assert ran.xcoms["return_value"] == [{"a": [4], "x": [4]}, "p"]
+    assert ran.xcoms["return_value"] == [{"a": [4], "x": [4]}, "p", [0, []]]
 
 
 def test_functions_that_write_assets_get_what_their_arguments_name(run: RunSource, api: ExecutionApi) -> None:

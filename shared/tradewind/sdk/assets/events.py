@@ -336,7 +336,8 @@ class TriggeringAssetEvents(_ByAsset[Sequence[AssetEvent]], Mapping[Any, Sequenc
         return events
 
     def __getitem__(self, key: Any) -> Sequence[AssetEvent]:
-        return self._events[_key_of(key)]
+        """Those of an asset or alias: none for one that had no part in it."""
+        return self._events.get(_key_of(key), [])
 
     def __iter__(self) -> Iterator[Any]:
         return map(_named, self._events)
