@@ -62,7 +62,7 @@ def verdict(known: Known, key: Key) -> Answer:
         return Answer.SKIP
     by_rule = answer(task.trigger_rule, _counts(known, key))
     if task.trigger_rule is not TriggerRule.ALWAYS:
-        by_setups = _by_teardown(known, task, by_rule) if task.is_teardown else _by_setups(known, task, by_rule)
+        by_setups = _by_teardown(known, key, by_rule) if task.is_teardown else _by_setups(known, key, by_rule)
         if by_setups is not None:
             return by_setups
     return _by_what_it_maps_over(known, task) or _until_there_are_items(known, key, by_rule)
@@ -119,12 +119,15 @@ def _counts(known: Known, key: Key) -> UpstreamCounts:
 
 
 def _relevant(known: Known, key: Key, above_id: str) -> list[Key]:
-    task, above = known.tasks[key[0]], known.tasks[above_id]
-    group, everything = known.mapped_group(task), known.instances(above_id)
-    if group is None or group != known.mapped_group(above) or not known.is_expanded(above_id):
+    if key[1] == -1 and known.tasks[key[0]].trigger_rule in HASTY:
+        return known.instances(above_id)
+    return _joined(known, key, above_id)
+
+
+def _joined(known: Known, key: Key, above_id: str) -> list[Key]:
+    group, everything = known.mapped_group(known.tasks[key[0]]), known.instances(above_id)
+    if group is None or group != known.mapped_group(known.tasks[above_id]) or not known.is_expanded(above_id):
         return everything
-    if key[1] == -1:
-        return everything if task.trigger_rule in HASTY else []
     return [each for each in everything if each[1] == key[1]]
 
 
@@ -150,7 +153,8 @@ def _mapped_over(length: MapLength) -> Iterator[str]:
         yield from _mapped_over(part)
 
 
-def _by_setups(known: Known, task: TaskSpec, by_rule: Answer) -> Answer | None:
+def _by_setups(known: Known, key: Key, by_rule: Answer) -> Answer | None:
+    task = known.tasks[key[0]]
     teardowns_below = [other for other in _below(known, task.task_id) if known.tasks[other].is_teardown]
     states: list[TaskInstanceState] = []
     for above_id in _above(known, task.task_id):
@@ -158,7 +162,7 @@ def _by_setups(known: Known, task: TaskSpec, by_rule: Answer) -> Answer | None:
         own_teardowns = [other for other in above.downstream_task_ids if known.tasks[other].is_teardown]
         is_relevant = not own_teardowns or any(other in teardowns_below for other in own_teardowns)
         if above.is_setup and is_relevant and above_id not in task.upstream_task_ids:
-            states += [known.states[key] for key in known.instances(above_id)]
+            states += [known.states[each] for each in _joined(known, key, above_id)]
     if any(state in BROKEN for state in states):
         return Answer.UPSTREAM_FAILED
     if S.SKIPPED in states:
@@ -167,7 +171,8 @@ def _by_setups(known: Known, task: TaskSpec, by_rule: Answer) -> Answer | None:
     return Answer.WAIT if not is_set_up and by_rule is Answer.RUN else None if is_set_up else by_rule
 
 
-def _by_teardown(known: Known, task: TaskSpec, by_rule: Answer) -> Answer | None:
+def _by_teardown(known: Known, key: Key, by_rule: Answer) -> Answer | None:
+    task = known.tasks[key[0]]
     scope = [
         member
         for setup in task.upstream_task_ids
@@ -175,7 +180,7 @@ def _by_teardown(known: Known, task: TaskSpec, by_rule: Answer) -> Answer | None
         for member in _below(known, setup)
         if member in _above(known, task.task_id) and member not in task.upstream_task_ids
     ]
-    states = [known.states[key] for member in scope for key in known.instances(member)]
+    states = [known.states[each] for member in scope for each in _joined(known, key, member)]
     is_over = all(state in FINISHED for state in states)
     return Answer.WAIT if by_rule is Answer.RUN and not is_over else None
 

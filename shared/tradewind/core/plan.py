@@ -32,6 +32,7 @@ class DagPlan:
         "literal_lengths",
         "map_dependencies",
         "map_lengths",
+        "mapped_groups",
         "may_wait_for_others",
         "positions",
         "setups",
@@ -64,7 +65,9 @@ class DagPlan:
 
     def _link_groups(self) -> None:
         groups = _mapped_groups(self.spec)
-        mapped = [groups.get(task.task_group_id or "") for task in self.tasks]
+        self.mapped_groups: tuple[str | None, ...]
+        """By place: the mapped group that the task is in."""
+        self.mapped_groups = mapped = tuple(groups.get(task.task_group_id or "") for task in self.tasks)
         lengths = {group.group_id: group.map_length for group in self.spec.task_groups}
         self.map_lengths: tuple[MapLength | None, ...] = tuple(
             task.map_length or (lengths[group] if group is not None else None)

@@ -82,19 +82,31 @@ def with_setups(
     counts: UpstreamCounts,
     plan: DagPlan,
     instances: Instances,
-    place: int,
+    position: int,
     state_of: Callable[[int], TaskInstanceState],
 ) -> UpstreamCounts:
     """The counts, for a teardown with how its setups ended."""
+    place = instances.task(position)
     if plan.tasks[place].trigger_rule is not TriggerRule.ALL_DONE_SETUP_SUCCESS:
         return counts
     setups = [above for above in plan.upstream[place] if plan.tasks[above].is_setup]
-    ended = [state_of(position) for above in setups for position in instances.of(above)]
+    ended = [state_of(each) for above in setups for each in joined(plan, instances, position, above)]
     return counts._replace(
         setups=len(ended),
         successful_setups=ended.count(TaskInstanceState.SUCCESS),
         skipped_setups=ended.count(TaskInstanceState.SKIPPED),
     )
+
+
+def joined(plan: DagPlan, instances: Instances, position: int, above: int) -> Sequence[int]:
+    """The instances of a task, anywhere upstream, that concern this one: of a task in the same mapped group the one of
+    the same index, before the group has grown none but what has not grown either; otherwise all."""
+    place = instances.task(position)
+    group = plan.mapped_groups[place]
+    if group is None or plan.mapped_groups[above] != group or not instances.is_expanded(above):
+        return instances.of(above)
+    found = instances.find(above, instances.map_index(position))
+    return () if found is None else (found,)
 
 
 class RunSnapshot:
@@ -322,7 +334,9 @@ class RunSnapshot:
             total += own_total(self.plan, self.instances, position)
         if own is not None:
             counters = [shared + single for shared, single in zip(counters, own, strict=True)]
-        return with_setups(UpstreamCounts(total, *counters), self.plan, self.instances, place, self.states.__getitem__)
+        return with_setups(
+            UpstreamCounts(total, *counters), self.plan, self.instances, position, self.states.__getitem__
+        )
 
     def task(self, position: int) -> TaskSpec:
         """The task of which this is an instance."""

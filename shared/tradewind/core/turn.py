@@ -12,6 +12,7 @@ from tradewind.core.snapshot import (
     COUNTERS,
     RunSnapshot,
     counting_positions,
+    joined,
     own_total,
     with_setups,
 )
@@ -160,7 +161,7 @@ class Overlay:
             own = self._own.get(position) or snapshot.own_counters.get(position)
             if own is not None:
                 shared = [many + single for many, single in zip(shared, own, strict=True)]
-        return with_setups(UpstreamCounts(total, *shared), plan, self.instances, place, self.state)
+        return with_setups(UpstreamCounts(total, *shared), plan, self.instances, position, self.state)
 
     def _ask_setups(self, position: int, place: int) -> Answer | None:
         plan = self._snapshot.plan
@@ -168,9 +169,9 @@ class Overlay:
         scope = plan.setups.scopes.get(place)
         if scope is not None:
             said = answer(plan.tasks[place].trigger_rule, self.counts(position))
-            return Answer.WAIT if said is Answer.RUN and not self._all_finished(scope) else said
+            return Answer.WAIT if said is Answer.RUN and not self._is_over(position, scope) else said
         setups = plan.setups.indirect_setups.get(place, ())
-        states = [self.state(at) for above in setups for at in self.instances.of(above)]
+        states = [self.state(at) for above in setups for at in joined(plan, self.instances, position, above)]
         if any(state in BROKEN_STATES for state in states):
             return Answer.UPSTREAM_FAILED
         if TaskInstanceState.SKIPPED in states:
@@ -194,6 +195,11 @@ class Overlay:
         if any(state in BROKEN_STATES for state in states):
             return Answer.UPSTREAM_FAILED
         return Answer.SKIP if TaskInstanceState.SKIPPED in states else None
+
+    def _is_over(self, position: int, scope: tuple[int, ...]) -> bool:
+        plan, instances = self._snapshot.plan, self.instances
+        concerned = (at for place in scope for at in joined(plan, instances, position, place))
+        return all(self.state(at) in COUNTED_STATES for at in concerned)
 
     def _has_items(self, place: int) -> bool:
         """Whether everything that the task maps over is there, or never will be: a rule may be met before that."""

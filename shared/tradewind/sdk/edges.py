@@ -61,16 +61,21 @@ class EdgeModifier(DependencyMixin):
             self.set_downstream(other)
 
 
-def _group_id(node: DependencyMixin) -> str:
-    """Of the group that a side is, or is in; empty for the DAG's own."""
+def _group_of(node: DependencyMixin) -> TaskGroup | None:
     if isinstance(node, TaskGroup):
-        return node.node_id
-    groups = [task.task_group for task in node.roots]
-    return groups[0].node_id if groups and groups[0] is not None else ""
+        return node.parent_group
+    tasks = node.roots
+    return tasks[0].task_group if tasks else None
+
+
+def _group_id(node: DependencyMixin) -> str:
+    """Of the group that a side lies in; empty for the DAG's own."""
+    group = _group_of(node)
+    return "" if group is None else group.node_id
 
 
 def _whole(node: DependencyMixin) -> DependencyMixin:
-    group = node.task_group if isinstance(node, DAGNode) else None
+    group = _group_of(node) if isinstance(node, DAGNode | TaskGroup) else None
     return node if group is None or group.is_root else group
 
 

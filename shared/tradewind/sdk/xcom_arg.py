@@ -83,16 +83,17 @@ class XComArg(DependencyMixin):
 
     def resolve(self, context: "Context") -> Any:
         """The value in this run; of a mapped task, a sequence that is read as it is used; of a task in a mapped group,
-        that of the same index inside of the group, else those of all indexes. A missing return value, or output of a
-        task with `multiple_outputs`, is None; any other missing key raises XComNotFound."""
+        that of the same index inside of the group, else a list of those of all indexes (of a single one its value, as
+        in Airflow). A missing return value, or output of a task with `multiple_outputs`, is None; any other missing key
+        raises XComNotFound."""
         task_id = self.operator.task_id
         ti: Any = context.get("ti")
-        if self.operator.is_mapped or (places := self._places(ti)) is NOTSET:
+        if self.operator.is_mapped:
             # Imported here: few references are to mapped tasks.
             from tradewind.sdk.lazy_sequence import LazyXComSequence
 
             return LazyXComSequence[Any](self, ti)
-        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=NOTSET, map_indexes=places)
+        value = ti.xcom_pull(task_ids=task_id, key=self.key, default=NOTSET, map_indexes=self._places(ti))
         if value is not NOTSET:
             return value
         if self.key == XCOM_RETURN_KEY or self.operator.multiple_outputs:

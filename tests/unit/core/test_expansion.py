@@ -6,7 +6,7 @@ from uuid import UUID
 from tests.dag_specs import NOW, dag, row, snapshot, task
 from tradewind.core.batches import apply, run_changes
 from tradewind.core.decide import decide, decide_loaded
-from tradewind.core.rows import EndedTaskInstance, TaskInstanceId
+from tradewind.core.rows import EndedTaskInstance, TaskInstanceId, TaskInstanceRow
 from tradewind.core.spec import LengthKind, MapLength, TaskGroupSpec, TriggerRule
 from tradewind.core.states import TaskInstanceState
 
@@ -84,3 +84,56 @@ def test_a_rule_that_is_met_early_waits_for_what_the_task_is_mapped_over() -> No
     )
     after = decide(run, [end], (), NOW)
     assert [(run.plan.tasks[grown.place].task_id, len(after.ready)) for grown in after.grown] == [("over", 2)]
+
+
+def grouped(task_id: str, map_index: int, state: TaskInstanceState) -> TaskInstanceRow:
+    return replace(row(task_id, state=state), id=TaskInstanceId(1, task_id, map_index))
+
+
+def test_setups_and_teardowns_of_a_mapped_group_are_joined_index_by_index() -> None:
+    fields = {"task_group_id": "g"}
+    teardown = {"is_teardown": True, "trigger_rule": TriggerRule.ALL_DONE_SETUP_SUCCESS, **fields}
+    spec = dag(
+        task("setup", is_setup=True, **fields),
+        task("before", "setup", **fields),
+        task("work", "before", trigger_rule=TriggerRule.ALL_DONE, **fields),
+        task("end", "setup", "work", **teardown),
+        task_groups=(TaskGroupSpec(group_id="g", map_length=TWO),),
+    )
+    rows = [
+        grouped("setup", 0, S.SUCCESS),
+        grouped("setup", 1, S.FAILED),
+        grouped("before", 0, S.SUCCESS),
+        grouped("before", 1, S.UPSTREAM_FAILED),
+        *(grouped("work", index, S.NONE) for index in range(2)),
+        *(grouped("end", index, S.NONE) for index in range(2)),
+    ]
+    run = snapshot(spec, rows)
+    decision = decide_loaded(run, NOW)
+    assert [run.id(position) for position in decision.ready] == [TaskInstanceId(1, "work", 0)]
+    assert [(run.id(each.position), each.state) for each in decision.settled] == [
+        (TaskInstanceId(1, "work", 1), S.UPSTREAM_FAILED),
+        (TaskInstanceId(1, "end", 1), S.UPSTREAM_FAILED),
+    ]
+
+
+def test_a_teardown_of_a_mapped_group_is_not_decided_as_a_whole() -> None:
+    fields = {"task_group_id": "g"}
+    length = MapLength(kind=LengthKind.XCOM, task_id="numbers")
+    rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
+    spec = dag(
+        task("numbers"),
+        task("setup", "numbers", is_setup=True, **fields),
+        task("end", "numbers", "setup", is_teardown=True, trigger_rule=rule, **fields),
+        task_groups=(TaskGroupSpec(group_id="g", map_length=length),),
+    )
+    rows = [
+        row("numbers", state=S.SUCCESS, map_length=2),
+        grouped("setup", 0, S.FAILED),
+        grouped("setup", 1, S.FAILED),
+        row("end"),
+    ]
+    run = snapshot(spec, rows)
+    decision = decide_loaded(run, NOW)
+    assert [(each.place, each.before) for each in decision.grown] == [(run.plan.positions["end"], 0)]
+    assert [each.state for each in decision.settled] == [S.UPSTREAM_FAILED, S.UPSTREAM_FAILED]

@@ -49,7 +49,9 @@ class SkipMixin(LoggingMixin):
 
 
 def _raise_skipped(ti: Any, task_ids: list[str]) -> None:
-    raise DownstreamTasksSkipped(tasks=[_target(ti, task_id) for task_id in task_ids])
+    """A task that is mapped itself skips nothing, as in Airflow: what one of its instances says is not for all."""
+    if not ti.task.dag.get_task(ti.task.task_id).is_mapped:
+        raise DownstreamTasksSkipped(tasks=[_target(ti, task_id) for task_id in task_ids])
 
 
 def _target(ti: Any, task_id: str) -> str | tuple[str, int]:
