@@ -100,6 +100,17 @@ with DAG("late", is_paused_upon_creation=False, deadline=DeadlineAlert(
         time.sleep(6)
     sleep()
 
+def told(context):
+    with open(HEARD, "a") as file:
+        ti = context["ti"]
+        file.write(json.dumps(["told", context["run_id"], ti.state, ti.try_number, str(context["exception"])]) + "\\n")
+
+with DAG("dies", is_paused_upon_creation=False):
+    @task(retries=1, retry_delay=0.1, on_retry_callback=told, on_failure_callback=[fails, told])
+    def crash():
+        os._exit(3)
+    crash()
+
 make("calls", on_success_callback=heard, on_failure_callback=[fails, heard])
 """
 
@@ -163,6 +174,18 @@ def test_callbacks_of_a_dag_hear_how_a_run_ended(
     wait_until(lambda: len([each for each in heard(folder, "listened") if each[0] == run_id]) == 2, "listeners")
     listened = sorted(entry[1:] for entry in heard(folder, "listened") if entry[0] == run_id)
     assert listened == sorted([["running", "running", ""], [state, state, "" if state == "success" else reason]])
+
+
+def test_callbacks_of_a_task_whose_process_died_are_called_elsewhere(api: ApiClient, folder: Path) -> None:
+    run_id = api.trigger("dies")
+    assert api.wait_for_run("dies", run_id)["state"] == "failed"
+
+    def told() -> list[list[Any]]:
+        return [entry[2:] for entry in heard(folder) if entry[:2] == ["told", run_id]]
+
+    wait_until(lambda: len(told()) == 2, "both callbacks")
+    why = "the task's process exited with code 3 without a result"
+    assert sorted(told()) == [["failed", 2, why], ["up_for_retry", 1, why]]
 
 
 def test_none_ends_the_schedule(api: ApiClient) -> None:

@@ -39,8 +39,11 @@ def fails_without(word, run_id=None):
         raise ValueError(word)
     return word
 
+def told(context):
+    (FOLDER / context["run_id"] / "told").touch()
+
 with DAG("people"):
-    first = Until(task_id="first", word="go")
+    first = Until(task_id="first", word="go", on_failure_callback=told, on_retry_callback=told)
     second = fails_without.override(task_id="second")("mended")
     third = Until(task_id="third", word="go")
     first >> second >> third
@@ -173,6 +176,7 @@ def test_a_running_task_that_is_marked_is_killed_within_a_second_and_the_run_goe
     (own / "go").touch()
     assert client.wait_for_run("people", "marked")["state"] == "success"
     assert client.get(f"{path}/xcomEntries/return_value").status_code == 404
+    assert not (own / "told").exists(), "nothing has failed"
     assert client.patch(path, {"new_state": "success"}).status_code == 409
 
 

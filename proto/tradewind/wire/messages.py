@@ -204,6 +204,8 @@ class TaskFinished(Message, frozen=True, tag="task_finished.1"):
     pid: int | None = None
     hostname: str | None = None
     effects: EndEffects | None = None
+    is_silent: bool = False
+    """The task's process could not tell anybody: its callbacks, mail and listeners are still to be called."""
 
 
 class EndReport(Message, frozen=True, tag="end_report.1"):

@@ -198,6 +198,7 @@ def _record(request: EndReport, item: TaskFinished) -> AttemptEndRecord:
         pid=item.pid,
         hostname=item.hostname,
         effects=None if item.effects is None else _effects(item.effects),
+        is_silent=item.is_silent,
     )
 
 

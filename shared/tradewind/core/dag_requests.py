@@ -4,8 +4,9 @@ A request is a row. A dag processor takes it under a lease, has the DAG file's c
 that cannot be answered is put off, for longer each time; it holds up nothing but its own DAG.
 """
 
+import json
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -27,10 +28,36 @@ class RequestKind(StrEnum):
     """The DAG's `on_success_callback` or `on_failure_callback`, by the state of the run."""
     DEADLINE = "deadline"
     """The callback of a deadline alert; `reason` is its place among the DAG's, and when it was due."""
+    TASK_CALLBACK = "task_callback"
+    """A task's `on_failure_callback` or `on_retry_callback`, its mail and listeners, where its process was lost before
+    it could call them; `reason` is an `UnheardEnd`."""
     RUN_BEGAN = "run_began"
     """Plugins' listeners are to hear of it: `on_dag_run_running`."""
     RUN_ENDED = "run_ended"
     """The same: `on_dag_run_success` or `on_dag_run_failed`, by the state of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnheardEnd:
+    """A failed attempt of which nobody has been told."""
+
+    task_id: str
+    map_index: int
+    try_number: int
+    max_tries: int
+    state: str
+    detail: str
+    ended_at: str
+    """ISO 8601."""
+
+    def as_text(self) -> str:
+        """As the `reason` of a request."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> "UnheardEnd":
+        """From the `reason` of a request."""
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +68,8 @@ class NewDagRequest:
     kind: RequestKind
     dag_run_id: int | None = None
     reason: str | None = None
-    """Why the run ended, in a word: `success`, `task_failure`, `timed_out`, `all_tasks_deadlocked`."""
+    """Why the run ended, in a word: `success`, `task_failure`, `timed_out`, `all_tasks_deadlocked`; of other kinds what
+    they say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

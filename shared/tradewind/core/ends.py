@@ -11,6 +11,7 @@ from hashlib import blake2b
 from math import ceil
 from typing import Final
 
+from tradewind.core.dag_requests import NewDagRequest, RequestKind, UnheardEnd
 from tradewind.core.errors import IllegalTransition
 from tradewind.core.rows import EndEffectsRecord, TaskInstanceRow
 from tradewind.core.spec import TaskSpec
@@ -100,6 +101,26 @@ def end_of_attempt(
         lost_attempts=lost,
         dispatch_failures=undispatched,
         copy_to_history=event in (Event.FAILED_FOR_NOW, Event.STOPPED),
+    )
+
+
+def unheard_request(
+    dag_id: str, row: TaskInstanceRow, task: TaskSpec, end: AttemptEnd, detail: str | None, ended_at: datetime
+) -> NewDagRequest | None:
+    """What a dag processor is to do about a silent end; None if nobody wants to hear of the state it comes to."""
+    if end.state.value not in task.notices:
+        return None
+    unheard = UnheardEnd(
+        task_id=row.id.task_id,
+        map_index=row.id.map_index,
+        try_number=row.try_number,
+        max_tries=row.max_tries,
+        state=end.state.value,
+        detail=detail or "the worker that ran the task was lost",
+        ended_at=ended_at.isoformat(),
+    )
+    return NewDagRequest(
+        dag_id=dag_id, kind=RequestKind.TASK_CALLBACK, dag_run_id=row.id.dag_run_id, reason=unheard.as_text()
     )
 
 

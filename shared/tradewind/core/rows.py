@@ -377,6 +377,8 @@ class AttemptEndRecord:
     pid: int | None = None
     hostname: str | None = None
     effects: EndEffectsRecord | None = None
+    is_silent: bool = False
+    """The task's process could not tell anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,6 +189,9 @@ class TaskSpec:
     params: dict[str, object] = field(default_factory=dict[str, object])
     """Those that the DAG does not have, or has otherwise, dumped as the DAG's."""
     has_retry_policy: bool = False
+    notices: tuple[str, ...] = ()
+    """The states (`failed`, `up_for_retry`) of which somebody is to be told: callbacks, mail, listeners. Where the
+    task's process could not do it, a dag processor does."""
     is_ended_by_worker: bool = False
     """Something is to be done when it ends (callbacks, mail): what its trigger ends, a worker must end."""
 

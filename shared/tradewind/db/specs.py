@@ -90,6 +90,10 @@ class SpecCache:
             _, (gone, _) = self._specs.popitem(last=False)
             self._held_tasks -= len(gone.tasks)
 
+    def dag_id(self, dag_version_id: UUID) -> str:
+        """The DAG of a version that is held."""
+        return self._specs[dag_version_id][0].dag_id
+
     def task(self, dag_version_id: UUID, task_id: str) -> TaskSpec:
         """The task's spec; a plain one for a task that the version does not know."""
         entry = self._specs.get(dag_version_id)

@@ -64,9 +64,11 @@ class Listeners:
 
     def heard_states(self) -> tuple[str, ...]:
         """The states of DAG runs of which some listener wants to hear."""
-        return tuple(
-            state for state in _RUN_STATES if any(_hears(one, f"on_dag_run_{state}") for one in self._listeners)
-        )
+        return tuple(state for state in _RUN_STATES if self.hears(f"on_dag_run_{state}"))
+
+    def hears(self, event: str) -> bool:
+        """Whether some listener has a function for it."""
+        return any(_hears(one, event) for one in self._listeners)
 
     def notify(self, event: str, **arguments: Any) -> None:
         """Tell every listener that has a function for it. What one raises is logged and changes nothing."""

@@ -128,6 +128,7 @@ class AttemptRunner:
             pid=pid,
             hostname=(started.hostname if started else "") or self._hostname,
             effects=result.effects,
+            is_silent=result.is_silent,
         )
         self._keep(attempt, finished)
 
@@ -142,6 +143,7 @@ class AttemptRunner:
             ended_at=self._clock(),
             log=LogRecords(self._clock).note("error", detail),
             hostname=self._hostname,
+            is_silent=True,
         )
         self._roster.free_slot(attempt)
         self._keep(attempt, finished)

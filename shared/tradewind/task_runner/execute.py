@@ -218,7 +218,10 @@ class _Attempt:
         if judgement.outcome is Outcome.FAILED and (policy := self._task.retry_policy) is not None:
             judgement = self._judge_by_policy(judgement, policy)
         self._report(judgement)
-        self._finish(judgement)
+        # Told to stop, it does not know whether it has failed: another attempt may follow, or a person has marked it.
+        is_silent = isinstance(judgement.error, AirflowTaskTerminated)
+        if not is_silent:
+            self._finish(judgement)
         return AttemptResult(
             judgement.outcome,
             judgement.cause,
@@ -228,6 +231,7 @@ class _Attempt:
             self._xcoms if judgement.outcome is Outcome.SUCCESS else (),
             self._rendered,
             self._effects(judgement),
+            is_silent,
         )
 
     def _on_kill(self) -> None:

@@ -46,7 +46,7 @@ def result_of(end: ChildEnd, now: datetime) -> AttemptResult:
         case Exit() as gone:
             cause, detail = _judge(gone, end)
             started_at = end.started.started_at if end.started else None
-            return AttemptResult(Outcome.FAILED, cause, detail, started_at, now)
+            return AttemptResult(Outcome.FAILED, cause, detail, started_at, now, is_silent=True)
 
 
 def _killed_with_result(result: AttemptResult, kill_cause: EndCause) -> AttemptResult:
@@ -59,6 +59,7 @@ def _killed_with_result(result: AttemptResult, kill_cause: EndCause) -> AttemptR
         result.started_at,
         result.ended_at,
         rendered_fields=result.rendered_fields,
+        is_silent=result.is_silent,
     )
 
 

@@ -105,7 +105,7 @@ class ForkedChild:
 
     def on_import_timeout(self, detail: str) -> None:
         """Its server was stopped while importing: the attempt ends with that."""
-        self._conclude(AttemptResult(Outcome.FAILED, EndCause.TIMEOUT, detail, None, utc_now()))
+        self._conclude(AttemptResult(Outcome.FAILED, EndCause.TIMEOUT, detail, None, utc_now(), is_silent=True))
         self._close()
 
     def _write(self) -> None:
@@ -145,7 +145,7 @@ class ForkedChild:
                 self._mailbox.put(message)
         except DomainError as exc:
             detail = f"the task's process wrote something else to its connection: {exc}"
-            self._conclude(AttemptResult(Outcome.FAILED, EndCause.USER_ERROR, detail, None, utc_now()))
+            self._conclude(AttemptResult(Outcome.FAILED, EndCause.USER_ERROR, detail, None, utc_now(), is_silent=True))
             self.kill(0)
 
     def _conclude(self, conclusion: AttemptResult | Exit) -> None:

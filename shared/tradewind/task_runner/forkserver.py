@@ -347,7 +347,8 @@ def _import_failure(exc: BaseException) -> AttemptResult:
 
 
 def _failure(detail: str, cause: EndCause = EndCause.USER_ERROR) -> AttemptResult:
-    return AttemptResult(Outcome.FAILED, cause, detail[:_REASON_MAX_CHARACTERS], None, datetime.now(UTC))
+    clipped = detail[:_REASON_MAX_CHARACTERS]
+    return AttemptResult(Outcome.FAILED, cause, clipped, None, datetime.now(UTC), is_silent=True)
 
 
 def _load_dag_file(server: StartServer) -> LoadedDagFile:

@@ -36,3 +36,5 @@ class AttemptResult(Message, frozen=True, tag="attempt_result.1"):
     xcoms: tuple[tuple[str, bytes], ...] = ()
     rendered_fields: bytes | None = None
     effects: EndEffects | None = None
+    is_silent: bool = False
+    """Nobody was told of it in the task's process."""

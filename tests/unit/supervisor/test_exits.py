@@ -4,6 +4,7 @@ import signal
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from tradewind.core.states import EndCause, Outcome
@@ -32,11 +33,13 @@ def test_a_success_stands_whatever_signal_was_under_way(outcome: Outcome) -> Non
     assert result_of(ChildEnd(started=STARTED, conclusion=given, kill_cause=EndCause.CANCELLED), LATER) is given
 
 
+@pytest.mark.parametrize("is_silent", [True, False])
 @pytest.mark.parametrize("cause", [EndCause.CANCELLED, EndCause.PREEMPTED])
-def test_a_failure_after_a_kill_is_the_kill_s(cause: EndCause) -> None:
-    given = result(Outcome.FAILED_WITHOUT_RETRY, EndCause.USER_ERROR)
+def test_a_failure_after_a_kill_is_the_kill_s(cause: EndCause, is_silent: bool) -> None:
+    given = msgspec.structs.replace(result(Outcome.FAILED_WITHOUT_RETRY, EndCause.USER_ERROR), is_silent=is_silent)
     judged = result_of(ChildEnd(started=STARTED, conclusion=given, kill_cause=cause), LATER)
     assert (judged.outcome, judged.cause, judged.started_at, judged.ended_at) == (Outcome.FAILED, cause, NOW, LATER)
+    assert judged.is_silent is is_silent
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,7 @@ def test_a_failure_after_a_kill_is_the_kill_s(cause: EndCause) -> None:
 def test_an_exit_without_result_after_the_start(gone: Exit, cause: EndCause) -> None:
     judged = result_of(ChildEnd(started=STARTED, conclusion=gone, kill_cause=None), LATER)
     assert (judged.outcome, judged.cause, judged.started_at, judged.ended_at) == (Outcome.FAILED, cause, NOW, LATER)
+    assert judged.is_silent
 
 
 @pytest.mark.parametrize("gone", [Exit(), Exit(code=1), Exit(signal=9), Exit(signal=9, out_of_memory=True)])

@@ -361,13 +361,14 @@ class Op(BaseOperator):
         signal.pause()
     def on_kill(self): print("cleaned up")
 with DAG("d"):
-    Op(task_id="t")
+    Op(task_id="t", retries=1, on_failure_callback=print, on_retry_callback=print)
 """
     before = signal.getsignal(signal.SIGTERM)
     ran = run(source)
     assert (ran.result.outcome, ran.result.cause) == (Outcome.FAILED, EndCause.KILLED)
     assert ran.result.detail == "AirflowTaskTerminated: the task was told to stop (SIGTERM)"
-    assert ran.printed == ["cleaned up"]
+    assert ran.printed == ["cleaned up"], "whether it has failed is for others to say"
+    assert ran.result.is_silent
     assert signal.getsignal(signal.SIGTERM) is before
 
 

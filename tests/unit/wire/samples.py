@@ -128,6 +128,7 @@ FINISHED: Final = TaskFinished(
     pid=4321,
     hostname="worker-0.example",
     effects=EFFECTS,
+    is_silent=True,
 )
 
 SAMPLES: Final[Sequence[Message]] = (

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
-from tradewind.core.dag_requests import DagRequest, RequestKind
+from tradewind.core.dag_requests import DagRequest, RequestKind, UnheardEnd
 from tradewind.core.timetables.from_spec import restriction_of
 from tradewind.core.timetables.values import DataInterval, NextRun
 from tradewind.dag_processor.requests.context import callback_context, deadline_context
@@ -53,6 +53,12 @@ def _answer(dag: DAG | None, request: DagRequest) -> Answer:
         return Answer(error=_call_back(dag, request))
     if request.kind is RequestKind.DEADLINE:
         return Answer(error=_call_alert(dag, request))
+    if request.kind is RequestKind.TASK_CALLBACK:
+        assert request.run is not None
+        # Imported here: most children are not asked for this.
+        from tradewind.dag_processor.requests.task_callbacks import tell_of
+
+        return Answer(error=tell_of(dag, request.run, UnheardEnd.from_text(request.reason or "")))
     _tell_listeners(dag, request)
     return Answer()
 

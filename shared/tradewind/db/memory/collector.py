@@ -128,7 +128,8 @@ class MemoryCollectorStore(MemoryStoreBase):
             self.tables.logs.setdefault((end.attempt_id, end.log_sequence), end.log)
         row.detail, row.code_started_at, row.rendered_fields = end.detail, end.started_at, end.rendered_fields
         row.worker_id, row.incarnation = end.worker_id, end.incarnation
-        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR, end.effects if counts else None)
+        effects = end.effects if counts else None
+        self._end(row, end.outcome, end.cause, end.ended_at, now, Actor.COLLECTOR, effects, is_silent=end.is_silent)
 
     async def record_beats(self, beats: Sequence[WorkerBeat], now: datetime) -> Sequence[BeatAnswer]:
         return [self._beat(beat, now) for beat in beats]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from tradewind.core.dag_requests import NewDagRequest
-from tradewind.core.ends import AttemptEnd, end_of_attempt
+from tradewind.core.ends import AttemptEnd, end_of_attempt, unheard_request
 from tradewind.core.rows import (
     Capacity,
     DagRunRow,
@@ -356,9 +356,19 @@ class MemoryStoreBase:
         now: datetime,
         actor: Actor,
         effects: EndEffectsRecord | None = None,
+        *,
+        is_silent: bool = False,
     ) -> AttemptEnd:
         """Apply `core.ends` to the row's attempt."""
-        end = end_of_attempt(core_row(row), self._task_spec(row.id), outcome, cause, now, effects)
+        before, task = core_row(row), self._task_spec(row.id)
+        end = end_of_attempt(before, task, outcome, cause, now, effects)
+        if is_silent:
+            dag_id = self.tables.dag_runs[row.id.dag_run_id].dag_id
+            request = unheard_request(dag_id, before, task, end, row.detail, ended_at)
+            if request is not None:
+                self.tables.requests_made += 1
+                number = self.tables.requests_made
+                self.tables.dag_requests[number] = DagRequestTableRow(id=number, new=request)
         if end.copy_to_history:
             assert row.attempt_id is not None
             self.tables.history.append((row.id, row.try_number, row.attempt_id))
@@ -398,7 +408,8 @@ class MemoryStoreBase:
 
     def _lose(self, row: TaskInstanceTableRow, now: datetime, actor: Actor) -> EndedTaskInstance:
         """The worker of a running attempt is gone."""
-        self._end(row, Outcome.FAILED, EndCause.WORKER_LOST, now, now, actor)
+        row.detail = None
+        self._end(row, Outcome.FAILED, EndCause.WORKER_LOST, now, now, actor, is_silent=True)
         return EndedTaskInstance(
             id=row.id,
             owner=self.tables.dag_runs[row.id.dag_run_id].owner,

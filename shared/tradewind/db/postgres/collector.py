@@ -21,6 +21,7 @@ from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import write_events
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
 from tradewind.db.pool import Database, Row
+from tradewind.db.postgres.dag_requests import insert_dag_requests
 from tradewind.db.postgres.end_writer import EndWrite, EndWriter, ReadAttempt, read_attempt
 from tradewind.db.postgres.row_mapping import first_uuids, storable_text
 from tradewind.db.specs import SpecCache
@@ -80,14 +81,17 @@ class PostgresCollectorStore:
         raise StoreUnavailable(f"{len(ends)} ends kept changing while they were recorded")
 
     async def _write(self, writes: Sequence[EndWrite], now: datetime) -> tuple[bool, tuple[str, ...]]:
-        """Ends, with the asset events that they bring in the same transaction; and the DAGs that wait for these."""
+        """Ends, with the asset events and requests that they bring in the same transaction; and the DAGs that wait for
+        these events."""
         events = [event for write in writes for event in write.asset_events]
-        if not events:
+        requests = [write.request for write in writes if write.request is not None]
+        if not events and not requests:
             return await self._ends.write(self._database, writes, now), ()
         async with self._database.transaction() as session:
             if not await self._ends.write(session, writes, now):
                 return False, ()
-            return True, (await write_events(session, events, now)).dag_ids
+            await insert_dag_requests(session, requests, now)
+            return True, (await write_events(session, events, now)).dag_ids if events else ()
 
     async def _read_reported(self, ends: Sequence[AttemptEndRecord]) -> Mapping[UUID, ReadAttempt]:
         rows = [(end.dag_id, end.run_id, end.task_id, end.map_index, end.attempt_id) for end in ends]

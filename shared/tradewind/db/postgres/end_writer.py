@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tradewind.core.ends import AttemptEnd, end_of_attempt
+from tradewind.core.dag_requests import NewDagRequest
+from tradewind.core.ends import AttemptEnd, end_of_attempt, unheard_request
 from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, EndEffectsRecord, TaskInstanceRow
 from tradewind.core.states import WAITING_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import GivenEvent, event_body
 from tradewind.db.pool import Row, Session
+from tradewind.db.postgres.dag_requests import insert_dag_requests
 from tradewind.db.postgres.row_mapping import storable_text, task_instance_row
 from tradewind.db.specs import SpecCache, load_spec
 from tradewind.db.statements import statement
@@ -51,6 +53,8 @@ class EndWrite:
     record: AttemptEndRecord | None
     """None: nobody reported it, its worker is gone."""
     now: datetime
+    request: NewDagRequest | None = None
+    """To tell those whom the task's process could not tell."""
 
     @property
     def cause(self) -> EndCause:
@@ -111,7 +115,12 @@ class EndWriter:
         outcome, cause = (Outcome.FAILED, EndCause.WORKER_LOST) if record is None else (record.outcome, record.cause)
         effects = None if record is None else record.effects
         end = end_of_attempt(read.row, task, outcome, cause, now, effects)
-        return EndWrite(read=read, end=end, record=record, now=now)
+        request = None
+        if task.notices and (record is None or record.is_silent):
+            detail, ended_at = (None, now) if record is None else (record.detail, record.ended_at)
+            dag_id = self._specs.dag_id(read.dag_version_id)
+            request = unheard_request(dag_id, read.row, task, end, detail, ended_at)
+        return EndWrite(read=read, end=end, record=record, now=now, request=request)
 
     async def write(self, session: Session, writes: Sequence[EndWrite], now: datetime) -> bool:
         """All or none, in one statement; False = an attempt was no longer as it was read, and nothing is written."""
@@ -130,6 +139,7 @@ class EndWriter:
         writes = [self.decide(read, None, now) for read in reads]
         is_written = await self.write(session, writes, now)
         assert is_written, "rows were locked, and yet they changed"
+        await insert_dag_requests(session, [write.request for write in writes if write.request is not None], now)
         return [write.ended for write in writes]
 
 

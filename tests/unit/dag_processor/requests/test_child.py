@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tradewind.core.dag_requests import DagRequest, RequestedRun, RequestKind, delay_after
+from tradewind.core.dag_requests import DagRequest, RequestedRun, RequestKind, UnheardEnd, delay_after
 from tradewind.core.timetables.values import DataInterval, NextRun
 from tradewind.dag_processor.requests.child import Answer, answer_in
 from tradewind.sdk import aliases
@@ -47,11 +47,25 @@ def _aliases() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - au
     aliases.uninstall()
 
 
-def ask(folder: Path, text: str, kind: RequestKind = RequestKind.NEXT_RUN, run: RequestedRun | None = None) -> Answer:
+def ask(
+    folder: Path,
+    text: str,
+    kind: RequestKind = RequestKind.NEXT_RUN,
+    run: RequestedRun | None = None,
+    reason: str | None = None,
+) -> Answer:
     file = folder / "own.py"
     file.write_text(HEAD + text)
     request = DagRequest(
-        id=1, generation=0, attempts=1, dag_id="d", kind=kind, relative_fileloc="own.py", last=LAST, run=run
+        id=1,
+        generation=0,
+        attempts=1,
+        dag_id="d",
+        kind=kind,
+        relative_fileloc="own.py",
+        reason=reason,
+        last=LAST,
+        run=run,
     )
     return msgspec.json.decode(answer_in(file, folder, msgspec.json.encode(request)), type=Answer)
 
@@ -67,6 +81,48 @@ def test_the_next_run_comes_in_utc(tmp_path: Path) -> None:
     )
     start, end = LAST.end, datetime(2024, 1, 2, 1, tzinfo=UTC)
     assert ask(tmp_path, text) == Answer(next_run=NextRun.of_interval(start, end))
+
+
+CALLED = """
+heard = []
+def note(context):
+    ti, run = context["ti"], context["dag_run"]
+    heard.append([ti.task_id, ti.map_index, ti.try_number, str(ti.state), str(context["exception"]), run.conf,
+                  context["ds"], context["params"]["a"], ti.end_date is not None])
+def ask(context):
+    context["ti"].get_previous_dagrun()
+def tell(context):
+    raise RuntimeError(repr(heard))
+with DAG("d", params={"a": 0}):
+    from airflow.sdk import BaseOperator
+    BaseOperator(task_id="t", on_failure_callback=[note, ask, tell], on_retry_callback=[note, tell])
+"""
+
+
+@pytest.mark.parametrize(("state", "try_number"), [("failed", 2), ("up_for_retry", 1)])
+def test_who_could_not_be_told_by_the_tasks_process_is_told(tmp_path: Path, state: str, try_number: int) -> None:
+    unheard = UnheardEnd(
+        task_id="t",
+        map_index=-1,
+        try_number=try_number,
+        max_tries=1,
+        state=state,
+        detail="worker lost",
+        ended_at="2024-01-01T00:00:09+00:00",
+    )
+    answer = ask(tmp_path, CALLED, RequestKind.TASK_CALLBACK, RUN, unheard.as_text())
+    assert answer.error is not None
+    heard = ["t", -1, try_number, state, "worker lost", {"a": 1}, "2024-01-01", 1, True]
+    assert f"RuntimeError: {[heard]!r}" in answer.error
+    assert ("the attempt is over, its callbacks cannot ask for anything" in answer.error) == (state == "failed")
+
+
+def test_task_that_is_gone_is_named(tmp_path: Path) -> None:
+    unheard = UnheardEnd(
+        task_id="gone", map_index=-1, try_number=1, max_tries=0, state="failed", detail="", ended_at="2024-01-01"
+    )
+    answer = ask(tmp_path, CALLED, RequestKind.TASK_CALLBACK, RUN, unheard.as_text())
+    assert answer == Answer(error="DAG 'd' has no task 'gone' any more")
 
 
 def test_none_is_an_answer(tmp_path: Path) -> None:
