@@ -19,6 +19,7 @@ from tradewind.api.models.task_instances import (
     TriggerResponse,
 )
 from tradewind.api.models.tasks import TaskResponse, TimeDelta
+from tradewind.api.params import presented
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import TaskInstanceState
@@ -52,7 +53,7 @@ def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetails
             "start_date": spec.start_date,
             "end_date": spec.end_date,
             "is_paused_upon_creation": spec.is_paused_upon_creation,
-            "params": spec.params,
+            "params": presented(spec.params),
             "asset_expression": spec.asset_condition,
             "render_template_as_native_obj": spec.render_template_as_native_obj,
             "timezone": spec.timezone,
@@ -202,7 +203,7 @@ def _try_fields(row: Row, tasks: Tasks) -> dict[str, object]:
     }
 
 
-def task_response(task: TaskSpec) -> TaskResponse:
+def task_response(dag: DagSpec, task: TaskSpec) -> TaskResponse:
     timeout = task.execution_timeout_seconds
     return TaskResponse(
         task_id=task.task_id,
@@ -228,8 +229,8 @@ def task_response(task: TaskSpec) -> TaskResponse:
         downstream_task_ids=list(task.downstream_task_ids),
         doc_md=task.doc_md,
         operator_name=task.operator_name or task.task_type,
-        params={},
+        params=presented(dag.params, source="dag") | presented(task.params, source="task"),
         class_ref={"module_path": task.task_module, "class_name": task.task_type},
-        is_mapped=False,
+        is_mapped=task.map_length is not None,
         extra_links=sorted(task.extra_links),
     )

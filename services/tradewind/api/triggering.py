@@ -1,14 +1,14 @@
 """What a request to run a DAG comes to: its run id, its data interval, its conf checked against the DAG's params."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Literal, cast
+from typing import Final, Literal
 from uuid import UUID
 
 from tradewind.api.errors import BadRequest
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
+from tradewind.api.params import check_conf
 from tradewind.core.assets import AssetKey, PartitionRules
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import manual_interval_of, partitions_of
@@ -97,30 +97,6 @@ def _data_interval(spec: DagSpec, body: TriggerDAGRunPostBody, logical_date: dat
     if start is not None and end is not None:
         return DataInterval(start, end)
     return manual_interval_of(spec, logical_date)
-
-
-def check_conf(spec: DagSpec, conf: Mapping[str, object]) -> None:
-    """Raises `BadRequest` if a param has no value, or one that its schema does not allow."""
-    for name, declared in spec.params.items():
-        param = cast("Mapping[str, object]", declared) if isinstance(declared, Mapping) else {"value": declared}
-        if name not in conf and "value" not in param:
-            raise BadRequest(f"Invalid input for param {name}: no value was given, and it has no default")
-        schema = cast("Mapping[str, object]", param.get("schema") or {})
-        if schema:
-            _check_value(name, conf.get(name, param.get("value")), schema)
-
-
-def _check_value(name: str, value: object, schema: Mapping[str, object]) -> None:
-    # Imported here: most DAGs have no schemas, and the library is large.
-    from jsonschema import Draft202012Validator, FormatChecker
-    from jsonschema.exceptions import SchemaError, ValidationError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-        validator = Draft202012Validator(schema, format_checker=FormatChecker())
-        validator.validate(value)  # pyright: ignore[reportUnknownMemberType] - the library is typed in part
-    except (ValidationError, SchemaError) as exc:
-        raise BadRequest(f"Invalid input for param {name}: {exc.message}") from exc
 
 
 def _checked(run_id: str) -> str:

@@ -55,7 +55,7 @@ def client(api: ApiServer) -> Generator[airflow.ApiClient]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def attempt(api: ApiServer, scene: Scene, dag_id: str) -> Attempt:
     """A running attempt in the run `r`."""
-    params = {"size": {"value": 3, "schema": {"type": "integer"}, "description": None}}
+    params = {"size": {"value": 3, "schema": {"type": "integer"}, "description": None, "source": None}}
     spec = DagSpec(
         dag_id=dag_id,
         relative_fileloc=f"{dag_id}.py",
@@ -112,7 +112,7 @@ async def test_dags(client: airflow.ApiClient, attempt: Attempt) -> None:
     assert listed.dags == [dag]
     assert dag.tags[0].name == "t"
     assert dag.timetable_periodic
-    assert details.params == {"size": {"value": 3, "schema": {"type": "integer"}, "description": None}}
+    assert details.params == {"size": {"value": 3, "schema": {"type": "integer"}, "description": None, "source": None}}
     assert details.latest_dag_version is not None
     assert (paused.is_paused, unpaused.dags[0].is_paused) == (True, False)
     assert not (await call(dags.get_dag, attempt.dag_id)).is_paused

@@ -10,7 +10,7 @@ from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import Queue
-from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.spec import DagSpec, LengthKind, MapLength, TaskSpec
 from tradewind.core.states import DagRunState
 from tradewind.wire.codec import decode
 from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged
@@ -102,7 +102,7 @@ async def test_dags_are_found_by_the_class_of_their_timetable(
 
 
 async def test_details_show_what_the_author_wrote(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
-    params = {"size": {"value": 3, "schema": {"type": "integer"}, "description": None}}
+    params = {"size": {"value": 3, "schema": {"type": "integer"}, "description": None, "source": None}}
     await scene.write_dag(
         spec(dag_id, doc_md="# Doc", params=params, dagrun_timeout_seconds=90.0, timezone="Asia/Tokyo")
     )
@@ -359,6 +359,23 @@ async def test_tasks_are_shown(client: httpx.AsyncClient, scene: Scene, dag_id: 
     assert one["downstream_task_ids"] == ["second"]
     assert (await client.get(f"/api/v2/dags/{dag_id}/tasks/third")).status_code == 404
     assert (await client.get(f"/api/v2/dags/{dag_id}/tasks", params={"order_by": "params"})).status_code == 400
+
+
+async def test_params_of_tasks_and_dags(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
+    integer: dict[str, object] = {"schema": {"type": "integer"}, "description": "d"}
+    own: dict[str, object] = {"n": {**integer, "value": 2}}
+    mapped = TaskSpec(task_id="mapped", map_length=MapLength(kind=LengthKind.LITERAL, length=2))
+    params: dict[str, object] = {"n": {**integer, "value": "wrong"}, "m": {"schema": {}, "description": None}}
+    await scene.write_dag(spec(dag_id, params=params, tasks=(TaskSpec(task_id="one", params=own), mapped)))
+
+    details = (await client.get(f"/api/v2/dags/{dag_id}/details")).json()
+    tasks = (await client.get(f"/api/v2/dags/{dag_id}/tasks", params={"order_by": "-task_id"})).json()["tasks"]
+
+    unset: dict[str, object] = {"value": None, "schema": {}, "description": None}
+    assert details["params"] == {"n": {**integer, "value": None, "source": None}, "m": {**unset, "source": None}}
+    assert tasks[0]["params"] == {"n": {**integer, "value": 2, "source": "task"}, "m": {**unset, "source": "dag"}}
+    assert tasks[1]["params"]["n"] == {**integer, "value": None, "source": "dag"}
+    assert [task["is_mapped"] for task in tasks] == [False, True]
 
 
 async def _revision(scene: Scene, dag_run_id: int) -> int:

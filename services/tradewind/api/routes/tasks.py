@@ -10,7 +10,7 @@ from tradewind.api.presenting import task_response
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.core.spec import TaskSpec
+from tradewind.core.spec import DagSpec
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/tasks", tags=["Task"])
 
@@ -20,7 +20,8 @@ UNSORTABLE = frozenset({"template_fields", "downstream_task_ids", "params", "cla
 @router.get("", responses=documented(400, 404))
 async def get_tasks(dag_id: str, state: StateDep, order_by: str = "task_id") -> TaskCollectionResponse:
     """All tasks of the DAG's latest version."""
-    tasks = [task_response(task) for task in await _tasks(state, dag_id)]
+    dag = await _dag(state, dag_id)
+    tasks = [task_response(dag, task) for task in dag.tasks]
     key = order_by.removeprefix("-")
     if key not in TaskResponse.model_fields or key in UNSORTABLE:
         raise BadRequest(f"Tasks cannot be ordered by {key!r}")
@@ -31,15 +32,16 @@ async def get_tasks(dag_id: str, state: StateDep, order_by: str = "task_id") -> 
 @router.get("/{task_id}", responses=documented(400, 404))
 async def get_task(dag_id: str, task_id: str, state: StateDep) -> TaskResponse:
     """One task of the DAG's latest version."""
-    for task in await _tasks(state, dag_id):
+    dag = await _dag(state, dag_id)
+    for task in dag.tasks:
         if task.task_id == task_id:
-            return task_response(task)
+            return task_response(dag, task)
     raise NotFound(f"The task {task_id!r} of the DAG {dag_id!r} was not found")
 
 
-async def _tasks(state: ApiState, dag_id: str) -> tuple[TaskSpec, ...]:
+async def _dag(state: ApiState, dag_id: str) -> DagSpec:
     dag = await existing_dag(state, dag_id)
-    return (await state["dag_specs"].fresh(VersionKey.of_row(dag))).tasks
+    return await state["dag_specs"].fresh(VersionKey.of_row(dag))
 
 
 def _sort_key(value: object) -> tuple[bool, object]:
