@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
-from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import current_dag, current_scope, current_task_group, is_outside_of_dags
 from tradewind.sdk.default_args import fills_from_default_args
 from tradewind.sdk.exceptions import (
@@ -16,6 +15,15 @@ from tradewind.sdk.exceptions import (
 )
 from tradewind.sdk.log import TaskLogger
 from tradewind.sdk.node import DAGNode, validate_key
+from tradewind.sdk.operator_arguments import (
+    EXPECTED_TYPES,
+    as_date,
+    as_int,
+    as_list,
+    as_resources,
+    as_timedelta,
+    member_of,
+)
 from tradewind.sdk.operator_defaults import (
     DEFAULT_EMAIL_ON_FAILURE,
     DEFAULT_EMAIL_ON_RETRY,
@@ -38,7 +46,7 @@ from tradewind.sdk.templating import (
     templates_with,
 )
 from tradewind.sdk.trigger_rule import TriggerRule
-from tradewind.sdk.types import NOTSET, WeightRule, is_collection
+from tradewind.sdk.types import WeightRule, is_collection
 from tradewind.sdk.xcom_arg import XComArg, apply_upstream_relationship
 
 if TYPE_CHECKING:
@@ -61,27 +69,6 @@ TRIGGER_ENDED: Final = "__end__"
 """The next method of a deferred task that its trigger ended."""
 TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """The `error` among its arguments if the trigger took too long."""
-
-_EXPECTED_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "email_on_retry": bool,
-    "email_on_failure": bool,
-    "retry_exponential_backoff": (int, float),
-    "depends_on_past": bool,
-    "wait_for_downstream": bool,
-    "priority_weight": int,
-    "queue": str,
-    "pool": str,
-    "pool_slots": int,
-    "run_as_user": str,
-    "executor": str,
-    "do_xcom_push": bool,
-    "multiple_outputs": bool,
-    "doc_md": str,
-    "task_display_name": str,
-    "max_active_tis_per_dag": int,
-    "max_active_tis_per_dagrun": int,
-    "execution_timeout": timedelta,
-}
 
 
 class BaseOperator(DAGNode):
@@ -185,24 +172,24 @@ class BaseOperator(DAGNode):
             )
         self.owner, self.email = owner, email
         self.email_on_retry, self.email_on_failure = email_on_retry, email_on_failure
-        self.retries = _as_int("retries", retries)
-        self.retry_delay = _as_timedelta("retry_delay", retry_delay)
-        self.max_retry_delay = None if max_retry_delay is None else _as_timedelta("max_retry_delay", max_retry_delay)
+        self.retries = as_int("retries", retries)
+        self.retry_delay = as_timedelta("retry_delay", retry_delay)
+        self.max_retry_delay = None if max_retry_delay is None else as_timedelta("max_retry_delay", max_retry_delay)
         self.retry_exponential_backoff, self.retry_policy = retry_exponential_backoff, retry_policy
         self.infrastructure_retries = infrastructure_retries
-        self.start_date, self.end_date = _as_date("start_date", start_date), _as_date("end_date", end_date)
+        self.start_date, self.end_date = as_date("start_date", start_date), as_date("end_date", end_date)
         self.depends_on_past = depends_on_past or wait_for_downstream
         self.ignore_first_depends_on_past = ignore_first_depends_on_past
         self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
         self.wait_for_downstream = wait_for_downstream
         self.priority_weight, self.weight_rule = priority_weight, weight_rule
         self.queue, self.pool, self.pool_slots = queue, pool or DEFAULT_POOL_NAME, pool_slots
-        self.sla, self.execution_timeout, self.resources = sla, execution_timeout, resources
-        self.on_execute_callback = _as_list(on_execute_callback)
-        self.on_failure_callback = _as_list(on_failure_callback)
-        self.on_success_callback = _as_list(on_success_callback)
-        self.on_retry_callback = _as_list(on_retry_callback)
-        self.on_skipped_callback = _as_list(on_skipped_callback)
+        self.sla, self.execution_timeout, self.resources = sla, execution_timeout, as_resources(resources)
+        self.on_execute_callback = as_list(on_execute_callback)
+        self.on_failure_callback = as_list(on_failure_callback)
+        self.on_success_callback = as_list(on_success_callback)
+        self.on_retry_callback = as_list(on_retry_callback)
+        self.on_skipped_callback = as_list(on_skipped_callback)
         self.pre_execute_hook, self.post_execute_hook = pre_execute, post_execute
         self.trigger_rule = trigger_rule
         self.run_as_user, self.map_index_template = run_as_user, map_index_template
@@ -210,7 +197,7 @@ class BaseOperator(DAGNode):
         self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
         self.executor, self.executor_config = executor, dict(executor_config or {})
         self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
-        self.inlets, self.outlets = _as_list(inlets), _as_list(outlets)
+        self.inlets, self.outlets = as_list(inlets), as_list(outlets)
         self.doc, self.doc_md, self.doc_json, self.doc_yaml, self.doc_rst = doc, doc_md, doc_json, doc_yaml, doc_rst
         self.task_display_name = task_display_name or ""
         self.logger_name, self.allow_nested_operators = logger_name, allow_nested_operators
@@ -240,16 +227,16 @@ class BaseOperator(DAGNode):
 
     def _check(self, dag: "DAG | None") -> None:
         where = f"task {self.task_id!r}" + (f" of DAG {dag.dag_id!r}" if dag is not None else "")
-        for name, expected in _EXPECTED_TYPES.items():
+        for name, expected in EXPECTED_TYPES.items():
             value: object = getattr(self, name)
             if value is not None and not isinstance(value, expected):
                 raise TypeError(f"{name} of {where} has a value of type {type(value).__name__}: {value!r}")
         if self.pool_slots < 1:
             raise ValueError(f"pool_slots of {where} cannot be less than 1: {self.pool_slots}")
-        self.trigger_rule = _member(TriggerRule, self.trigger_rule, f"trigger_rule of {where}")
+        self.trigger_rule = member_of(TriggerRule, self.trigger_rule, f"trigger_rule of {where}")
         self.weight_strategy = self._strategy(where)
         if self.weight_strategy is None:
-            self.weight_rule = _member(WeightRule, self.weight_rule, f"weight_rule of {where}")
+            self.weight_rule = member_of(WeightRule, self.weight_rule, f"weight_rule of {where}")
         self.priority_weight = db_safe_priority(self.priority_weight)
 
     def _strategy(self, where: str) -> "PriorityWeightStrategy | None":
@@ -462,42 +449,3 @@ def _end_as_told(state: str, xcoms: Mapping[str, Any], context: Any) -> None:
         raise AirflowSkipException("The trigger says so.")
     if state == "failed":
         raise AirflowFailException("The trigger says so.")
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None or value is NOTSET:
-        return []
-    return list(value) if is_collection(value) else [value]
-
-
-def _as_date(name: str, value: object) -> datetime | None:
-    if value is not None and not isinstance(value, datetime):
-        raise TypeError(f"{name!r} must be a datetime, not {type(value).__name__}: {value!r}")
-    return tz.convert_to_utc(value)
-
-
-def _as_int(name: str, value: object) -> int:
-    if isinstance(value, int):
-        return value
-    if value is None:
-        return 0
-    try:
-        return int(str(value))
-    except ValueError:
-        raise TypeError(f"{name!r} must be an int, not {type(value).__name__}: {value!r}") from None
-
-
-def _as_timedelta(name: str, value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    raise TypeError(f"{name!r} must be a timedelta or seconds, not {type(value).__name__}: {value!r}")
-
-
-def _member(kind: "type[TriggerRule | WeightRule]", value: str, what: str) -> "TriggerRule | WeightRule":
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(repr(str(member)) for member in kind)
-        raise ValueError(f"{what} must be one of {known}; received {value!r}") from None
