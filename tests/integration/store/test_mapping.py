@@ -11,7 +11,7 @@ from tradewind.core.decisions import RunDecision
 from tradewind.core.rows import Committed, DagRunRow, DecisionBatch, EndEffectsRecord, StaleRuns, TaskInstanceId
 from tradewind.core.snapshot import DagPlan, RunSnapshot
 from tradewind.core.spec import LengthKind, MapLength, TaskSpec
-from tradewind.core.states import DagRunState, TaskInstanceState
+from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
 
 S = TaskInstanceState
 FIRST = TaskSpec(task_id="first", downstream_task_ids=("mapped",))
@@ -105,6 +105,30 @@ async def test_what_a_branch_did_not_choose_is_skipped_by_whoever_reads_the_run_
     assert (row.state, row.skip_requested) == (S.NONE, True)
     await owner.turn()
     assert (await owner.states())["mapped", -1] is S.SKIPPED
+
+
+async def test_what_a_branch_did_not_choose_is_skipped_though_a_failure_ended_it_before(driver: Driver) -> None:
+    tasks = (
+        TaskSpec(task_id="first", downstream_task_ids=("below",)),
+        TaskSpec(task_id="branch", downstream_task_ids=("below",)),
+        TaskSpec(task_id="below", upstream_task_ids=("first", "branch")),
+    )
+    run = await driver.started_run(*tasks)
+    owner = Owner(driver, run, DagPlan(await driver.write_dag(*tasks)))
+    await owner.turn()
+    rows = {row.id.task_id: row for row in await driver.inside.task_instances(run.id)}
+    await driver.beat()
+    for task_id, fields in (
+        ("first", {"outcome": Outcome.FAILED, "cause": EndCause.USER_ERROR}),
+        ("branch", {"effects": EndEffectsRecord(skipped=(("below", -1),))}),
+    ):
+        attempt_id = rows[task_id].attempt_id
+        assert attempt_id is not None
+        await driver.store.grant_claims([driver.claim_of(run, task_id, attempt_id)], driver.now)
+        await driver.end(run, task_id, attempt_id, **fields)
+        decision = await owner.turn()
+        assert (await owner.states())["below", -1] is (S.UPSTREAM_FAILED if task_id == "first" else S.SKIPPED)
+    assert decision.state is DagRunState.SUCCESS
 
 
 async def test_expanding_again_is_stale_and_changes_nothing(driver: Driver) -> None:
