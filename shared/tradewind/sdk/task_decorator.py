@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from functools import update_wrapper
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from tradewind.sdk.active import current_dag, current_task_group
 from tradewind.sdk.context import KNOWN_CONTEXT_KEYS
@@ -271,16 +271,22 @@ class TaskKind:
         self._name = name
 
     def __call__(
-        self, python_callable: Callable[..., Any] | None = None, *, multiple_outputs: bool | None = None, **options: Any
+        self,
+        python_callable: Callable[..., Any] | str | None = None,
+        *,
+        multiple_outputs: bool | None = None,
+        **options: Any,
     ) -> Any:
-        """Decorate a function; options are the operator's arguments."""
+        """Decorate a function; options are the operator's arguments. `external_python` may have its Python first."""
+        if self._name == "external_python" and isinstance(python_callable, str):
+            return self(multiple_outputs=multiple_outputs, python=python_callable, **options)
         module, _, name = DECORATORS[self._name].partition(":")
         operator_class = getattr(import_module(f"tradewind.sdk.{module}"), name)
 
         def decorator(function: Callable[..., Any]) -> TaskDecorator[Any, Any]:
             return TaskDecorator(function, multiple_outputs, options, operator_class)
 
-        return decorator if python_callable is None else decorator(python_callable)
+        return decorator if python_callable is None else decorator(cast("Any", python_callable))
 
 
 class TaskDecoratorCollection:

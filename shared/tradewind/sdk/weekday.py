@@ -26,8 +26,12 @@ class WeekDay(IntEnum):
 
     @classmethod
     def convert(cls, day: "str | WeekDay") -> int:
-        """Its number."""
-        return cls.get_weekday_number(day) if isinstance(day, str) else day
+        """Its number; raises AttributeError for anything but a day and its name."""
+        if isinstance(day, WeekDay):
+            return day
+        if not isinstance(day, str):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+            raise AttributeError(f"Invalid week day passed: {day!r}; expected a name or a WeekDay")
+        return cls.get_weekday_number(day)
 
     @classmethod
     def validate_week_day(cls, week_day: "str | WeekDay | Iterable[str | WeekDay]") -> set[int]:

@@ -134,7 +134,7 @@ from airflow.providers.standard.operators.python import BranchPythonOperator
 class Skips(BaseOperator, SkipMixin):
     def execute(self, context):
         self.skip(context["ti"], self.get_direct_relatives(upstream=False))
-class Branches(BranchMixIn, BaseOperator):
+class Branches(BaseOperator, BranchMixIn):
     def execute(self, context):
         return self.do_branch(context, "b")
 class Chosen(BranchPythonOperator):

@@ -5,7 +5,6 @@ from typing import Any, Final
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.python import (
     BranchPythonOperator,
-    PythonOperator,
     ShortCircuitOperator,
     accepted_kwargs,
 )
@@ -34,6 +33,7 @@ class ShortCircuitDecoratedOperator(DecoratedOperator, ShortCircuitOperator):
 class SensorDecoratedOperator(DecoratedOperator, PythonSensor):
     """`@task.sensor`."""
 
+    template_fields = ("op_args", "op_kwargs")
     custom_operator_name = "@task.sensor"
 
 
@@ -64,7 +64,7 @@ class BranchExternalPythonDecoratedOperator(DecoratedOperator, BranchExternalPyt
 class _CallableBashOperator(BashOperator):
     """Runs the Bash command that a function returns."""
 
-    template_fields = (*PythonOperator.template_fields, *BashOperator.template_fields)
+    template_fields = ("op_args", "op_kwargs", *BashOperator.template_fields)
 
     def __init__(self, *, python_callable: Any, op_args: Any = (), op_kwargs: Any = None, **kwargs: Any) -> None:
         kwargs.pop("bash_command", None)
@@ -72,7 +72,6 @@ class _CallableBashOperator(BashOperator):
         self.python_callable = python_callable
         self.op_args: Any = op_args
         self.op_kwargs: Any = op_kwargs or {}
-        self.templates_dict = None
 
     def execute(self, context: Any) -> Any:
         """Ask the function, render what it says, run it."""

@@ -39,6 +39,8 @@ class HITLOperator(BaseOperator):
         self.subject, self.body, self.options, self.multiple = subject, body, options, multiple
         self.defaults = [defaults] if isinstance(defaults, str) else defaults
         self.params = params if isinstance(params, ParamsDict) else ParamsDict(params or {})
+        for _, param in self.params.params():
+            param.source = param.source or "task"
         self.notifiers = [notifiers] if isinstance(notifiers, BaseNotifier) else list(notifiers or [])
         self.assigned_users: Any = [assigned_users] if isinstance(assigned_users, dict) else assigned_users
         self.response_timeout = response_timeout or self.execution_timeout

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from tradewind.sdk.operator import BaseOperator
+from tradewind.sdk.async_operator import BaseAsyncOperator
+from tradewind.sdk.exceptions import AirflowException
+from tradewind.sdk.module_loading import is_async_callable
 from tradewind.sdk.operators.branch import BaseBranchOperator
 from tradewind.sdk.operators.skipping import SkipMixin
 
@@ -41,10 +43,11 @@ def run_through(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result_of(function(*args, **kwargs))
 
 
-class PythonOperator(BaseOperator):
+class PythonOperator(BaseAsyncOperator):
     """Calls `python_callable(*op_args, **op_kwargs)`; arguments named after context keys are filled in.
 
-    What it returns is the task's return value. A coroutine function is run to its end in an event loop of its own.
+    What it returns is the task's return value. A coroutine function is run to its end in an event loop of its own,
+    which `execution_timeout` ends by cancelling it.
     """
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
@@ -69,7 +72,9 @@ class PythonOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(python_callable):
-            raise TypeError(f"`python_callable` of task {self.task_id!r} must be callable, not {python_callable!r}")
+            raise AirflowException(
+                f"`python_callable` param of task {self.task_id!r} must be callable, not {python_callable!r}"
+            )
         self.python_callable = python_callable
         self.op_args: Collection[Any] = op_args or ()
         self.op_kwargs: Mapping[str, Any] = op_kwargs or {}
@@ -78,25 +83,44 @@ class PythonOperator(BaseOperator):
             self.template_ext = templates_exts
         self.show_return_value_in_logs = show_return_value_in_logs
 
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return is_async_callable(self.python_callable)
+
     def execute(self, context: "Context") -> Any:
         """Call the function and log what it returned."""
+        if self.is_async:
+            return super().execute(context)
+        self._take_arguments(context)
+        return self._logged(self.execute_callable())
+
+    def execute_callable(self) -> Any:
+        """Call the function with the arguments that were found."""
+        return run_through(self.python_callable, *self.op_args, **self.op_kwargs)
+
+    async def aexecute(self, context: "Context") -> Any:
+        """As `execute`, of a coroutine function."""
+        self._take_arguments(context)
+        return self._logged(await self.aexecute_callable())
+
+    async def aexecute_callable(self) -> Any:
+        """As `execute_callable`, of a coroutine function."""
+        return await self.python_callable(*self.op_args, **self.op_kwargs)
+
+    def determine_kwargs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those values of the context that the function takes."""
+        return accepted_kwargs(self.python_callable, self.op_args, context)
+
+    def _take_arguments(self, context: "Context") -> None:
         values = ChainMap[str, Any]({**self.op_kwargs, "templates_dict": self.templates_dict}, cast("Any", context))
-        self.op_kwargs = accepted_kwargs(self.python_callable, self.op_args, values)
-        result = self.execute_callable()
+        self.op_kwargs = self.determine_kwargs(values)
+
+    def _logged(self, result: Any) -> Any:
         if self.show_return_value_in_logs:
             self.log.info("Done. Returned value was: %s", result)
         else:
             self.log.info("Done. Returned value not shown")
-        return result
-
-    def execute_callable(self) -> Any:
-        """Call the function with the arguments that were found."""
-        result = run_through(self.python_callable, *self.op_args, **self.op_kwargs)
-        if inspect.iscoroutine(result):
-            # Imported here: most functions are not coroutines, and the module is large.
-            import asyncio
-
-            return asyncio.run(result)
         return result
 
 
@@ -105,7 +129,6 @@ class ShortCircuitOperator(PythonOperator, SkipMixin):
     far, or with `ignore_downstream_trigger_rules=False` only what is directly behind, the rest by its own rules."""
 
     inherits_from_skipmixin = True
-    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs", "ignore_downstream_trigger_rules")
 
     def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -201,5 +201,5 @@ def _default_timeout() -> float:
 def _seconds(name: str, value: timedelta | float) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, int | float) and seconds >= 0:  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
-        return seconds
+        return float(seconds)
     raise ValueError(f"Operator arg `{name}` must be timedelta object or a non-negative number, not {value!r}")

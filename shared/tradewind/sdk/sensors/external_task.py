@@ -92,7 +92,8 @@ class ExternalTaskSensor(BaseSensorOperator):
                 f" failed_states: {states}"
             )
         is_of_tasks = bool(self.external_task_ids or self.external_task_group_id)
-        known = [str(state) for state in (TaskInstanceState if is_of_tasks else DagRunState)]
+        states_of = [*TaskInstanceState] if is_of_tasks else [*DagRunState]
+        known = [str(state) for state in states_of if state != "none"]
         wrong = [state for state in states if state not in known]
         if wrong:
             raise ValueError(f"Task {self.task_id!r}: {wrong} are not states; valid values are {known}")

@@ -95,7 +95,8 @@ class DayOfWeekSensor(BaseSensorOperator):
         self._week_days = WeekDay.validate_week_day(week_day)
 
     def poke(self, context: Any) -> bool:
-        """Whether it is."""
+        """Whether it is, by today or by the run's logical date."""
         if self.use_task_logical_date:
-            return context["logical_date"].isoweekday() in self._week_days
+            moment = context.get("logical_date") or context["dag_run"].run_after
+            return moment.isoweekday() in self._week_days
         return timezone.utcnow().isoweekday() in self._week_days

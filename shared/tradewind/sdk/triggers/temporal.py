@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tradewind.sdk import timezone
 from tradewind.sdk.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+if TYPE_CHECKING:
+    from pendulum import DateTime
 
 LONGEST_SLEEP_SECONDS = 3600.0
 """A wall clock may be set while somebody sleeps: look again at least this often."""
@@ -43,11 +46,11 @@ class DateTimeTrigger(BaseTrigger):
         self._moment = None if moment is None else moment.astimezone(UTC)
 
     @property
-    def moment(self) -> datetime:
-        """When it fires; raises TypeError or ValueError for a target that is no date."""
+    def moment(self) -> "DateTime":
+        """When it fires, as tasks are told; raises TypeError or ValueError for a target that is no date."""
         if self._moment is None:
             self._moment = moment_of(self.target_time)
-        return self._moment
+        return cast("DateTime", timezone.coerce_datetime(self._moment))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments."""
@@ -57,7 +60,8 @@ class DateTimeTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep until then."""
-        while (left := (self.moment - timezone.utcnow()).total_seconds()) > 0:  # noqa: ASYNC110
+        moment = cast("datetime", self.moment)
+        while (left := (moment - timezone.utcnow()).total_seconds()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(left, LONGEST_SLEEP_SECONDS))
         yield TaskSuccessEvent() if self.end_from_trigger else TriggerEvent(self.moment)
 
