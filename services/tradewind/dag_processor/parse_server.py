@@ -33,7 +33,7 @@ from tradewind.dag_processor.parse_protocol import (
 )
 from tradewind.dag_processor.requests.child import answer_in
 from tradewind.sdk.aliases import install
-from tradewind.sdk.policies import are_installed
+from tradewind.sdk.entry_points import installed_groups
 from tradewind.service.parent_death import die_with_parent
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge, frame
 from tradewind.task_runner.process_groups import signal_group
@@ -265,7 +265,7 @@ def main() -> None:
     install()
     for name in PRELOADED:
         import_module(name)
-    are_installed()  # here, where nobody records what a file reads
+    installed_groups()  # here, where nobody records what a file reads
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as control:

@@ -1,14 +1,20 @@
 """Plugins: what a deployment adds for all DAG files. `AirflowPlugin` subclasses in modules of the plugins folder."""
 
 import logging
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
+from tradewind.sdk.configuration import conf
+from tradewind.sdk.entry_points import entry_points_of
+from tradewind.service.dag_files import iterate_dag_files
+
 FOLDER_VARIABLE = "TRADEWIND__CORE__PLUGINS_FOLDER"
+GROUP: Final = "airflow.plugins"
+MACRO_PACKAGES: Final = ("airflow.macros", "airflow.sdk.execution_time.macros")
+"""Where DAG files import macros of plugins from."""
 
 log = logging.getLogger("tradewind.plugins")
 
@@ -53,28 +59,49 @@ class AirflowPlugin:
 
 def plugins_folder(dags_folder: Path) -> Path:
     """`core.plugins_folder`; by default `plugins` beside the DAGs folder."""
-    given = os.environ.get(FOLDER_VARIABLE)
+    given = conf.get("core", "plugins_folder", fallback=None)
     return Path(given) if given else dags_folder.parent / "plugins"
 
 
 def load_plugins(folder: Path) -> list[type[AirflowPlugin]]:
-    """Import the folder's modules and take in their plugins. One that cannot be imported is logged and left out."""
+    """Import the modules of a folder (those further in too, but for what `.airflowignore` names) and take in their
+    plugins, then those of installed packages (entry points of the group `airflow.plugins`). One that cannot be used is
+    logged and left out."""
     found: dict[type[AirflowPlugin], None] = {}
-    for path in sorted(folder.glob("*.py")):
-        if path.stem in sys.modules or path.stem == "__init__":
-            continue
+    for path in _files(folder):
         try:
-            found.update(dict.fromkeys(_plugins_in(import_module(path.stem))))
+            found.update(dict.fromkeys(_plugins_in(_import(path, folder))))
         except Exception:
             log.exception("plugin file %s cannot be used", path)
-    for plugin in found:
+    for entry in entry_points_of(GROUP):
+        try:
+            plugin: type[AirflowPlugin] = entry.load()
+            plugin.validate()
+            found[plugin] = None
+        except Exception:
+            log.exception("plugin %s cannot be used", entry.value)
+    new = [plugin for plugin in found if plugin not in _loaded]
+    for plugin in new:
         _take_in(plugin)
-    return list(found)
+    return new
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in iterate_dag_files(folder, safe_mode=False) if path.suffix == ".py")
+
+
+def _import(path: Path, folder: Path) -> ModuleType:
+    """The file as a module, under the name by which DAG files import it."""
+    name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+    module = import_module(name)
+    if Path(module.__file__ or "").resolve() != path.resolve():
+        raise ImportError(f"the name {name!r} is taken by {module.__file__}")
+    return module
 
 
 def _plugins_in(module: ModuleType) -> list[type[AirflowPlugin]]:
     classes = [value for value in vars(module).values() if isinstance(value, type)]
-    found = [each for each in classes if issubclass(each, AirflowPlugin) and each.__module__ == module.__name__]
+    found = [each for each in classes if issubclass(each, AirflowPlugin) and each is not AirflowPlugin]
     for plugin in found:
         plugin.validate()
     return found
@@ -99,5 +126,7 @@ def _take_in(plugin: type[AirflowPlugin]) -> None:
         module = ModuleType(f"{macros.__name__}.{plugin.name}")
         vars(module).update({each.__name__: each for each in plugin.macros})
         setattr(macros, str(plugin.name), module)
+        for package in MACRO_PACKAGES:
+            sys.modules[f"{package}.{plugin.name}"] = module
     for listener in plugin.listeners:
         LISTENERS.add(listener)

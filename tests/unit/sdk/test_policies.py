@@ -11,8 +11,9 @@ import pytest
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_bag import DagBag
 from tradewind.sdk.dag_file import DagFileError, load_dag_file
+from tradewind.sdk.entry_points import installed_groups
 from tradewind.sdk.exceptions import AirflowClusterPolicyError
-from tradewind.sdk.policies import Policies, are_installed, hookimpl, policies
+from tradewind.sdk.policies import Policies, hookimpl, policies
 from tradewind.sdk.serialize import serialize_dag
 
 FILE = """
@@ -41,10 +42,10 @@ def deployment(tmp_path: Path) -> Generator[Write]:
 
     path = list(sys.path)
     policies.cache_clear()
-    are_installed.cache_clear()
+    installed_groups.cache_clear()
     yield write
     policies.cache_clear()
-    are_installed.cache_clear()
+    installed_groups.cache_clear()
     sys.modules.pop("airflow_local_settings", None)
     sys.path[:] = path
     aliases.uninstall()
@@ -94,7 +95,7 @@ def test_policy_that_fails_and_settings_that_do(deployment: Write) -> None:
         "file.py: DAG 'first': AirflowClusterPolicyError: ZeroDivisionError: division by zero"
     )
     policies.cache_clear()
-    are_installed.cache_clear()
+    installed_groups.cache_clear()
     sys.modules.pop("airflow_local_settings")
     (folder.parent / "config" / "airflow_local_settings.py").write_text("import nothing_there")
     with pytest.raises(DagFileError, match="policies of this deployment cannot be loaded"):
