@@ -140,7 +140,8 @@ def _by_what_it_maps_over(known: Known, task: TaskSpec) -> Answer | None:
 
 
 def _until_there_are_items(known: Known, key: Key, by_rule: Answer) -> Answer:
-    length = known.map_length(known.tasks[key[0]]) if key[1] == -1 else None
+    task = known.tasks[key[0]]
+    length = known.map_length(task) if key[1] == -1 and task.trigger_rule is not TriggerRule.ALWAYS else None
     above = [each for task_id in _mapped_over(length) for each in known.instances(task_id)] if length else []
     is_early = by_rule is Answer.RUN and any(known.states[each] not in FINISHED for each in above)
     return Answer.WAIT if is_early else by_rule

@@ -139,9 +139,10 @@ class Overlay:
             said = self._ask_dependencies(place)
             if said is not None:
                 return said
-        said = answer(plan.tasks[place].trigger_rule, self.counts(position))
-        waits = said is Answer.RUN and position == place and not self._has_items(place)
-        return Answer.WAIT if waits else said
+        rule = plan.tasks[place].trigger_rule
+        said = answer(rule, self.counts(position))
+        may_wait = said is Answer.RUN and position == place and rule is not TriggerRule.ALWAYS
+        return Answer.WAIT if may_wait and not self._has_items(place) else said
 
     def wanted(self, place: int) -> int | None:
         """How many instances the mapped task is to have; None = that cannot be known."""
