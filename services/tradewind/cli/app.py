@@ -3,7 +3,7 @@ fast as it can."""
 
 import typer
 
-from tradewind.cli import backfills, dags, database, services, tasks
+from tradewind.cli import backfills, dags, database, secrets, services, tasks
 
 
 def create_app() -> typer.Typer:
@@ -17,6 +17,7 @@ def create_app() -> typer.Typer:
     )
     app.command("version")(version)
     services.add_commands(app)
+    secrets.add_commands(app)
     app.add_typer(database.create_app(), name="db")
     app.add_typer(backfills.create_app(), name="backfill")
     app.add_typer(dags.create_app(), name="dags")

@@ -1,6 +1,9 @@
 """Encrypts the values of variables and connections: Fernet tokens, made with the first of one or several keys, read
 with any of them, so that a key can be replaced without a stop."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from tradewind.core.errors import ConfigError
@@ -23,7 +26,18 @@ class SecretBox:
 
     def decrypt(self, token: bytes) -> str:
         """The text of a token; raises `ConfigError` if none of the keys fits."""
-        try:
+        with _known_keys():
             return self._fernet.decrypt(token).decode()
-        except InvalidToken as exc:
-            raise ConfigError(f"a stored secret was encrypted with a key that {SETTING} does not hold") from exc
+
+    def rotate(self, token: bytes) -> bytes:
+        """The same text as a token of the first key; raises `ConfigError` if none of the keys fits."""
+        with _known_keys():
+            return self._fernet.rotate(token)
+
+
+@contextmanager
+def _known_keys() -> Generator[None]:
+    try:
+        yield
+    except InvalidToken as exc:
+        raise ConfigError(f"a stored secret was encrypted with a key that {SETTING} does not hold") from exc
