@@ -200,3 +200,24 @@ def test_a_run_that_misses_its_deadline_is_heard_of_while_it_goes_on(api: ApiCli
     (entry,) = [entry for entry in heard(folder) if entry[:2] == ["late", run_id]]
     assert entry[2:4] == ["running", {"who": "me"}]
     assert api.wait_for_run("late", run_id)["state"] == "success"
+
+
+def test_an_own_timetable_is_asked_about_runs_that_people_want(api: ApiClient) -> None:
+    run_id = api.trigger("own", logical_date="2024-06-05T12:00:00Z", dag_run_id="by_hand")
+    run = api.get(f"/dags/own/dagRuns/{run_id}").json()
+    interval = (run["data_interval_start"], run["data_interval_end"])
+    assert interval == ("2024-06-03T12:00:00Z", "2024-06-05T12:00:00Z")
+    asked = {"dag_id": "own", "from_date": "2024-07-01T00:00:00Z", "to_date": "2024-07-05T00:00:00Z"}
+    dry = api.post("/backfills/dry_run", {**asked, "run_backwards": True}).json()
+    dates = ["2024-07-05T00:00:00Z", "2024-07-03T00:00:00Z", "2024-07-01T00:00:00Z"]
+    assert [entry["logical_date"] for entry in dry["backfills"]] == dates
+    backfill = api.post("/backfills", asked).json()
+    wait_until(lambda: api.get(f"/backfills/{backfill['id']}").json()["completed_at"] is not None, "the backfill's end")
+    made = api.get("/dags/own/dagRuns", run_type="backfill", order_by="logical_date").json()["dag_runs"]
+    assert [run["logical_date"] for run in made] == dates[::-1]
+    assert made[0]["data_interval_end"] == "2024-07-03T00:00:00Z"
+    for dag_id, why in (("fails", "infer_manual_data_interval"), ("hangs_1", "infer_manual_data_interval")):
+        answer = api.post(f"/dags/{dag_id}/dagRuns", {"logical_date": "2024-06-05T12:00:00Z"})
+        assert (answer.status_code, why in answer.text) == (400, True), answer.text
+    answer = api.post("/backfills", {**asked, "dag_id": "fails"})
+    assert (answer.status_code, "holidays" in answer.text) == (400, True), answer.text

@@ -295,5 +295,27 @@ class DagRequestsCreated(Message, frozen=True, tag="dag_requests_created.1"):
     count: int
 
 
+class TimetableQuestion(Message, frozen=True, tag="timetable_question.1"):
+    """api → any dag processor, request/reply: what an author's own timetable says of runs that a person wants."""
+
+    dag_id: str
+    relative_fileloc: str
+    kind: str
+    """`manual_interval`: of a run for the moment `first`; `past_runs`: of all between `first` and `last`."""
+    first: datetime
+    last: datetime
+    limit: int = 1
+    """At most so many runs are answered."""
+
+
+class TimetableAnswer(Message, frozen=True, tag="timetable_answer.1"):
+    """any dag processor → api."""
+
+    runs: tuple[tuple[datetime, datetime, datetime], ...] = ()
+    """run_after, start and end of the data interval of each, in UTC; to `manual_interval` one."""
+    error: str | None = None
+    """The author's code failed: what it raised, or what is wrong with what it gave."""
+
+
 Event = DagsChanged | TriggersCreated | DagRunsRevised | SlotsFreed | PastChanged
 """What is broadcast on the topic `EVENTS`."""

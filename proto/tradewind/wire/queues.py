@@ -18,6 +18,9 @@ ENDS: Final = "tradewind.collector.ends"
 HEARTBEATS: Final = "tradewind.collector.heartbeats"
 """worker → any collector, request/reply: `Heartbeat` → `HeartbeatReply`."""
 
+TIMETABLES: Final = "tradewind.dag_processor.timetables"
+"""api → any dag processor, request/reply: `TimetableQuestion` → `TimetableAnswer`."""
+
 DEAD_LETTER: Final = "tradewind.dead_letter"
 """Whatever could not be decoded, with headers `x-reason` and `x-source-queue`."""
 

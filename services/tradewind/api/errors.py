@@ -103,6 +103,13 @@ class Conflicting(ApiError):
     status = 409
 
 
+class Unanswered(ApiError):
+    """Another service that must be asked says nothing at the moment."""
+
+    status = 503
+    headers: ClassVar[Mapping[str, str] | None] = {"Retry-After": "1"}
+
+
 class RequestTooLarge(ApiError):
     """The body is longer than is allowed."""
 

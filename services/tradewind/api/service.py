@@ -11,6 +11,7 @@ from tradewind.api.announcer import Announcer
 from tradewind.api.app import create_app
 from tradewind.api.dag_specs import DagSpecs
 from tradewind.api.logins import Logins
+from tradewind.api.own_timetables import OwnTimetables
 from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.state import ApiState
@@ -71,6 +72,7 @@ async def run(
             logins=Logins(signer, clock),
             passwords=passwords,
             dag_specs=DagSpecs(pool),
+            own_timetables=OwnTimetables(bus),
             dag_roots=dag_roots(settings),
             secrets=SecretBox(fernet_key(settings)),
             checks={

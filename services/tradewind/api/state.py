@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
 from tradewind.api.logins import Logins
+from tradewind.api.own_timetables import OwnTimetables
 from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.core.clock import Clock, IdFactory
@@ -31,6 +32,7 @@ class ApiState(TypedDict):
     logins: Logins
     passwords: Passwords
     dag_specs: DagSpecs
+    own_timetables: OwnTimetables
     dag_roots: Sequence[DagRoot]
     secrets: SecretBox
     checks: Mapping[str, Check]

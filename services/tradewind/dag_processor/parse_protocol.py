@@ -25,6 +25,8 @@ class ParseRequest(Message, frozen=True, tag="parse_request.1"):
     timeout_seconds: float
     question: bytes = b""
     """A `core.dag_requests.DagRequest` as JSON: to be answered instead of saying what the file defines."""
+    timetable: bytes = b""
+    """A `TimetableQuestion`: the same."""
 
 
 class ParseResult(Message, frozen=True, tag="parse_result.1"):
@@ -36,7 +38,7 @@ class ParseResult(Message, frozen=True, tag="parse_result.1"):
     stacktrace: str | None
     dependencies: dict[str, str]
     answer: bytes = b""
-    """To a question: a `requests.child.Answer` as JSON; the rest is empty then."""
+    """To a question: a `requests.child.Answer` as JSON, or a `TimetableAnswer`; the rest is empty then."""
 
 
 class ParseReply(Message, frozen=True, tag="parse_reply.1"):

@@ -32,6 +32,7 @@ from tradewind.dag_processor.parse_protocol import (
     ParseResult,
 )
 from tradewind.dag_processor.requests.child import answer_in
+from tradewind.dag_processor.requests.timetables import said_by
 from tradewind.sdk.aliases import install
 from tradewind.sdk.entry_points import installed_groups
 from tradewind.service.parent_death import die_with_parent
@@ -166,9 +167,10 @@ class ParseServer:
             os._exit(code)
 
     def _result_of(self, request: ParseRequest) -> ParseResult:
-        if not request.question:
+        if not request.question and not request.timetable:
             return parse_file(request, self._installed)
-        answer = answer_in(Path(request.path), Path(request.root), request.question)
+        path, root = Path(request.path), Path(request.root)
+        answer = answer_in(path, root, request.question) if request.question else said_by(path, root, request.timetable)
         return ParseResult(file_digest="", specs=(), stacktrace=None, dependencies={}, answer=answer)
 
     def _let_go(self) -> None:

@@ -27,6 +27,7 @@ from tradewind.dag_processor.parse_client import ParseServerClient
 from tradewind.dag_processor.parse_queue import ParseQueue
 from tradewind.dag_processor.parsing import Parsing
 from tradewind.dag_processor.requests.loop import RequestLoop
+from tradewind.dag_processor.requests.questions import QuestionLoop
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.dag_processor.watch import watch_root
@@ -102,9 +103,13 @@ async def run(
         jitter=jitter,
         telemetry=telemetry,
     )
+    questions = QuestionLoop(
+        limits=settings.dag_processor, roots=roots, bus=bus, parser=parser, jitter=jitter, telemetry=telemetry
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(parser.run(stop), name="parse-server")
         group.create_task(requests.run(stop), name="requests")
+        group.create_task(questions.run(stop), name="timetable-questions")
         for root in roots:
             group.create_task(watch_root(root, inbox, stop), name=f"watch {root.folder}")
         group.create_task(examiner.run(stop), name="examiner")

@@ -99,18 +99,26 @@ def check_backfill(spec: DagSpec, request: BackfillRequest, now: datetime) -> No
 
 def backfill_runs(spec: DagSpec, request: BackfillRequest, now: datetime) -> list[NextRun]:
     """The schedule's runs of these dates whose data intervals are over, or of these partitions, in the order in which
-    they are to run. Raises `InvalidBackfill` for a DAG without a period, and for too many."""
+    they are to run; what an author's own class must be asked (`asks_author`) is not known here. Raises
+    `InvalidBackfill` for a DAG without a period, and for too many."""
     timetable = None if spec.timetable is None else timetable_of(spec.timetable)
-    if is_custom(spec.timetable):
-        raise InvalidBackfill(f"{spec.dag_id} has a timetable of its own class, which backfills cannot ask")
     if timetable is None or spec.timetable is None or spec.timetable.kind in UNPERIODIC:
         raise InvalidBackfill(f"{spec.dag_id} has a non-periodic schedule that does not support backfills")
     by_partition = isinstance(timetable, CronPartition)
     found = timetable.past_runs(request.from_date, request.to_date) if by_partition else _past(timetable, request, now)
-    runs = list(islice(found, DATES_MAX + 1))
+    return in_order(list(islice(found, DATES_MAX + 1)), request)
+
+
+def asks_author(spec: DagSpec) -> bool:
+    """Whether the author's own class says which runs a backfill has."""
+    return is_custom(spec.timetable) and spec.timetable_periodic
+
+
+def in_order(runs: Sequence[NextRun], request: BackfillRequest) -> list[NextRun]:
+    """The runs as they are to run; raises `InvalidBackfill` if they are too many."""
     if len(runs) > DATES_MAX:
-        raise InvalidBackfill(f"the backfill of {spec.dag_id} would make more than {DATES_MAX} runs")
-    return runs[::-1] if request.run_backwards else runs
+        raise InvalidBackfill(f"the backfill of {request.dag_id} would make more than {DATES_MAX} runs")
+    return list(runs[::-1] if request.run_backwards else runs)
 
 
 def _past(timetable: Timetable, request: BackfillRequest, now: datetime) -> Iterator[NextRun]:

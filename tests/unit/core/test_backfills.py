@@ -65,7 +65,7 @@ def test_partitions_lie_between_the_dates_on_the_crons_own_clock() -> None:
         (None, "non-periodic"),
         (TimetableSpec(kind="once"), "non-periodic"),
         (TimetableSpec(kind="continuous"), "non-periodic"),
-        (TimetableSpec(kind="custom", data={"class": "x.Y"}), "own class"),
+        (TimetableSpec(kind="custom", data={"class": "x.Y"}), "non-periodic"),
         (TimetableSpec(kind="delta_trigger", data={"delta": 1.0}), "more than 10000 runs"),
     ],
 )

@@ -37,9 +37,12 @@ from tradewind.wire.messages import (
     TaskInstanceRef,
     TaskInstancesEnded,
     TaskStarted,
+    TimetableAnswer,
+    TimetableQuestion,
     TriggersCreated,
 )
 
+THIRD: Final = datetime(2026, 1, 3, tzinfo=UTC)
 ATTEMPT: Final = UUID("019a0000-0000-7000-8000-0000000000a1")
 OTHER_ATTEMPT: Final = UUID("019a0000-0000-7000-8000-0000000000a2")
 INCARNATION: Final = UUID("019a0000-0000-7000-8000-0000000000b1")
@@ -161,6 +164,15 @@ SAMPLES: Final[Sequence[Message]] = (
     SlotsFreed(scheduler_id=SCHEDULER, pools=("default_pool", "höher")),
     PastChanged(scheduler_id=SCHEDULER, dag_ids=("sales", "päst")),
     DagRequestsCreated(count=2),
+    TimetableQuestion(
+        dag_id="päst",
+        relative_fileloc="own.py",
+        kind="past_runs",
+        first=datetime(2026, 1, 2, tzinfo=UTC),
+        last=THIRD,
+        limit=7,
+    ),
+    TimetableAnswer(runs=((THIRD, THIRD, THIRD),), error="Traceback …"),
 )
 
 

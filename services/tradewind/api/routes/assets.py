@@ -113,7 +113,7 @@ async def materialize_asset(
         raise BadRequest(f"The DAG {dag_id!r} does not allow asset materialization runs")
     now, entropy = state["clock"](), state["new_id"]()
     requester = Requester(username=user.username, triggered_by="rest_api", now=now, entropy=entropy)
-    asked = body or models.MaterializeAssetBody()
+    asked = await state["own_timetables"].with_interval(spec, body or models.MaterializeAssetBody())
     run = materialization_run(dag_id, target["version_id"], spec, asked, requester)
     run = await stored_run(state, run, asked)
     state["announcer"].dag_runs_created((dag_id,))

@@ -23,7 +23,14 @@ from tradewind.api.presenting import plain
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.state import ApiState
 from tradewind.api.triggering import check_conf
-from tradewind.core.backfills import BackfillRequest, InvalidBackfill, backfill_runs, check_backfill
+from tradewind.core.backfills import (
+    BackfillRequest,
+    InvalidBackfill,
+    asks_author,
+    backfill_runs,
+    check_backfill,
+    in_order,
+)
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.values import NextRun
@@ -83,7 +90,7 @@ async def cancel_backfill(backfill_id: BackfillId, state: StateDep) -> BackfillR
 async def create_backfill(body: BackfillPostBody, state: StateDep, user: UserDep) -> BackfillResponse:
     """Make runs for the dates of a DAG's schedule in this range."""
     request, spec, version_id = await _asked_for(state, body)
-    runs = _runs(spec, request, state["clock"]())
+    runs = await _runs(state, spec, request)
     if not runs:
         raise Unprocessable(
             f"No runs to create for Dag {request.dag_id} in the range [{request.from_date}, {request.to_date}]"
@@ -109,7 +116,7 @@ async def create_backfill(body: BackfillPostBody, state: StateDep, user: UserDep
 async def create_backfill_dry_run(body: BackfillPostBody, state: StateDep) -> DryRunBackfillCollectionResponse:
     """The dates that would get a run."""
     request, spec, _ = await _asked_for(state, body)
-    runs = _runs(spec, request, state["clock"]())
+    runs = await _runs(state, spec, request)
     dates = await planned_dates(state["database"], request.dag_id, runs, request.reprocess_behavior)
     found = [_dry_run(date.run) for date in dates if date.left is None]
     return DryRunBackfillCollectionResponse(backfills=found, total_entries=len(found))
@@ -145,9 +152,12 @@ async def _asked_for(state: ApiState, body: BackfillPostBody) -> tuple[BackfillR
     return request, spec, target["version_id"]
 
 
-def _runs(spec: DagSpec, request: BackfillRequest, now: datetime) -> Sequence[NextRun]:
+async def _runs(state: ApiState, spec: DagSpec, request: BackfillRequest) -> Sequence[NextRun]:
+    now = state["clock"]()
     try:
         check_backfill(spec, request, now)
+        if asks_author(spec):
+            return in_order(await state["own_timetables"].past_runs(spec, request), request)
         return backfill_runs(spec, request, now)
     except InvalidBackfill as exc:
         raise Unprocessable(str(exc)) from exc

@@ -66,7 +66,7 @@ async def trigger_dag_run(
         dag_id,
         target["version_id"],
         spec,
-        body,
+        await state["own_timetables"].with_interval(spec, body),
         Requester(
             username=user.username,
             triggered_by="ui" if "referer" in request.headers else "rest_api",

@@ -146,6 +146,7 @@ async def trigger_task_dag_run(
         message = f"The DAG {dag_id!r} does not allow runs that are triggered by an operator"
         raise BadRequest({"reason": "denied_run_type", "message": message})
     asked = TriggerDAGRunPostBody.model_validate(body.model_dump())
+    asked = await state["own_timetables"].with_interval(spec, asked)
     requester = Requester(username="", triggered_by="rest_api", now=state["clock"](), entropy=state["new_id"]())
     run = replace(new_dag_run(dag_id, target["version_id"], spec, asked, requester), run_id=run_id)
     if await questions.create_dag_run(state["database"], attempt.attempt_id, run) is None:
