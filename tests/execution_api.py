@@ -21,6 +21,8 @@ class ExecutionApi:
         self.task_states: dict[str, object] = {}
         self.connections: dict[str, dict[str, object]] = {}
         self.dag_runs: dict[tuple[str, str], dict[str, object]] = {}
+        self.task_states_by_run: dict[str, dict[str, str]] = {}
+        """Logical date → task id → state, of every DAG that is asked about; the run's own is under ""."""
         self.cleared_runs: list[tuple[str, str]] = []
         self.dags: dict[str, dict[str, object]] = {}
         self.next_run_states: list[str] = []
@@ -59,6 +61,8 @@ class ExecutionApi:
                 return 200, self.previous_run
             case "GET", "assets" | "asset-events" | "triggering-asset-events" | "inactive-assets":
                 return self._answer_asset(kind, urlsplit(path).query)
+            case "GET", "task-instance-counts" | "task-instance-states" | "dag-run-counts":
+                return self._answer_states(kind, parse_qs(urlsplit(path).query))
             case "GET", "dags" if names[0] in self.dags:
                 return 200, self.dags[names[0]]
             case "POST", "dag-runs" if names[2:] == ["clear"]:
@@ -102,6 +106,13 @@ class ExecutionApi:
         asked = {name: values[0] for name, values in parse_qs(query).items()}
         found = [asset for asset in self.assets if all(asset[name] == value for name, value in asked.items())]
         return (200, found[0]) if found else (404, {"detail": {"reason": "not_found"}})
+
+    def _answer_states(self, kind: str, asked: dict[str, list[str]]) -> tuple[int, object]:
+        runs = [self.task_states_by_run[date] for date in asked["logical_dates"] if date in self.task_states_by_run]
+        if kind == "task-instance-states":
+            return 200, {"task_states": {str(number): run for number, run in enumerate(runs)}}
+        task_ids = [""] if kind == "dag-run-counts" else asked["task_ids"]
+        return 200, {"count": sum(run.get(task_id) in asked["states"] for run in runs for task_id in task_ids)}
 
     def _answer_run(self, method: str, run: tuple[str, str], body: bytes) -> tuple[int, object]:
         if method == "GET":

@@ -14,6 +14,7 @@ from tradewind.sdk.sensors.time import default_deferrable
 from tradewind.sdk.standard_exceptions import (
     DuplicateStateError,
     ExternalDagFailedError,
+    ExternalDagNotFoundError,
     ExternalTaskFailedError,
     ExternalTaskGroupFailedError,
     ExternalTaskNotFoundError,
@@ -76,7 +77,7 @@ class ExternalTaskSensor(BaseSensorOperator):
                 raise ValueError("Only one of `external_task_id` or `external_task_ids` may be provided")
             self.external_task_ids = [external_task_id]
         self.execution_delta, self.execution_date_fn = execution_delta, execution_date_fn
-        self.check_existence = check_existence
+        self.check_existence, self._has_checked_existence = check_existence, False
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self._check_arguments()
 
@@ -100,9 +101,10 @@ class ExternalTaskSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> bool:
         """Whether all are there; a failed or skipped one ends the wait."""
+        ti: Any = context["ti"]
+        self._check_existence(ti)
         dates = self._dates(context)
         self.log.info("Poking for %s of DAG %s on %s", self._what, self.external_dag_id, dates)
-        ti: Any = context["ti"]
         if self.failed_states and self._count(ti, dates, self.failed_states) > 0:
             message = f"{self._what} of DAG {self.external_dag_id} failed."
             raise AirflowSkipException(message) if self.soft_fail else self._failure(message)
@@ -111,6 +113,13 @@ class ExternalTaskSensor(BaseSensorOperator):
                 f"{self._what} of DAG {self.external_dag_id} is in a state to skip on. Skipping."
             )
         return self._count(ti, dates, self.allowed_states) == len(dates)
+
+    def _check_existence(self, ti: Any) -> None:
+        """Once, if it is wanted: a DAG that does not exist is not waited for."""
+        if self.check_existence and not self._has_checked_existence:
+            if ti.get_dag(self.external_dag_id) is None:
+                raise ExternalDagNotFoundError(f"The external DAG {self.external_dag_id} does not exist.")
+            self._has_checked_existence = True
 
     def _failure(self, message: str) -> Exception:
         if self.external_task_ids:
@@ -153,6 +162,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         """Wait, in the slot or in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
+        self._check_existence(context["ti"])
         trigger = WorkflowTrigger(
             external_dag_id=self.external_dag_id,
             external_task_group_id=self.external_task_group_id,
