@@ -1,4 +1,4 @@
-"""Listeners: objects or modules of plugins that are told what happens to task instances.
+"""Listeners: objects or modules of plugins that are told what happens to task instances, runs, assets and DAG files.
 
 A listener defines, marked by `hookimpl`, functions of these names, each with as many of the arguments as it wants:
 
@@ -6,7 +6,8 @@ A listener defines, marked by `hookimpl`, functions of these names, each with as
     on_task_instance_success(previous_state, task_instance)
     on_task_instance_skipped(previous_state, task_instance)
     on_task_instance_failed(previous_state, task_instance, error)
-    on_starting(component), before_stopping(component)
+    on_starting(component), before_stopping(component): around each attempt; `component` is a `TaskRunnerMarker`
+    on_asset_changed(asset), on_asset_event_emitted(asset_event): in the process of the task whose success says so
     on_dag_run_running, on_dag_run_success, on_dag_run_failed (dag_run, msg)
 """
 
@@ -30,6 +31,10 @@ def hookimpl(function: Callable[..., Any] | None = None, **_options: Any) -> Any
         return hookimpl
     setattr(function, _MARK, True)
     return function
+
+
+class TaskRunnerMarker:
+    """What begins and ends when a task's process does: the `component` of `on_starting` and `before_stopping`."""
 
 
 class Listeners:

@@ -28,11 +28,12 @@ from tradewind.sdk.exceptions import (
     AirflowTaskTimeout,
     DagRunTriggerException,
 )
-from tradewind.sdk.listeners import LISTENERS
+from tradewind.sdk.listeners import LISTENERS, TaskRunnerMarker
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.operators.python import PythonOperator, run_through, signature_of
 from tradewind.sdk.plugins import loaded_plugins
+from tradewind.sdk.policies import loaded_policies
 from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
@@ -124,7 +125,10 @@ class Rehearsal:
         self._request = AttemptRequest(key, UUID(int=0), grant, "", "", "")
 
     def run(self, rounds: int = 1) -> None:
-        """So many rounds; the environment is afterwards what it was."""
+        """So many rounds; the environment is afterwards what it was. None where the code of others would be called: a
+        task that there is not must not be heard of."""
+        if _others_are_called():
+            return
         environment = dict(os.environ)
         sink = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -134,6 +138,13 @@ class Rehearsal:
             os.close(sink)
             for name in [name for name in os.environ if name not in environment]:
                 del os.environ[name]
+
+
+def _others_are_called() -> bool:
+    """Whether running a task calls listeners, links, policies or an XCom backend of this deployment."""
+    rules = loaded_policies()
+    has_policy = rules is not None and rules.has("get_airflow_context_vars")
+    return has_policy or bool(LISTENERS or loaded_plugins() or conf.get("core", "xcom_backend", fallback=None))
 
 
 def _nothing() -> str:
@@ -208,6 +219,15 @@ class _Attempt:
 
     def run(self) -> AttemptResult:
         """The outcome, whatever happens."""
+        if not LISTENERS:
+            return self._run()
+        component = TaskRunnerMarker()
+        LISTENERS.notify("on_starting", component=component)
+        result = self._run()
+        LISTENERS.notify("before_stopping", component=component)
+        return result
+
+    def _run(self) -> AttemptResult:
         try:
             with sigterm_stops(self._on_kill):
                 error = self._try_to_execute()
@@ -357,6 +377,11 @@ class _Attempt:
             with suppress(AirflowRuntimeError):
                 self._client.delete_task_state(None)
         give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
+        if self._asset_events and LISTENERS and judgement.outcome is Outcome.SUCCESS:
+            # Imported here: few deployments listen to assets.
+            from tradewind.task_runner.asset_notices import tell_of_assets
+
+            tell_of_assets(self._asset_events, task.outlets, self._context.get("ti"))
 
     def _push_links(self, judgement: Judgement) -> None:
         """With the end where that carries XComs, else at once."""

@@ -9,6 +9,7 @@ from tests.execution_api import ExecutionApi
 from tests.unit.task_runner.conftest import Ran, RunSource
 from tradewind.sdk.assets.asset import Asset, AssetAlias
 from tradewind.sdk.assets.events import OutletEventAccessors
+from tradewind.sdk.listeners import LISTENERS, TaskRunnerMarker, hookimpl
 
 HEAD = """
 from airflow.sdk import DAG, Asset, AssetAlias, Metadata, task
@@ -38,6 +39,53 @@ def test_tasks_without_outlets_and_tasks_that_fail_say_nothing(run: RunSource, a
     assert run(_file("", "pass"), url=api.url).result.effects is None
     failed = run(_file("outlets=[a]", "raise ValueError"), url=api.url)
     assert (failed.result.outcome, failed.result.effects) == ("failed", None)
+
+
+class Heard:
+    """A listener that notes what it hears of assets and attempts."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    @hookimpl
+    def on_starting(self, component: Any) -> None:
+        self.told.append(("on_starting", type(component)))
+
+    @hookimpl
+    def before_stopping(self, component: Any) -> None:
+        self.told.append(("before_stopping", type(component)))
+
+    @hookimpl
+    def on_asset_changed(self, asset: Asset) -> None:
+        self.told.append((asset.name, asset.uri, asset.extra))
+
+    @hookimpl
+    def on_asset_event_emitted(self, asset_event: Any) -> None:
+        source = (asset_event.source_dag_id, asset_event.source_task_id, asset_event.source_map_index)
+        aliases = [alias.name for alias in asset_event.source_aliases]
+        self.told.append((asset_event.asset.name, asset_event.extra, source, aliases, asset_event.partition_key))
+
+
+def test_listeners_hear_of_assets_and_attempts(run: RunSource, api: ExecutionApi) -> None:
+    body = "outlet_events[AssetAlias('x')].add(Asset('found', extra={'k': 'v'}), extra={'n': 1})"
+    heard = Heard()
+    LISTENERS.add(heard)
+    try:
+        run(_file("outlets=[a, AssetAlias('x')]", body, "*, outlet_events"), url=api.url)
+        run(_file("outlets=[a]", "raise ValueError"), url=api.url)
+    finally:
+        LISTENERS.clear()
+    began, ended = ("on_starting", TaskRunnerMarker), ("before_stopping", TaskRunnerMarker)
+    assert heard.told == [
+        began,
+        ("a", "s3://k/a", {}),
+        ("a", {}, ("d", "t", -1), [], None),
+        ("found", "found", {"k": "v"}),
+        ("found", {"n": 1}, ("d", "t", -1), ["x"], None),
+        ended,
+        began,
+        ended,
+    ]
 
 
 def test_extra_by_the_context(run: RunSource, api: ExecutionApi) -> None:

@@ -4,13 +4,15 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.execution_api import ExecutionApi
 from tests.unit.task_runner.conftest import RunSource, attempt_request, run_loaded
 from tradewind.core.states import EndCause, Outcome
+from tradewind.sdk import xcom
+from tradewind.sdk.listeners import LISTENERS, hookimpl
 from tradewind.task_runner import execute, outcomes
 from tradewind.wire.messages import TaskStarted
 
@@ -382,6 +384,42 @@ def test_rehearsal_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
     execute.Rehearsal().run(2)
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == (environment, handler)
     assert capfd.readouterr() == ("", "")
+
+
+class Noting(xcom.BaseXCom):
+    """An XCom backend that notes what it is given."""
+
+    kept: ClassVar[list[object]] = []
+
+    @staticmethod
+    def serialize_value(value: Any, **_place: Any) -> Any:
+        Noting.kept.append(value)
+        return value
+
+
+class Everything:
+    """A listener of tasks that fails if it hears of one."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl
+    def on_task_instance_running(self, task_instance: Any) -> None:
+        self.heard.append(task_instance.dag_id)
+
+
+def test_rehearsal_is_not_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Everything()
+    LISTENERS.add(listener)
+    try:
+        execute.Rehearsal().run()
+    finally:
+        LISTENERS.clear()
+    assert listener.heard == []
+    monkeypatch.setenv("AIRFLOW__CORE__XCOM_BACKEND", f"{__name__}.{Noting.__name__}")
+    assert xcom.backend() is Noting
+    execute.Rehearsal().run()
+    assert Noting.kept == []
 
 
 def test_preload_imports_what_the_tasks_will_need(load: Any) -> None:

@@ -261,7 +261,7 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.io.typedef": {"Properties": "io.store"},
     "airflow.sdk.io.typedef": {"Properties": "io.store"},
     "airflow.sdk.io": {"has_fs": "io.store", "Properties": "io.store"},
-    "airflow.listeners.types": {"AssetEvent": "assets.events"},
+    "airflow.listeners.types": {"AssetEvent": "assets.listened"},
     "airflow.operators.smooth": {"SmoothOperator": "operators.smooth"},
     "airflow.providers.standard.operators.smooth": {"SmoothOperator": "operators.smooth"},
     "airflow.hooks.package_index": {"PackageIndexHook": "hooks.package_index"},
