@@ -8,10 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 from zipfile import BadZipFile, ZipFile
 
-from pathspec import GitIgnoreSpec
-
-from tradewind.service.logging import get_logger
-
 IGNORE_FILE: Final = ".airflowignore"
 
 ARCHIVE_SUFFIX: Final = ".zip"
@@ -74,7 +70,7 @@ class IgnoreRules:
         except (FileNotFoundError, NotADirectoryError):
             return self
         except (OSError, UnicodeDecodeError) as exc:
-            get_logger().warning("ignore_file.unreadable", path=str(folder / IGNORE_FILE), error=str(exc))
+            _warn("ignore_file.unreadable", path=str(folder / IGNORE_FILE), error=str(exc))
             return self
         lines = [line for line in (_COMMENT.sub("", line).strip() for line in text.splitlines()) if line]
         make = _glob_matcher if self.syntax == "glob" else _regexp_matcher
@@ -91,7 +87,18 @@ class IgnoreRules:
 
 
 def _glob_matcher(lines: Sequence[str], ignore_file: Path, folder: PurePosixPath) -> Matcher:
-    spec = GitIgnoreSpec.from_lines(line for line in lines if _is_glob(line, ignore_file))
+    # Here, not above: processes that tasks are forked from load this module, and hardly one of them meets such a file.
+    from pathspec import GitIgnoreSpec
+
+    def is_glob(line: str) -> bool:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError as exc:
+            _warn("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
+            return False
+        return True
+
+    spec = GitIgnoreSpec.from_lines(line for line in lines if is_glob(line))
 
     def match(path: PurePosixPath, is_folder: bool) -> bool | None:
         inside = path.relative_to(folder).as_posix()
@@ -100,22 +107,13 @@ def _glob_matcher(lines: Sequence[str], ignore_file: Path, folder: PurePosixPath
     return match
 
 
-def _is_glob(line: str, ignore_file: Path) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError as exc:
-        get_logger().warning("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
-        return False
-    return True
-
-
 def _regexp_matcher(lines: Sequence[str], ignore_file: Path, _folder: PurePosixPath) -> Matcher:
     patterns: list[re.Pattern[str]] = []
     for line in lines:
         try:
             patterns.append(re.compile(line))
         except re.error as exc:
-            get_logger().warning("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
+            _warn("ignore_rule.invalid", path=str(ignore_file), rule=line, error=str(exc))
 
     def match(path: PurePosixPath, _is_folder: bool) -> bool | None:
         return True if any(pattern.search(path.as_posix()) for pattern in patterns) else None
@@ -135,7 +133,7 @@ def _walk(
     try:
         real, entries = folder.resolve(), sorted(folder.iterdir())
     except OSError as exc:
-        get_logger().warning("dags_folder.unreadable", path=str(folder), error=str(exc))
+        _warn("dags_folder.unreadable", path=str(folder), error=str(exc))
         return
     if real in above:
         return
@@ -154,5 +152,12 @@ def _may_hold_dag(path: Path) -> bool:
     try:
         return may_hold_dags(path.name, path.read_bytes())
     except OSError as exc:
-        get_logger().warning("dag_file.unreadable", path=str(path), error=str(exc))
+        _warn("dag_file.unreadable", path=str(path), error=str(exc))
         return False
+
+
+def _warn(event: str, **values: str) -> None:
+    # Here, not above: see where globs are read.
+    from tradewind.service.logging import get_logger
+
+    get_logger().warning(event, **values)

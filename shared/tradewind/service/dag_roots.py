@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradewind.core.errors import ConfigError, NotFound
-from tradewind.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from tradewind.service.settings import ServiceSettings
 
 EXAMPLES_PREFIX: Final = ".example_dags/"
 
@@ -46,7 +48,7 @@ def examples_folder() -> Path:
     raise ConfigError("TRADEWIND__CORE__LOAD_EXAMPLES is set, but this installation has no example DAGs")
 
 
-def dag_roots(settings: ServiceSettings) -> tuple[DagRoot, ...]:
+def dag_roots(settings: "ServiceSettings") -> tuple[DagRoot, ...]:
     """The roots that the settings name, the users' own first."""
     own = DagRoot(settings.dags_folder.absolute())
     if not settings.core.load_examples:

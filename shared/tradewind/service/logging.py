@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tradewind.service.settings import LogSettings
+if TYPE_CHECKING:
+    from tradewind.service.settings import LogSettings
 
 # structlog loads rich, if it is installed, for coloured tracebacks, which services do not print: 5 MB and half of the
 # time of its import, in each process. Whoever needs rich itself finds it as ever.
@@ -19,7 +20,7 @@ else:
     sys.modules["rich"] = _rich
 
 
-def configure_logging(settings: LogSettings, *, service: str, stream: TextIO | None = None) -> None:
+def configure_logging(settings: "LogSettings", *, service: str, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's records to `stream` (default stdout), as JSON or for people.
 
     Called once, by a composition root. Libraries' own records below WARNING are dropped.
