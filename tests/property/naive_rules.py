@@ -65,7 +65,7 @@ def verdict(known: Known, key: Key) -> Answer:
         by_setups = _by_teardown(known, key, by_rule) if task.is_teardown else _by_setups(known, key, by_rule)
         if by_setups is not None:
             return by_setups
-    return _by_what_it_maps_over(known, task) or _until_there_are_items(known, key, by_rule)
+    return _by_what_it_maps_over(known, task) or by_rule
 
 
 def instances_wanted(known: Known, length: MapLength) -> int | None:
@@ -137,14 +137,6 @@ def _by_what_it_maps_over(known: Known, task: TaskSpec) -> Answer | None:
     if any(state in BROKEN for state in above):
         return Answer.UPSTREAM_FAILED
     return Answer.SKIP if S.SKIPPED in above else None
-
-
-def _until_there_are_items(known: Known, key: Key, by_rule: Answer) -> Answer:
-    task = known.tasks[key[0]]
-    length = known.map_length(task) if key[1] == -1 and task.trigger_rule is not TriggerRule.ALWAYS else None
-    above = [each for task_id in _mapped_over(length) for each in known.instances(task_id)] if length else []
-    is_early = by_rule is Answer.RUN and any(known.states[each] not in FINISHED for each in above)
-    return Answer.WAIT if is_early else by_rule
 
 
 def _mapped_over(length: MapLength) -> Iterator[str]:

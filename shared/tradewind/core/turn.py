@@ -139,10 +139,7 @@ class Overlay:
             said = self._ask_dependencies(place)
             if said is not None:
                 return said
-        rule = plan.tasks[place].trigger_rule
-        said = answer(rule, self.counts(position))
-        may_wait = said is Answer.RUN and position == place and rule is not TriggerRule.ALWAYS
-        return Answer.WAIT if may_wait and not self._has_items(place) else said
+        return answer(plan.tasks[place].trigger_rule, self.counts(position))
 
     def wanted(self, place: int) -> int | None:
         """How many instances the mapped task is to have; None = that cannot be known."""
@@ -201,10 +198,6 @@ class Overlay:
         plan, instances = self._snapshot.plan, self.instances
         concerned = (at for place in scope for at in joined(plan, instances, position, place))
         return all(self.state(at) in COUNTED_STATES for at in concerned)
-
-    def _has_items(self, place: int) -> bool:
-        """Whether everything that the task maps over is there, or never will be: a rule may be met before that."""
-        return self._all_finished(self._snapshot.plan.map_dependencies.get(place, ()))
 
     def _all_finished(self, places: tuple[int, ...]) -> bool:
         """Looked at from behind: what began last is what is not finished, as a rule."""

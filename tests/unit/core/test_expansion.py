@@ -52,40 +52,6 @@ def test_a_run_that_has_the_task_already_is_not_expanded_before_its_upstream_is_
     assert decide_loaded(run, NOW).grown == ()
 
 
-def test_a_rule_that_is_met_early_waits_for_what_the_task_is_mapped_over() -> None:
-    spec = dag(
-        task("numbers", map_length=TWO),
-        task("other"),
-        task(
-            "over",
-            "numbers",
-            "other",
-            trigger_rule=TriggerRule.ONE_SUCCESS,
-            map_length=MapLength(kind=LengthKind.XCOM, task_id="numbers"),
-        ),
-    )
-    done = {"state": S.SUCCESS, "map_length": 1}
-    rows = [
-        row("other", state=S.SUCCESS),
-        replace(row("numbers", **done), id=TaskInstanceId(1, "numbers", 0)),
-        replace(row("numbers", state=S.RUNNING, attempt_id=UUID(int=7)), id=TaskInstanceId(1, "numbers", 1)),
-        row("over"),
-    ]
-    run = snapshot(spec, rows)
-    decision = decide_loaded(run, NOW)
-    assert (decision.settled, decision.grown, decision.state) == ((), (), None)
-    end = EndedTaskInstance(
-        id=TaskInstanceId(1, "numbers", 1),
-        owner=None,
-        attempt_id=UUID(int=7),
-        state=S.SUCCESS,
-        next_action_at=None,
-        map_length=1,
-    )
-    after = decide(run, [end], (), NOW)
-    assert [(run.plan.tasks[grown.place].task_id, len(after.ready)) for grown in after.grown] == [("over", 2)]
-
-
 def grouped(task_id: str, map_index: int, state: TaskInstanceState) -> TaskInstanceRow:
     return replace(row(task_id, state=state), id=TaskInstanceId(1, task_id, map_index))
 
