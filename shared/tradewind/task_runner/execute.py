@@ -241,7 +241,11 @@ class _Attempt:
         # Told to stop, it does not know whether it has failed: another attempt may follow, or a person has marked it.
         is_silent = isinstance(judgement.error, AirflowTaskTerminated)
         if not is_silent:
-            self._finish(judgement)
+            try:
+                self._finish(judgement)
+            except BaseException:
+                # A callback that exits, say: the outcome stands.
+                log.exception("Error after the task's end")
         return AttemptResult(
             judgement.outcome,
             judgement.cause,

@@ -37,8 +37,7 @@ def give_notice(judgement: Judgement, task: BaseOperator, context: Context, *, w
     ti: Any = context.get("ti")
     if ti is not None:  # None: the context could not be made
         ti.state, ti.end_date = state, datetime.now(UTC)
-    if judgement.error is not None:
-        context["exception"] = judgement.error
+    context["exception"] = judgement.error if event == "on_task_instance_failed" else None
     with executing(context):
         call_back(callbacks, context, name)
         if LISTENERS and ti is not None:

@@ -318,7 +318,7 @@ with DAG("d"):
         ({}, ["post hook", "post_execute 1", "on_success None"]),
         ({"conf": {"fail": True}}, ["on_failure failed"]),
         ({"conf": {"fail": True}, "max_tries": 1}, ["on_retry failed"]),
-        ({"conf": {"skip": True}}, ["on_skipped "]),
+        ({"conf": {"skip": True}}, ["on_skipped None"]),
     ],
 )
 def test_hooks_and_callbacks_run_in_order(
@@ -384,6 +384,18 @@ def test_rehearsal_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
     execute.Rehearsal().run(2)
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == (environment, handler)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["on_success_callback", "on_skipped_callback", "on_failure_callback"])
+def test_callback_that_exits_changes_nothing(run: RunSource, kind: str) -> None:
+    body = {"on_success_callback": "return 1", "on_skipped_callback": "raise AirflowSkipException('x')"}
+    ran = run(
+        _task(body.get(kind, "raise ValueError('no')"), f"@task({kind}=lambda c: (print(c['exception']), exit(9)))")
+    )
+    outcomes = {"on_success_callback": Outcome.SUCCESS, "on_skipped_callback": Outcome.SKIPPED}
+    assert ran.result.outcome is outcomes.get(kind, Outcome.FAILED)
+    assert ran.printed == ["no" if kind == "on_failure_callback" else "None"]
+    assert "Error after the task's end" in ran.events
 
 
 class Noting(xcom.BaseXCom):
