@@ -25,6 +25,8 @@ from tradewind.triggerer.watching import Watching
 
 DUE_PER_TURN: Final = 500
 LEASES_PER_RENEWAL: Final = 4
+WATCHERS_EVERY: Final = timedelta(seconds=5)
+"""Watchers come and go with DAG files only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class DutyLoop:
         self._taken = telemetry.counter("taken_total", "Triggers taken, by how they were heard of", ("heard",))
         self._adopted = telemetry.counter("triggerers_expired_total", "Triggerers taken for dead")
         self._wake = asyncio.Event()
+        self._watch_at: datetime | None = None
         self._log = get_logger(loop="duty", triggerer_id=str(triggerer_id))
 
     def wake_up(self) -> None:
@@ -94,6 +97,7 @@ class DutyLoop:
         settings, id_ = self._settings, self._triggerer_id
         if await self._store.renew_triggerer(id_, socket.gethostname(), settings.capacity, now):
             self._watching.drop_all()
+            self._watch_at = None
             # Whatever ran here, after having been silent for too long, is others' now.
             for trigger_id in self._placement.running:
                 self._placement.stop(trigger_id, by_person=False)
@@ -104,7 +108,9 @@ class DutyLoop:
         await self._keep()
         due = await self._end_overdue(now)
         taken = await self._take()
-        await self._watching.run_once(self._room())
+        if self._watch_at is None or now >= self._watch_at:
+            self._watch_at = now + WATCHERS_EVERY
+            await self._watching.run_once(self._room())
         return Turn(taken=len(taken), due=due)
 
     async def _keep(self) -> None:

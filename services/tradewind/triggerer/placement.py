@@ -241,7 +241,8 @@ class Placement:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self._block_seconds / WATCHES_PER_BLOCK)
+            # With nothing to run, only the loop itself might get stuck.
+            await asyncio.sleep(self._block_seconds / (WATCHES_PER_BLOCK if self._entries else 1))
             child = self._shared
             if not child.is_ready:
                 continue
