@@ -42,12 +42,19 @@ def timeout_event() -> bytes:
     return serde.to_json({"error": TIMED_OUT, "error_type": "timeout"})
 
 
+class HITLUser(TypedDict):
+    """A person who may answer."""
+
+    id: str
+    name: str
+
+
 class HITLTriggerEventSuccessPayload(TypedDict, total=False):
     """The event of an answer."""
 
     chosen_options: list[str]
     params_input: dict[str, Any]
-    responded_by_user: Any
+    responded_by_user: HITLUser | None
     responded_at: datetime
     timedout: bool
 

@@ -148,6 +148,7 @@ _FOLDERS: Final[Mapping[str, Mapping[str, _Table]]] = {
 _ROOT: Final = "airflow.providers.standard"
 
 STANDARD: Final[Mapping[str, _Table]] = {
+    "airflow.sdk.execution_time.hitl": {"HITLUser": "human_input"},
     _ROOT: {"__version__": "version:STANDARD_VERSION"},
     f"{_ROOT}.exceptions": {**_FAILURES, **_HITL_FAILURES},
     f"{_ROOT}.version_compat": {

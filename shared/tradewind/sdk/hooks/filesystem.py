@@ -1,5 +1,7 @@
 """A hook for files: a connection whose extra holds the base path."""
 
+from pathlib import Path
+
 from tradewind.sdk.hook import BaseHook
 
 
@@ -34,3 +36,8 @@ class FSHook(BaseHook):
     def get_path(self) -> str:
         """The base path."""
         return self.basepath
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether there is a base path that exists, and what to tell people."""
+        path = Path(self.get_path())
+        return path.exists(), f"{path} exists" if path.exists() else f"{path} does not exist"
