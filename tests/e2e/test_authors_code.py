@@ -40,6 +40,15 @@ class Listener:
     @hookimpl
     def on_dag_run_failed(self, dag_run, msg):
         self.note("failed", dag_run, msg)
+    @hookimpl
+    def on_new_dag_import_error(self, filename, stacktrace):
+        self.broken("new", filename, stacktrace)
+    @hookimpl
+    def on_existing_dag_import_error(self, filename, stacktrace):
+        self.broken("existing", filename, stacktrace)
+    def broken(self, event, filename, stacktrace):
+        with open(os.environ["LISTENED_FILE"], "a") as file:
+            file.write(json.dumps([os.path.basename(filename), event, stacktrace.strip().splitlines()[-1]]) + "\\n")
     def note(self, event, dag_run, msg):
         with open(os.environ["LISTENED_FILE"], "a") as file:
             file.write(json.dumps([dag_run.run_id, event, dag_run.state, msg]) + "\\n")
@@ -186,6 +195,21 @@ def test_callbacks_of_a_task_whose_process_died_are_called_elsewhere(api: ApiCli
     wait_until(lambda: len(told()) == 2, "both callbacks")
     why = "the task's process exited with code 3 without a result"
     assert sorted(told()) == [["failed", 2, why], ["up_for_retry", 1, why]]
+
+
+def test_listeners_hear_of_files_that_cannot_be_imported(api: ApiClient, folder: Path) -> None:
+    file = folder / "dags" / "broken.py"
+
+    def told() -> list[list[Any]]:
+        return [entry[1:] for entry in heard(folder, "listened") if entry[0] == "broken.py"]
+
+    for number, event in enumerate(("new", "existing", "existing")):
+        file.write_text(f"import airflow\nraise ValueError('DAG {number}')\n")
+        wait_until(lambda: len(told()) > number, f"error {number}")  # noqa: B023 - asked within the round
+        assert told()[-1] == [event, f"ValueError: DAG {number}"]
+        shown = f"DAG {number}"
+        wait_until(lambda: shown in api.get("/importErrors").text, "the error is stored")  # noqa: B023 - as above
+    file.unlink()
 
 
 def test_none_ends_the_schedule(api: ApiClient) -> None:

@@ -12,6 +12,7 @@ from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.serialize import serialize_dag
 
 
@@ -29,6 +30,8 @@ def parse_file(request: ParseRequest, installed: Sequence[str]) -> ParseResult:
             errors = [_import_error_text(exc)]
             for module in _missing_modules(exc):
                 recorder.add_missing_module(module)
+        if errors:
+            _tell_listeners("\n".join(errors), request)
     return ParseResult(
         file_digest=digest,
         specs=tuple(msgspec.json.encode(spec) for spec in specs.values()),
@@ -46,6 +49,12 @@ def _serialize(dags: Iterable[DAG], relative_fileloc: str, specs: dict[str, DagS
         except Exception as exc:
             errors.append(_import_error_text(exc))
     return errors
+
+
+def _tell_listeners(stacktrace: str, request: ParseRequest) -> None:
+    """Of an import error, before it is stored."""
+    event = "on_existing_dag_import_error" if request.was_broken else "on_new_dag_import_error"
+    LISTENERS.notify(event, filename=request.path, stacktrace=stacktrace)
 
 
 def _import_error_text(exc: BaseException) -> str:

@@ -27,6 +27,8 @@ class ParseRequest(Message, frozen=True, tag="parse_request.1"):
     """A `core.dag_requests.DagRequest` as JSON: to be answered instead of saying what the file defines."""
     timetable: bytes = b""
     """A `TimetableQuestion`: the same."""
+    was_broken: bool = False
+    """The file could not be imported the last time either: listeners are told so."""
 
 
 class ParseResult(Message, frozen=True, tag="parse_result.1"):

@@ -61,6 +61,8 @@ class Parsing:
         self._fast = asyncio.Semaphore(group.parsing_processes)
         self._slow = asyncio.Semaphore(group.slow_parsing_processes)
         self._outcomes: dict[str, Outcome] = {}
+        self._broken: dict[str, None] = {}
+        """Files whose last parse was an import error."""
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._parsed = telemetry.counter("files_parsed_total", "DAG files parsed", ("status",))
@@ -102,6 +104,7 @@ class Parsing:
         finally:
             permit.give_back()
         if outcome is None:
+            self._broken.pop(name, None)
             self._queue.done(name)
             return
         self._outcomes[name] = outcome
@@ -117,7 +120,7 @@ class Parsing:
         except NotFound:
             return None
         prefix = next(root.prefix for root in self._roots if root.folder == folder)
-        request = ParseRequest(0, str(path), str(folder), prefix, name, timeout)
+        request = ParseRequest(0, str(path), str(folder), prefix, name, timeout, was_broken=name in self._broken)
         reply = await self._reply_to(request, stop)
         if reply is None:
             return None
@@ -153,8 +156,10 @@ class Parsing:
         name = parse.relative_fileloc
         again = self._index.record(row_of(parse, self._index.files.get(name)))
         if parse.stacktrace is None:
+            self._broken.pop(name, None)
             get_logger().info("dag_file.parsed", relative_fileloc=name, dag_ids=[spec.dag_id for spec in parse.specs])
         else:
+            self._broken[name] = None
             get_logger().warning("dag_file.broken", relative_fileloc=name, error=error_line(parse.stacktrace))
         return again
 

@@ -7,6 +7,8 @@ A listener defines, marked by `hookimpl`, functions of these names, each with as
     on_task_instance_skipped(previous_state, task_instance)
     on_task_instance_failed(previous_state, task_instance, error)
     on_starting(component), before_stopping(component): around each attempt; `component` is a `TaskRunnerMarker`
+    on_new_dag_import_error, on_existing_dag_import_error (filename, stacktrace): in the process that parses; existing
+        where the dag processor's last parse of the file has failed too
     on_asset_changed(asset), on_asset_event_emitted(asset_event): in the process of the task whose success says so
     on_dag_run_running, on_dag_run_success, on_dag_run_failed (dag_run, msg)
 """
