@@ -1,8 +1,9 @@
 """What the process of a running attempt offers to Variables, Connections and XComs. Installed by the task runner."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 
 class Runtime(Protocol):
@@ -160,10 +161,18 @@ class Runtime(Protocol):
         """`name` and `uri` of those inlets and outlets of the attempt's task that are not active."""
         ...
 
+    def handed_on(self) -> Mapping[str, str]:
+        """The environment (`HANDED_URL`, `HANDED_TOKEN`) by which another Python of the task speaks for the attempt;
+        empty where it cannot."""
+        ...
+
     def get_triggering_asset_events(self) -> list[dict[str, Any]]:
         """The events that the attempt's run was made by, oldest first."""
         ...
 
+
+HANDED_URL: Final = "TRADEWIND_TASK_API_URL"
+HANDED_TOKEN: Final = "TRADEWIND_TASK_API_TOKEN"  # noqa: S105 - a variable's name
 
 _runtime: ContextVar[Runtime | None] = ContextVar("tradewind_runtime", default=None)
 

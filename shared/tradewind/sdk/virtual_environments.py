@@ -54,6 +54,7 @@ if _tradewind_is_given(3):
     with open(sys.argv[3]) as _tradewind_file:
         virtualenv_string_args = [_tradewind_line.strip() for _tradewind_line in _tradewind_file]
 
+{taking_over}
 {source}
 
 _tradewind_call = {{"args": [], "kwargs": {{}}}}
@@ -76,14 +77,29 @@ with open(sys.argv[2], "wb") as _tradewind_file:
 datetimes: the two Pythons need not have one version of pendulum, nor any."""
 
 
+_TAKING_OVER: Final = """\
+try:
+    from tradewind.task_runner.foreign import speak_for_task as _tradewind_speak_for_task
+except ImportError:
+    pass
+else:
+    _tradewind_speak_for_task()
+"""
+"""Where Tradewind is installed there, too."""
+
+
 def write_python_script(
     jinja_context: Mapping[str, Any], filename: str, render_template_as_native_obj: bool = False
 ) -> None:
     """Write the script for a function: `python_callable` (its name), `python_callable_source` and `pickling_library`
-    among the values of `jinja_context`."""
+    among the values of `jinja_context`; with `expect_airflow`, one that names airflow
+    finds Tradewind and speaks for the task."""
+    source: str = jinja_context["python_callable_source"]
+    asks_airflow = bool(jinja_context.get("expect_airflow")) and ("airflow" in source or "tradewind" in source)
     text = _SCRIPT.format(
+        taking_over=_TAKING_OVER if asks_airflow else "",
         serializer=jinja_context["pickling_library"],
-        source=jinja_context["python_callable_source"],
+        source=source,
         name=jinja_context["python_callable"],
     )
     Path(filename).write_text(text, encoding="utf-8")

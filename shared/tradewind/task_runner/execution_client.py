@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
+from tradewind.sdk.runtime import HANDED_TOKEN, HANDED_URL
 from tradewind.task_runner.http_connection import HttpConnection
 
 TRIES: Final = 6
@@ -63,6 +64,10 @@ class ExecutionClient:
     def delete_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> None:
         """Remove a value, if it exists."""
         self._send("DELETE", _xcom_path(dag_id, run_id, task_id, key, map_index), b"")
+
+    def handed_on(self) -> Mapping[str, str]:
+        """The environment by which another Python of the task speaks for the attempt."""
+        return {HANDED_URL: self._url, HANDED_TOKEN: self._token}
 
     def get_variable(self, key: str) -> str | None:
         """The variable's text; None if there is none."""

@@ -31,7 +31,7 @@ def test_what_a_function_finds_there(run: RunSource, tmp_path: Path) -> None:
     def t(n: Frame, params, logical_date, templates_dict, run_id) -> Frame:
         import os, sys
         import beside_the_file
-        there = sorted(os.environ.keys() - {"LC_CTYPE"})
+        there = sorted(name for name in os.environ if not name.startswith(("LC_", "TRADEWIND_TASK")))
         moment = [type(logical_date).__module__.split(".")[0], logical_date.isoformat()]
         return [n, params, moment, templates_dict, virtualenv_string_args, there, beside_the_file.NAME]
     t([1, (2,)])
@@ -47,6 +47,27 @@ def test_what_a_function_finds_there(run: RunSource, tmp_path: Path) -> None:
         ["ONE", "PYTHONPATH"],
         "found",
     ]
+
+
+def test_variables_and_connections_where_tradewind_is_installed_too(run: RunSource, api: ExecutionApi) -> None:
+    source = """
+    @task.external_python(python=PYTHON)
+    def t():
+        import os
+        from airflow.sdk import Variable
+        from airflow.hooks.base import BaseHook
+        Variable.set("b", "2")
+        left = [name for name in os.environ if name.startswith("TRADEWIND_TASK")]
+        return [Variable.get("a"), BaseHook.get_connection("c").host, left]
+    t()
+"""
+    api.variables["a"] = "1"
+    api.connections["c"] = {"conn_id": "c", "conn_type": "http", "host": "there"}
+    ran = run(HEAD + source, url=api.url)
+    assert ran.result.detail is None, ran.output
+    assert (ran.xcoms["return_value"], api.variables["b"]) == (["1", "there", []], "2")
+    alone = run(HEAD + source.replace("python=PYTHON", "python=PYTHON, expect_airflow=False"), url=api.url)
+    assert "No module named 'airflow'" in str(alone.result.detail)
 
 
 def test_date_that_comes_back(run: RunSource) -> None:

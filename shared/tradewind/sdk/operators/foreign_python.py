@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tradewind.sdk.exceptions import AirflowException, AirflowSkipException
 from tradewind.sdk.operators.python import PythonOperator
+from tradewind.sdk.runtime import current_runtime
 from tradewind.sdk.subprocess import SubprocessHook
 from tradewind.sdk.virtual_environments import write_python_script
 
@@ -121,6 +122,7 @@ class ForeignPythonOperator(PythonOperator, ABC):
             "pickling_library": self.serializer,
             "python_callable": function.__name__,
             "python_callable_source": source_of(function),
+            "expect_airflow": self.expect_airflow,
         }
         write_python_script(values, str(script))
 
@@ -151,7 +153,8 @@ class ForeignPythonOperator(PythonOperator, ABC):
         folders = [entry for entry in sys.path if entry and Path(entry) != file and file.is_relative_to(entry)]
         if found := [*filter(None, [env.get("PYTHONPATH")]), *folders]:
             env["PYTHONPATH"] = os.pathsep.join(found)
-        return env
+        runtime = current_runtime()
+        return {**env, **(runtime.handed_on() if runtime is not None and self.expect_airflow else {})}
 
     def _library(self) -> Any:
         if self.serializer == "pickle":

@@ -1,7 +1,7 @@
 """What the tasks of a trial keep and ask for: the execution API's part, in memory."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,6 +34,10 @@ class TrialMemory:
         self._variables: dict[str, str] = {}
         self._task_states: dict[tuple[str, int], dict[str, Any]] = {}
         self._asset_states: dict[str, dict[str, Any]] = {}
+
+    def handed_on(self) -> Mapping[str, str]:
+        """Nothing: a trial is of one process."""
+        return {}
 
     def get_variable(self, key: str) -> str | None:
         """What a task has set."""
