@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
@@ -25,7 +26,7 @@ from tradewind.sdk.run_types import allowed_run_types_of
 from tradewind.sdk.schedule import timetable_of
 from tradewind.sdk.task_groups import TaskGroup
 from tradewind.sdk.templating import templates_of
-from tradewind.sdk.types import NOTSET, is_mapping
+from tradewind.sdk.types import NO_SLA, NOTSET, is_mapping
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class DAG:
         self.params = ParamsDict({**(params or {}), **self.default_args.pop("params", {})})
         self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
         self.sla_miss_callback, self.deadline, self.access_control = sla_miss_callback, deadline, access_control
+        if sla_miss_callback is not None:
+            warnings.warn(f"DAG {self.dag_id!r}: {NO_SLA}", stacklevel=2)
         self.allowed_run_types = self._run_types_of(allowed_run_types)
         self.disable_bundle_versioning = (
             conf.getboolean("dag_processor", "disable_bundle_versioning")
@@ -354,13 +357,9 @@ class DAG:
         `get_task_instance(task_id)` and `states()`.
 
         `logical_date` is now unless given. Tasks whose ids match `mark_success_pattern` are taken for done. Connections
-        and variables may come from files. Raises DagSpecError for a DAG that cannot be scheduled, ValueError for
-        `use_executor`: what is to run on an executor is triggered.
+        and variables may come from files. With `use_executor` each task runs in a process of its own, as executors run
+        it. Raises DagSpecError for a DAG that cannot be scheduled.
         """
-        if use_executor:
-            raise ValueError(
-                f"DAG {self.dag_id!r}: test() runs in this process; trigger the DAG to run it on an executor"
-            )
         from tradewind.sdk.trials import try_dag
 
         return try_dag(
@@ -371,6 +370,7 @@ class DAG:
             conn_file_path=conn_file_path,
             variable_file_path=variable_file_path,
             mark_success_pattern=mark_success_pattern,
+            use_executor=use_executor,
         )
 
     def add_result(self, xcom_arg: XComArg) -> XComArg:

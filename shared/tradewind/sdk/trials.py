@@ -31,11 +31,15 @@ def try_dag(
     conn_file_path: str | None,
     variable_file_path: str | None,
     mark_success_pattern: "Pattern[str] | str | None",
+    use_executor: bool = False,
 ) -> Any:
     """Run a DAG to its end; the run with its task instances. Arguments as for `DAG.test`."""
     runner = import_module(_RUNNER)
     wanted = runner.Wanted(
-        **dates_of(dag, run_after, logical_date), conf=dict(run_conf or {}), mark_success_pattern=mark_success_pattern
+        **dates_of(dag, run_after, logical_date),
+        conf=dict(run_conf or {}),
+        mark_success_pattern=mark_success_pattern,
+        apart=use_executor,
     )
     with secrets_from_files(conn_file_path, variable_file_path):
         return runner.try_dag(dag, wanted)

@@ -196,8 +196,8 @@ async def test_ignore_rules_are_regular_expressions_if_the_settings_say_so(table
     for name in ("old_one.py", "older.py"):
         (folder / name).write_text(dag_text(name.removesuffix(".py")))
     async with running_processor(tables, folder, dag_ignore_file_syntax="regexp") as processor:
-        await processor.until_dags("older.py", "older")
         await processor.until_watching()
+        await processor.until_dags("older.py", "older")
         assert await processor.dag_ids("old_one.py") is None
 
 

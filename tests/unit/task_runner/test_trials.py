@@ -336,8 +336,6 @@ def test_what_cannot_be_tried_says_why(load: LoadDag) -> None:
     """)
     with pytest.raises(AirflowRuntimeError, match=r"'d' cannot go on: ask waits for somebody's answer"):
         dag.test()
-    with pytest.raises(ValueError, match="trigger the DAG to run it on an executor"):
-        dag.test(use_executor=True)
     cycle = load("""
         with DAG("c"):
             a, b = BaseOperator(task_id="a"), BaseOperator(task_id="b")
@@ -357,3 +355,33 @@ def test_what_cannot_be_tried_says_why(load: LoadDag) -> None:
     thread.start()
     thread.join()
     assert "main thread" in raised[0]
+
+
+def test_with_an_executor_each_task_has_a_process_of_its_own(load: LoadDag) -> None:
+    dag = load("""
+        import os
+        with DAG("d"):
+            @task
+            def first(ti=None):
+                ti.xcom_push("pid", os.getpid())
+                return [1, 2]
+            @task
+            def double(x): return 2 * x
+            @task(retries=1, retry_delay=timedelta(0))
+            def crashes(ti=None):
+                if ti.try_number == 1: os._exit(7)
+                return os.getpid()
+            @task
+            def total(xs, pid, ti=None):
+                assert ti.xcom_pull(task_ids="first", key="pid") not in (pid, os.getpid())
+                try:
+                    Variable.get("nowhere")
+                except Exception as exc:
+                    return [sum(xs), "nowhere" in str(exc)]
+            total(double.expand(x=first()), crashes())
+    """)
+    run = dag.test(use_executor=True)
+    assert set(run.states().values()) == {"success"}
+    assert run.get_task_instance("total").xcom_pull() == [6, True]
+    assert run.get_task_instance("crashes").try_number == 2
+    assert run.get_task_instance("crashes").xcom_pull() != os.getpid()

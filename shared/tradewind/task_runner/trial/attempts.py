@@ -21,6 +21,7 @@ from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY
 from tradewind.task_runner.execute import execute_attempt
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.signals import sigterm_restored
+from tradewind.task_runner.trial.apart import run_apart
 from tradewind.task_runner.trial.memory import TrialMemory
 from tradewind.task_runner.trial.triggers import resumption_of
 from tradewind.wire.messages import Grant, TaskInstanceKey
@@ -63,10 +64,10 @@ def check_thread() -> None:
 
 
 class TrialAttempts:
-    """Runs attempts of one run, one after the other."""
+    """Runs attempts of one run, one after the other: in this process, or `apart`, each in one of its own."""
 
-    def __init__(self, dag: DAG, run: TriedRun, memory: TrialMemory) -> None:
-        self._dag, self._run, self._memory = dag, run, memory
+    def __init__(self, dag: DAG, run: TriedRun, memory: TrialMemory, *, apart: bool = False) -> None:
+        self._dag, self._run, self._memory, self._apart = dag, run, memory, apart
 
     def run(self, tried: Try) -> AttemptResult:
         """The try's end; what it pushed is in the memory. A deferred task waits here and goes on."""
@@ -95,6 +96,10 @@ class TrialAttempts:
             execution_api_url="",
             worker_id=_WORKER,
         )
+        if self._apart:
+            return run_apart(
+                lambda runtime: execute_attempt(request, task, runtime, request.grant.start_date), self._memory
+            )
         with sigterm_restored(), _environment_restored():
             return execute_attempt(request, task, self._memory, request.grant.start_date)
 

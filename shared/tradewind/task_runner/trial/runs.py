@@ -49,6 +49,8 @@ class Wanted:
     data_interval: tuple[datetime, datetime] | None
     conf: Mapping[str, Any]
     mark_success_pattern: str | re.Pattern[str] | None = None
+    apart: bool = False
+    """Each attempt in a process of its own."""
 
 
 def try_dag(dag: DAG, wanted: Wanted) -> TrialRun:
@@ -87,7 +89,7 @@ class _Trial:
         self._outside = Outside(past={place: True for place, task in enumerate(plan.tasks) if task.depends_on_past})
         self._snapshot = RunSnapshot(LoadedRun(run=self._row(now), task_instances=()), plan)
         self._memory = TrialMemory(run_fields(self._result), dag_fields(dag), self._states)
-        self._attempts = TrialAttempts(dag, self._tried_run(), self._memory)
+        self._attempts = TrialAttempts(dag, self._tried_run(), self._memory, apart=wanted.apart)
         self._queue: deque[tuple[int, UUID]] = deque()
         self._known: dict[int, TrialTaskInstance] = {}
         self._reschedules: dict[int, tuple[int, datetime]] = {}
