@@ -92,6 +92,8 @@ class Backdoor(Protocol):
 
     async def revise(self, dag_run_id: int) -> None: ...
 
+    async def set_variable(self, key: str, value: bytes) -> None: ...
+
     async def restart(self, id_: TaskInstanceId) -> None: ...
 
     async def set_pool(self, pool: str, slots: int, *, include_deferred: bool = False) -> None: ...
@@ -336,6 +338,9 @@ class MemoryBackdoor:
     async def revise(self, dag_run_id: int) -> None:
         self._store.tables.dag_runs[dag_run_id].revision += 1
 
+    async def set_variable(self, key: str, value: bytes) -> None:
+        self._store.tables.variables[key] = value
+
     async def restart(self, id_: TaskInstanceId) -> None:
         self._store.tables.task_instances[id_.dag_run_id][id_].state = S.RESTARTING
 
@@ -423,6 +428,9 @@ class PostgresBackdoor:
 
     async def revise(self, dag_run_id: int) -> None:
         await self._database.fetch("UPDATE dag_run SET revision = revision + 1 WHERE id = $1", dag_run_id)
+
+    async def set_variable(self, key: str, value: bytes) -> None:
+        await self._database.fetch("INSERT INTO variable (key, value) VALUES ($1, $2)", key, value)
 
     async def restart(self, id_: TaskInstanceId) -> None:
         await self._database.fetch(

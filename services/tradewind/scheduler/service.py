@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus, Queue
 from tradewind.core.clock import Clock, IdFactory
+from tradewind.db.secrets import SecretBox
 from tradewind.db.store import AssetStore, RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.asset_runs.loop import AssetRunLoop, AssetRunTelemetry
@@ -36,6 +37,7 @@ from tradewind.service.backoff import jitter_from
 from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
+from tradewind.service.secrets import fernet_key
 from tradewind.wire.messages import DagRunsCreated, TaskInstancesEnded
 from tradewind.wire.queues import RUNS, scheduler_queue
 
@@ -178,6 +180,7 @@ class _SessionFactory:
             requests=RequestNotice(bus=self._bus),
             clock=self._clock,
             limits=self._settings.scheduler,
+            secrets=lambda: SecretBox(fernet_key(self._settings)),
         )
 
     def _run_creation(self, scheduler_id: UUID, inbox: Inbox) -> RunCreationLoop:

@@ -1,6 +1,6 @@
 """Deadline alerts: when a run should be over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -29,15 +29,33 @@ class RunDeadlines:
     due: tuple[tuple[int, datetime], ...]
 
 
-def run_deadlines(run: RunWithoutDeadlines, spec: DagSpec | None) -> RunDeadlines:
-    """Alerts whose reference the run does not have (no logical date, too few runs) are left out."""
-    found = [] if spec is None else [(n, _due_at(deadline, run)) for n, deadline in enumerate(spec.deadlines)]
+def interval_variables(specs: Iterable[DagSpec]) -> list[str]:
+    """The variables that say how long after its reference a deadline is."""
+    keys = [each.interval_variable for spec in specs for each in spec.deadlines if each.interval_variable is not None]
+    return sorted(dict.fromkeys(keys))
+
+
+def seconds_of(text: str) -> int | None:
+    """What such a variable says; None if that is no whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def run_deadlines(run: RunWithoutDeadlines, spec: DagSpec | None, intervals: Mapping[str, int]) -> RunDeadlines:
+    """Alerts whose reference the run does not have (no logical date, too few runs), or whose variable is not among
+    `intervals` (key → seconds), are left out."""
+    deadlines = () if spec is None else spec.deadlines
+    found = [(place, _due_at(deadline, run, intervals)) for place, deadline in enumerate(deadlines)]
     return RunDeadlines(dag_run_id=run.dag_run_id, due=tuple((n, at) for n, at in found if at is not None))
 
 
-def _due_at(deadline: DeadlineSpec, run: RunWithoutDeadlines) -> datetime | None:
-    base = _reference(deadline, run)
-    return None if base is None else base + timedelta(seconds=deadline.interval_seconds)
+def _due_at(deadline: DeadlineSpec, run: RunWithoutDeadlines, intervals: Mapping[str, int]) -> datetime | None:
+    base, seconds = _reference(deadline, run), deadline.interval_seconds
+    if deadline.interval_variable is not None:
+        seconds = intervals.get(deadline.interval_variable)
+    return None if base is None or seconds is None else base + timedelta(seconds=seconds)
 
 
 def _reference(deadline: DeadlineSpec, run: RunWithoutDeadlines) -> datetime | None:

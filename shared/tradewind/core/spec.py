@@ -92,6 +92,8 @@ class DeadlineSpec:
     interval_seconds: float
     data: dict[str, object] = field(default_factory=dict[str, object])
     name: str | None = None
+    interval_variable: str | None = None
+    """Set: the variable of this key says how many seconds, when a run is created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,10 @@ class RunCreationStore(Protocol):
         """Queued and running runs of DAGs that have deadlines, of which it is not known when they are due."""
         ...
 
+    async def variable_values(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """The values of these variables, encrypted as they are kept; unknown ones are left out."""
+        ...
+
     async def set_deadlines(self, deadlines: Sequence[RunDeadlines], now: datetime) -> None:
         """Say when these runs are due, once; asking again changes nothing."""
         ...

@@ -1,6 +1,7 @@
 """Deadline alerts: what is called when a run is not over by a time that is reckoned from a reference."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,16 +10,21 @@ from typing import Any, ClassVar, Final
 from tradewind.core.spec import DeadlineSpec
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.module_loading import import_string
+from tradewind.sdk.variable import Variable
+
+_DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 class Callback:
     """A callable of the DAG file or an importable one, by its path, and what it is called with. Raises ValueError for
-    a `context` among the arguments, which is given anyway."""
+    a `context` among the arguments, which is given anyway, and ImportError for what is no path."""
 
     def __init__(self, callback_callable: Callable[..., Any] | str, kwargs: Mapping[str, Any] | None = None) -> None:
         if kwargs and "context" in kwargs:
             raise ValueError("context is a reserved kwarg for this class")
         self._callable = None if isinstance(callback_callable, str) else callback_callable
+        if isinstance(callback_callable, str) and not _DOTTED.fullmatch(callback_callable.strip()):
+            raise ImportError(f"{callback_callable!r} is not the dotted path of a callable")
         self.kwargs = dict(kwargs or {})
         self.path = callback_callable.strip() if isinstance(callback_callable, str) else _path(callback_callable)
         if self._callable is not None:
@@ -133,12 +139,32 @@ class DeadlineReference:
         return FixedDatetimeDeadline(dt)
 
 
+@dataclass(frozen=True)
+class VariableInterval:
+    """As many seconds as the variable of this key says when a run is created; without such a number, that run has no
+    deadline."""
+
+    key: str
+
+    def resolve(self) -> timedelta:
+        """What it says now. Raises ValueError naming the variable."""
+        value = Variable.get(self.key, default=None)
+        try:
+            return timedelta(seconds=int(value))
+        except (TypeError, ValueError) as exc:
+            raise ValueError(f"VariableInterval {self.key!r} must be an integer (seconds), not {value!r}") from exc
+
+
 class DeadlineAlert:
     """`callback` is called once a run is not over `interval` after the reference. Raises ValueError for a callback of
     another kind."""
 
     def __init__(
-        self, reference: BaseDeadlineReference, interval: timedelta, callback: Callback, name: str | None = None
+        self,
+        reference: BaseDeadlineReference,
+        interval: timedelta | VariableInterval,
+        callback: Callback,
+        name: str | None = None,
     ) -> None:
         if not isinstance(callback, AsyncCallback | SyncCallback):
             raise ValueError(f"Callbacks of type {type(callback).__name__} are not currently supported")
@@ -165,10 +191,15 @@ def _spec(alert: DeadlineAlert) -> DeadlineSpec:
         raise ValueError(
             f"{reference.reference_name} is a reference of its own, which deadlines cannot be reckoned from"
         )
-    if not isinstance(interval, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
-        raise ValueError(f"interval must be a timedelta, not {interval!r}")
+    if not isinstance(interval, timedelta | VariableInterval):  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
+        raise ValueError(f"interval must be a timedelta or a VariableInterval, not {interval!r}")
+    by_variable = isinstance(interval, VariableInterval)
     return DeadlineSpec(
-        reference=reference.kind, interval_seconds=interval.total_seconds(), data=reference.data(), name=alert.name
+        reference=reference.kind,
+        interval_seconds=0.0 if by_variable else interval.total_seconds(),
+        interval_variable=interval.key if by_variable else None,
+        data=reference.data(),
+        name=alert.name,
     )
 
 

@@ -1,5 +1,6 @@
 """`BaseOperator`: what every task has, and what an operator's author overrides."""
 
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
@@ -46,7 +47,7 @@ from tradewind.sdk.templating import (
     templates_with,
 )
 from tradewind.sdk.trigger_rule import TriggerRule
-from tradewind.sdk.types import WeightRule, is_collection
+from tradewind.sdk.types import NO_SLA, WeightRule, is_collection
 from tradewind.sdk.xcom_arg import XComArg, apply_upstream_relationship
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ class BaseOperator(DAGNode):
         self.priority_weight, self.weight_rule = priority_weight, weight_rule
         self.queue, self.pool, self.pool_slots = queue, pool or DEFAULT_POOL_NAME, pool_slots
         self.sla, self.execution_timeout, self.resources = sla, execution_timeout, as_resources(resources)
+        if sla is not None:
+            warnings.warn(f"Task {task_id!r}: {NO_SLA}", stacklevel=2)
         self.on_execute_callback = as_list(on_execute_callback)
         self.on_failure_callback = as_list(on_failure_callback)
         self.on_success_callback = as_list(on_success_callback)

@@ -74,6 +74,10 @@ def is_arg_set(value: object) -> bool:
     return not isinstance(value, ArgNotSet)
 
 
+NO_SLA: Final = "SLAs are no more, in Airflow since 3.0: a DAG's `deadline` says by when a run should be over"
+"""Said where somebody gives one; it is not heeded."""
+
+
 class DagRunType(StrEnum):
     """How a DAG run came to be."""
 

@@ -87,6 +87,12 @@ async def test_averages_are_of_the_latest_runs(driver: Driver) -> None:
     run = await driver.next_run(run_id="third")
     (found,) = await driver.store.runs_without_deadlines(10)
     assert sorted(found.durations) == [600.0, 1200.0]
-    offsets = [(place, at - driver.now) for place, at in run_deadlines(found, spec).due]
+    offsets = [(place, at - driver.now) for place, at in run_deadlines(found, spec, {}).due]
     assert offsets == [(0, timedelta(minutes=16)), (1, HOUR)]
     assert run.id == found.dag_run_id
+
+
+async def test_variables_are_read_as_they_are_kept(driver: Driver) -> None:
+    await driver.inside.set_variable("a", b"1")
+    await driver.inside.set_variable("b", b"2")
+    assert await driver.store.variable_values(["a", "none"]) == {"a": b"1"}

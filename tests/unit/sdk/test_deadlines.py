@@ -7,7 +7,8 @@ import pytest
 
 from tradewind.core.spec import DeadlineSpec
 from tradewind.sdk import DAG, AsyncCallback, BaseDeadlineReference, DeadlineAlert, DeadlineReference, SyncCallback
-from tradewind.sdk.deadlines import Callback
+from tradewind.sdk.deadlines import Callback, VariableInterval
+from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.serialize import DagSpecError, serialize_dag
 
 HOUR = timedelta(hours=1)
@@ -58,7 +59,7 @@ def test_alerts_become_specs() -> None:
         (DeadlineAlert(Own(), HOUR, SyncCallback(hear)), "Own is a reference of its own"),
         (
             DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, cast("timedelta", 3), SyncCallback(hear)),
-            "interval must be a timedelta, not 3",
+            "interval must be a timedelta or a VariableInterval, not 3",
         ),
     ],
 )
@@ -85,3 +86,23 @@ def test_what_is_no_callback_is_refused() -> None:
         DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, HOUR, Callback(hear))
     with pytest.raises(ValueError, match="min_runs"):
         DeadlineReference.AVERAGE_RUNTIME(min_runs=0)
+    with pytest.raises(ImportError, match="'late!' is not the dotted path"):
+        SyncCallback("late!")
+
+
+def test_an_interval_may_be_what_a_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    alert = DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, VariableInterval("patience"), SyncCallback(hear))
+    spec = DeadlineSpec(reference="dagrun_queued_at", interval_seconds=0.0, interval_variable="patience")
+    assert specs_of(alert) == (spec,)
+    monkeypatch.setenv("AIRFLOW_VAR_PATIENCE", "90")
+    assert VariableInterval("patience").resolve() == timedelta(seconds=90)
+    monkeypatch.setenv("AIRFLOW_VAR_PATIENCE", "soon")
+    with pytest.raises(ValueError, match=r"'patience' must be an integer .*'soon'"):
+        VariableInterval("patience").resolve()
+
+
+def test_slas_are_taken_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="DAG 'd': SLAs are no more"):
+        dag = DAG("d", sla_miss_callback=hear)
+    with pytest.warns(UserWarning, match="Task 't': SLAs are no more"):
+        EmptyOperator(task_id="t", sla=HOUR, dag=dag)

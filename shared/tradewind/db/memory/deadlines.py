@@ -1,6 +1,6 @@
 """When runs should be over, on the in-memory store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
@@ -33,6 +33,9 @@ class MemoryDeadlineStore(MemoryStoreBase):
             )
             for run in runs[:limit]
         ]
+
+    async def variable_values(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        return {key: self.tables.variables[key] for key in keys if key in self.tables.variables}
 
     async def set_deadlines(self, deadlines: Sequence[RunDeadlines], now: datetime) -> None:
         for each in deadlines:

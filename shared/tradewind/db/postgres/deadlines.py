@@ -1,6 +1,6 @@
 """When runs should be over, on Postgres."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tradewind.core.deadlines import RunDeadlines, RunWithoutDeadlines
@@ -26,6 +26,10 @@ class PostgresDeadlineStore:
             )
             for row in rows
         ]
+
+    async def variable_values(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        rows = await self._database.fetch(statement("load_variable_values"), list(keys))
+        return {row["key"]: row["value"] for row in rows}
 
     async def set_deadlines(self, deadlines: Sequence[RunDeadlines], now: datetime) -> None:
         due = [(each.dag_run_id, place, at) for each in deadlines for place, at in each.due]

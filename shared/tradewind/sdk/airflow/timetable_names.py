@@ -46,6 +46,7 @@ TIMETABLE_MODULES: Final[Mapping[str, Mapping[str, str]]] = {
         "DagRunLogicalDateDeadline": "deadlines",
         "DagRunQueuedAtDeadline": "deadlines",
         "FixedDatetimeDeadline": "deadlines",
+        "VariableInterval": "deadlines",
     },
     "airflow.sdk.definitions.callback": {**_CALLBACK, "Callback": "deadlines"},
     "airflow.sdk.bases.timetable": {"BaseTimetable": "timetables.base:Timetable"},
