@@ -267,6 +267,31 @@ async def test_xcoms(client: airflow.ApiClient, scene: Scene, attempt: Attempt) 
     assert text.actual_instance.value == "{'a': [1, None]}"
 
 
+async def test_xcoms_that_people_write(client: airflow.ApiClient, attempt: Attempt) -> None:
+    xcoms, place = x_com_api.XComApi(client), (attempt.dag_id, "extract", attempt.run_id)
+    body = models.XComCreateBody(key="a/b", value={"n": [1, None]}, map_index=-1)
+
+    created = await call(xcoms.create_xcom_entry, *place, body)
+    with pytest.raises(exceptions.ConflictException):
+        await call(xcoms.create_xcom_entry, *place, body)
+    changed = await call(xcoms.update_xcom_entry, *place, "a/b", models.XComUpdateBody(value=2, map_index=-1))
+    await call(xcoms.delete_xcom_entry, *place, "a/b")
+
+    assert (created.key, created.value, created.task_display_name) == ("a/b", {"n": [1, None]}, "extract")
+    assert (changed.key, changed.value) == ("a/b", 2)
+    for ask in (
+        call(xcoms.delete_xcom_entry, *place, "a/b"),
+        call(xcoms.update_xcom_entry, *place, "a/b", models.XComUpdateBody(value=2)),
+        call(xcoms.create_xcom_entry, attempt.dag_id, "nothing", attempt.run_id, body),
+        call(xcoms.create_xcom_entry, attempt.dag_id, "extract", "no_run", body),
+    ):
+        with pytest.raises(exceptions.NotFoundException):
+            await ask
+    for value in ({"a": [{"__classname__": "os.system"}]}, '{"__var": 1}'):
+        with pytest.raises(exceptions.UnprocessableEntityException, match="reserved"):
+            await call(xcoms.create_xcom_entry, *place, models.XComCreateBody(key="k", value=value))
+
+
 async def test_tasks(client: airflow.ApiClient, attempt: Attempt) -> None:
     tasks = task_api.TaskApi(client)
 

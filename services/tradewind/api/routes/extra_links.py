@@ -12,6 +12,7 @@ from tradewind.api.models.extra_links import ExtraLinkCollectionResponse
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.db.api import tasks as queries
+from tradewind.db.api.xcoms import XComName, get_xcom
 
 router = APIRouter(
     prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/links",
@@ -49,5 +50,5 @@ async def get_extra_links(
 
 
 async def _address(state: ApiState, dag_id: str, dag_run_id: str, task_id: str, map_index: int, key: str) -> str | None:
-    row = await queries.get_xcom(state["database"], dag_id, dag_run_id, task_id, map_index, key)
+    row = await get_xcom(state["database"], XComName(dag_id, dag_run_id, task_id, map_index, key))
     return (json.loads(row["value"]) or None) if row is not None else None

@@ -61,8 +61,10 @@ async def list_queued_events(
 async def delete_queued_events(
     database: Database, dag_id: str | None, asset_id: int | None, before: datetime | None
 ) -> int:
-    """How many were forgotten."""
-    return len(await database.fetch(statement("api_delete_queued_asset_events"), dag_id, asset_id, before))
+    """Those of a DAG, of an asset, or of both; how many were forgotten."""
+    if dag_id is None:
+        return len(await database.fetch(statement("api_delete_queued_asset_events"), asset_id, before))
+    return len(await database.fetch(statement("api_delete_queued_asset_events_of_dag"), dag_id, asset_id, before))
 
 
 async def materializing_dags(database: Database, asset_id: int) -> Sequence[str]:

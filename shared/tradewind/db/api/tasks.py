@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tradewind.db.api.pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
+from tradewind.db.api.pages import Cursor, Page, PageRequest, fetch_keyset_page
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 
@@ -79,11 +79,3 @@ async def list_log_chunks(database: Database, key: LogKey, attempt_id: UUID, aft
         after,
         limit,
     )
-
-
-async def list_xcoms(database: Database, filters: Mapping[str, object], request: PageRequest) -> Page:
-    return await fetch_page(database, "api_list_xcoms", filters, request)
-
-
-async def get_xcom(database: Database, dag_id: str, run_id: str, task_id: str, map_index: int, key: str) -> Row | None:
-    return await database.fetch_row(statement("api_get_xcom"), dag_id, run_id, task_id, map_index, key)

@@ -1,6 +1,4 @@
--- Forget what waits in the queues of DAGs ($1, null: all) for an asset ($2, null: all), queued before $3 (null: ever);
--- asset_dag_run_queue_pkey or asset_dag_run_queue_by_asset.
+-- Forget what waits in the queues of all DAGs for an asset ($1), queued before $2 (null: ever); asset_dag_run_queue_by_asset.
 DELETE FROM asset_dag_run_queue q
-WHERE ($1::text IS NULL OR q.dag_id = $1) AND ($2::bigint IS NULL OR q.asset_id = $2)
-    AND ($3::timestamptz IS NULL OR q.created_at < $3)
+WHERE q.asset_id = $1 AND ($2::timestamptz IS NULL OR q.created_at < $2)
 RETURNING q.event_id
