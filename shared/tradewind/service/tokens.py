@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import jwt
-
 from tradewind.core.errors import DomainError
+from tradewind.service.lean_imports import not_installed
+
+# Algorithms with key pairs, which we do not use, would cost each service 8 MB.
+with not_installed("cryptography"):
+    import jwt
 
 ALGORITHM: Final = "HS256"
 API_AUDIENCE: Final = "tradewind:api"
