@@ -5,7 +5,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ import msgspec
 from tradewind.core.dag_requests import DagRequest, RequestKind, UnheardEnd
 from tradewind.core.timetables.from_spec import restriction_of
 from tradewind.core.timetables.values import DataInterval, NextRun
+from tradewind.dag_processor.requests.answers import Answer
 from tradewind.dag_processor.requests.context import callback_context, deadline_context
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
@@ -23,15 +24,6 @@ from tradewind.sdk.deadlines import deadline_alerts
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.timetables import base
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came of a question."""
-
-    next_run: NextRun | None = None
-    error: str | None = None
-    """The author's code failed: a traceback, or what is wrong with what it gave."""
 
 
 def answer_in(path: Path, root: Path, question: bytes) -> bytes:

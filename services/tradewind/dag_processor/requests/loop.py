@@ -15,7 +15,7 @@ from tradewind.core.dag_requests import ATTEMPTS_MAX, DagRequest, RequestKind, d
 from tradewind.core.errors import AdapterError, NotFound
 from tradewind.dag_processor.parse_client import ParseServerClient, ParseServerLost
 from tradewind.dag_processor.parse_protocol import DIED, PARSED, TIMED_OUT, ParseReply, ParseRequest
-from tradewind.dag_processor.requests.child import Answer
+from tradewind.dag_processor.requests.answers import Answer
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.db.store import DagRequestStore
 from tradewind.service.backoff import Jitter, retrying

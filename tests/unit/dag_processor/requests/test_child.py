@@ -10,7 +10,8 @@ import pytest
 
 from tradewind.core.dag_requests import DagRequest, RequestedRun, RequestKind, UnheardEnd, delay_after
 from tradewind.core.timetables.values import DataInterval, NextRun
-from tradewind.dag_processor.requests.child import Answer, answer_in
+from tradewind.dag_processor.requests.answers import Answer
+from tradewind.dag_processor.requests.child import answer_in
 from tradewind.sdk import aliases
 
 HEAD = """
