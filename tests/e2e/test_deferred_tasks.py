@@ -12,6 +12,7 @@ from tests.servers.stack import standalone_stack
 TRIGGERS = """
 import asyncio
 import os
+import pathlib
 import time
 from airflow.sdk import BaseOperator, Variable
 from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
@@ -31,8 +32,12 @@ class Own(BaseTrigger):
             raise ValueError("it will not be")
         if self.what == "nothing":
             return
+        blocking = pathlib.Path(__file__).with_name("blocking")
         if self.what == "block":
+            blocking.touch()
             time.sleep(6)
+        while self.what == "beside" and not blocking.exists():
+            await asyncio.sleep(0.05)
         if self.what == "exit":
             os._exit(3)
         if self.what.startswith("end as "):
@@ -108,6 +113,9 @@ with DAG("straight"):
     DateTimeSensorAsync(
         task_id="ends", target_time=datetime.now(timezone.utc), start_from_trigger=True, end_from_trigger=True
     )
+    DateTimeSensorAsync(task_id="templated", target_time="{{ dag_run.run_after }}", start_from_trigger=True)
+    moments = ["{{ run_id[:0] }}2021-01-02", "2021-01-01"]
+    DateTimeSensorAsync.partial(task_id="mapped", start_from_trigger=True).expand(target_time=moments)
     Straight(task_id="retried", retries=1) >> EmptyOperator(task_id="last")
 
 def note(context):
@@ -155,7 +163,7 @@ with DAG("soft"):
 
 with DAG("blocking"):
     Wait(task_id="block", what="block")
-    Wait(task_id="plain", what="plain")
+    Wait(task_id="beside", what="beside")
 
 with DAG("ending"):
     Wait(task_id="exit", what="exit")
@@ -215,7 +223,8 @@ def test_tasks_that_start_from_their_trigger(api: ApiClient) -> None:
     assert run["state"] == "success", states(api, "straight", run_id)
     event, a, try_number = api.xcom("straight", run_id, "straight")
     assert (event["what"], a, try_number) == ("straight", 3, 1)
-    assert states(api, "straight", run_id)["ends"] == ("success", 1)
+    found = states(api, "straight", run_id)
+    assert [found[task_id] for task_id in ("ends", "templated", "mapped")] == [("success", 1)] * 3
 
 
 def test_triggers_end_tasks_by_themselves_or_by_a_worker_that_calls_back(api: ApiClient, folder: Path) -> None:
@@ -280,10 +289,10 @@ def test_a_sensor_whose_trigger_takes_too_long_times_out(api: ApiClient) -> None
 def test_a_trigger_that_blocks_goes_on_alone(api: ApiClient) -> None:
     run = api.wait_for_run("blocking", run_id := api.trigger("blocking"))
     assert run["state"] == "success"
-    plain, block = (api.xcom("blocking", run_id, task_id)[0]["pid"] for task_id in ("plain", "block"))
-    assert plain != block
+    beside, block = (api.xcom("blocking", run_id, task_id)[0]["pid"] for task_id in ("beside", "block"))
+    assert beside != block
     ends = {ti["task_id"]: ti["end_date"] for ti in api.task_instances("blocking", run_id)}
-    assert ends["plain"] < ends["block"]
+    assert ends["beside"] < ends["block"]
 
 
 def test_a_trigger_that_ends_its_process_fails_its_task_only(api: ApiClient) -> None:
