@@ -7,7 +7,7 @@ from uuid import UUID
 from tests.store_driver import LEASE, Driver, PostgresBackdoor, acknowledged, created, guard_of, number, queued
 from tradewind.core.rows import Committed, DagRunRow, DecisionBatch, SlotsRefused, TaskInstanceId, Verdict
 from tradewind.core.spec import TaskSpec
-from tradewind.core.states import TaskInstanceState
+from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.db.pool import Database
 from tradewind.db.postgres.store import PostgresStore
 
@@ -105,3 +105,27 @@ async def test_everything_at_once(database: Database) -> None:
     states = [row.state for run in runs for row in await driver.inside.task_instances(run.id)]
     assert states == [S.SUCCESS] * len(runs) * len(TASKS)
     assert await driver.store.recount_slots() == {}
+
+
+async def test_no_dag_has_more_active_runs_than_it_may_whoever_starts_them(database: Database) -> None:
+    drivers = [Driver(PostgresStore(database), PostgresBackdoor(database), scheduler_id=number(n)) for n in range(1, 5)]
+    first = drivers[0]
+    await first.write_dag(TaskSpec(task_id="t"), max_active_runs=3)
+    for each in drivers:
+        await each.store.renew_scheduler(each.scheduler_id, each.now)
+    for n in range(30):
+        await first.inside.create_dag_run("dag", f"run_{n}", first.now)
+    started: list[int] = []
+    while len(started) < 30:
+        async with asyncio.TaskGroup() as group:
+            taking = [
+                group.create_task(each.store.start_dag_runs(each.scheduler_id, None, each.now, 10), name="start")
+                for each in drivers
+            ]
+        found = [(each, number_) for each, task in zip(drivers, taking, strict=True) for number_ in task.result()]
+        assert len(found) == 3
+        started += [number_ for _, number_ in found]
+        for each, number_ in found:
+            guard = guard_of(await each.run(number_), state=DagRunState.SUCCESS, end_date=each.now)
+            assert type(await each.commit(await each.run(number_), guard=guard)) is Committed
+    assert len(dict.fromkeys(started)) == 30
