@@ -4,7 +4,7 @@ from array import array
 from heapq import heappop, heappush
 from typing import Final
 
-from tradewind.core.instances import Instances
+from tradewind.core.instances import UNMAPPED, Instances
 from tradewind.core.mapping import instances_wanted
 from tradewind.core.snapshot import (
     BROKEN_STATES,
@@ -81,6 +81,8 @@ class Overlay:
             position = heappop(self._touched_heap)[1]
             if not self.instances.is_replaced(position):
                 return position
+            if position in self._woken:
+                self._touch_alike(position)
         return None
 
     def enter(self, position: int, state: TaskInstanceState) -> None:
@@ -105,7 +107,7 @@ class Overlay:
                 self._own_of(counting)[column] += change
                 self.touch(counting)
         for watcher in plan.watchers.get(place, ()):
-            self._touch_undecided(watcher)
+            self._touch_watcher(position, watcher)
 
     def grow(self, place: int, wanted: int) -> None:
         """A mapped task gets this many instances, each of which is looked at."""
@@ -218,6 +220,18 @@ class Overlay:
         length = self.map_lengths.get(position)
         return self._snapshot.map_lengths.get(position) if length is None else length
 
+    def _touch_watcher(self, position: int, watcher: int) -> None:
+        """Inside one mapped group only the instance of the same index watches this one."""
+        plan, instances = self._snapshot.plan, self.instances
+        group = plan.mapped_groups[watcher]
+        is_joined = group is not None and group == plan.mapped_groups[instances.task(position)]
+        if not (is_joined and instances.is_expanded(watcher) and instances.map_index(position) != UNMAPPED):
+            self._touch_undecided(watcher)
+            return
+        found = instances.find(watcher, instances.map_index(position))
+        if found is not None and self.state(found) in _ASKABLE_STATES:
+            self.touch(found)
+
     def _touch_undecided(self, place: int) -> None:
         if not self.instances.is_expanded(place):
             self.touch(place)
@@ -225,9 +239,22 @@ class Overlay:
         if place in self._woken:
             return
         self._woken[place] = None
+        if self._snapshot.plan.mapped_groups[place] is None:
+            heappush(self._touched_heap, (place, place))
+            return
         for position in self.instances.of(place):
             if self.state(position) in _ASKABLE_STATES:
                 self.touch(position)
+
+    def _touch_alike(self, place: int) -> None:
+        """Instances of a task outside of mapped groups go by the same upstream: while that lets one of them wait, it
+        lets all of them, and asking each at every end would cost as much as there are of both."""
+        undecided = (position for position in self.instances.of(place) if self.state(position) in _ASKABLE_STATES)
+        first = next(undecided, None)
+        if first is None or self.answer(first) is Answer.WAIT:
+            return
+        for position in (first, *undecided):
+            self.touch(position)
 
     def _total(self, place: int) -> int:
         total = self._totals.get(place)
