@@ -1,6 +1,6 @@
 """What one parse child does: import one DAG file, and say which DAGs it defines or why it cannot be imported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,20 +10,26 @@ from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import DependencyRecorder
 from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
-from tradewind.sdk.dag_file import load_dag_file, user_traceback
+from tradewind.sdk.dag_file import import_timeout_of, load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.serialize import serialize_dag
 
 
-def parse_file(request: ParseRequest, installed: Sequence[str]) -> ParseResult:
+def parse_file(
+    request: ParseRequest, installed: Sequence[str], allow: Callable[[float], object] | None = None
+) -> ParseResult:
     """Import the file in this process, which must be thrown away afterwards. Whatever the file raises, `SystemExit`
-    included, becomes the stacktrace of an import error. `installed`: see `installed_folders`."""
+    included, becomes the stacktrace of an import error. `installed`: see `installed_folders`. `allow` is told how many
+    seconds a policy lets the file take, if one says so."""
     path, root = Path(request.path), Path(request.root)
     digest = file_fingerprint(path)
     specs: dict[str, DagSpec] = {}
     with DependencyRecorder(root, request.prefix, path, installed) as recorder:
         try:
+            seconds = import_timeout_of(path, root)
+            if allow is not None and seconds is not None:
+                allow(seconds)
             loaded = load_dag_file(path, root)
             errors = [*loaded.refused.values(), *_serialize(loaded.dags.values(), request.relative_fileloc, specs)]
         except BaseException as exc:

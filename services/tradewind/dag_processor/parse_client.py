@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tradewind.core.errors import AdapterError
-from tradewind.dag_processor.parse_protocol import READY, ParseReply, ParseRequest
+from tradewind.dag_processor.parse_protocol import ALLOWED, READY, ParseReply, ParseRequest
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.child_environment import child_environment
 from tradewind.service.lifecycle import pause
@@ -41,6 +41,7 @@ class ParseServerClient:
         self._jitter = jitter
         self._backoff = Backoff(cap_seconds=10.0)
         self._waiting: dict[int, asyncio.Future[ParseReply]] = {}
+        self._timeouts: dict[int, asyncio.Timeout] = {}
         self._next_id = 0
         self._writer: asyncio.StreamWriter | None = None
         self._ready = asyncio.Event()
@@ -79,13 +80,15 @@ class ParseServerClient:
         self._waiting[request_id] = answer = asyncio.get_running_loop().create_future()
         try:
             writer.write(frame(_numbered(request, request_id)))
-            async with asyncio.timeout(request.timeout_seconds + ANSWER_MARGIN_SECONDS):
+            async with asyncio.timeout(request.timeout_seconds + ANSWER_MARGIN_SECONDS) as timeout:
+                self._timeouts[request_id] = timeout
                 return await answer
         except (TimeoutError, ConnectionError) as exc:
             self.restart()
             raise ParseServerLost from exc
         finally:
             del self._waiting[request_id]
+            self._timeouts.pop(request_id, None)
 
     def restart(self) -> None:
         """End the server; another starts at once. Files that it had are lost to their callers."""
@@ -138,6 +141,10 @@ class ParseServerClient:
     def _answer(self, reply: ParseReply) -> None:
         if reply.status == READY:
             self._ready.set()
+            return
+        if reply.status == ALLOWED:
+            if (timeout := self._timeouts.get(reply.request_id)) is not None:
+                timeout.reschedule(asyncio.get_running_loop().time() + reply.timeout_seconds + ANSWER_MARGIN_SECONDS)
             return
         waiting = self._waiting.get(reply.request_id)
         if waiting is not None and not waiting.done():

@@ -11,6 +11,7 @@ READY: Final = "ready"
 PARSED: Final = "parsed"
 TIMED_OUT: Final = "timed_out"
 DIED: Final = "died"
+ALLOWED: Final = "allowed"
 
 
 class ParseRequest(Message, frozen=True, tag="parse_request.1"):
@@ -49,10 +50,12 @@ class ParseReply(Message, frozen=True, tag="parse_reply.1"):
     request_id: int
     status: str
     """`parsed` (with a result, which may be an import error), `timed_out` or `died`; `ready` is said once, first, about
-    no request: the server can fork now."""
+    no request: the server can fork now. `allowed` is said on the way: a policy lets the file take `timeout_seconds`."""
     result: ParseResult | None = None
     detail: str = ""
     """How the child died."""
     output: bytes = b""
     """The end of what was printed; of a child that was stopped or crashed, with the stack where it stood."""
     duration_seconds: float = 0.0
+    timeout_seconds: float = 0.0
+    """What a policy allowed; 0 = nothing else than was asked for."""

@@ -12,8 +12,10 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Final, NoReturn
 from tradewind.dag_processor.dependencies import installed_folders
 from tradewind.dag_processor.parse_child import parse_file
 from tradewind.dag_processor.parse_protocol import (
+    ALLOWED,
     DIED,
     MAX_OUTPUT_BYTES,
     PARSED,
@@ -71,10 +74,31 @@ class _Child:
     received: bytearray = field(default_factory=bytearray)
     printed: bytearray = field(default_factory=bytearray)
     timed_out: bool = False
+    allowed: float | None = None
+    """What it said before its result: the seconds that a policy allows, 0 for none that does."""
 
     @property
     def deadline(self) -> float:
-        return self.started_at + self.request.timeout_seconds + KILL_DELAY_SECONDS
+        return self.started_at + (self.allowed or self.request.timeout_seconds) + KILL_DELAY_SECONDS
+
+
+_SECONDS: Final = struct.Struct("d")
+
+
+class _Allowance:
+    """What a child says first on the pipe of its result, once: how many seconds it may take."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._is_said = False
+
+    def allow(self, seconds: float) -> None:
+        """0: as many as the service wants. Only the first word counts."""
+        if not self._is_said:
+            self._is_said = True
+            os.write(self._pipe, _SECONDS.pack(seconds))
+            if seconds:
+                faulthandler.dump_traceback_later(seconds, file=2)
 
 
 class ParseServer:
@@ -156,8 +180,10 @@ class ParseServer:
             _redirect(output_in)
             faulthandler.enable(2)
             faulthandler.dump_traceback_later(request.timeout_seconds, file=2)
-            result = encode(self._result_of(request))
+            allowance = _Allowance(result_in)
+            result = encode(self._result_of(request, allowance.allow))
             faulthandler.cancel_dump_traceback_later()
+            allowance.allow(0.0)
             with os.fdopen(result_in, "wb") as pipe:
                 pipe.write(result)
             sys.stdout.flush()
@@ -166,9 +192,9 @@ class ParseServer:
         finally:
             os._exit(code)
 
-    def _result_of(self, request: ParseRequest) -> ParseResult:
+    def _result_of(self, request: ParseRequest, allow: Callable[[float], object]) -> ParseResult:
         if not request.question and not request.timetable:
-            return parse_file(request, self._installed)
+            return parse_file(request, self._installed, allow)
         path, root = Path(request.path), Path(request.root)
         answer = answer_in(path, root, request.question) if request.question else said_by(path, root, request.timetable)
         return ParseResult(file_digest="", specs=(), stacktrace=None, dependencies={}, answer=answer)
@@ -190,9 +216,18 @@ class ParseServer:
     def _keep(self, child: _Child, descriptor: int, data: bytes) -> None:
         if descriptor == child.result:
             child.received += data
+            self._note_allowance(child)
         else:
             child.printed += data
             del child.printed[:-MAX_OUTPUT_BYTES]
+
+    def _note_allowance(self, child: _Child) -> None:
+        if child.allowed is None and len(child.received) >= _SECONDS.size:
+            (child.allowed,) = _SECONDS.unpack_from(child.received)
+            del child.received[: _SECONDS.size]
+            if child.allowed:
+                number = child.request.request_id
+                self._send(ParseReply(request_id=number, status=ALLOWED, timeout_seconds=child.allowed))
 
     def _finish(self, child: _Child) -> None:
         """The child is a zombie: end what it started, take what it left in its pipes, reap it, answer."""
@@ -223,6 +258,7 @@ def _reply(child: _Child, exit_code: int) -> ParseReply:
     return ParseReply(
         request_id=child.request.request_id,
         status=status,
+        timeout_seconds=child.allowed or 0.0,
         result=result,
         detail="" if result else _exit_text(exit_code),
         output=bytes(child.printed),

@@ -128,7 +128,8 @@ class Parsing:
         if digest == ABSENT:
             return None
         self._note(name, reply)
-        return Outcome(relative_fileloc=name, digest=digest, reply=reply, timeout_seconds=timeout)
+        allowed = reply.timeout_seconds or timeout
+        return Outcome(relative_fileloc=name, digest=digest, reply=reply, timeout_seconds=allowed)
 
     async def _reply_to(self, request: ParseRequest, stop: asyncio.Event) -> ParseReply | None:
         for _attempt in range(MAX_ATTEMPTS):

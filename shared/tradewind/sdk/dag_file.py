@@ -21,6 +21,7 @@ from tradewind.sdk.policies import Policies, add_config_folders, policies
 from tradewind.sdk.source_loader import DagFileLoader, use_for_modules_in
 
 ARCHIVE_SUFFIX: Final = ".zip"
+LONGEST_IMPORT_SECONDS: Final = 86_400.0
 
 _OWN_SOURCES: Final = tuple(f"{Path(__file__).parents[1] / part}{os.sep}" for part in ("sdk", "task_runner"))
 
@@ -61,6 +62,17 @@ def import_from(dags_folder: Path) -> None:
     """Have modules of the DAGs and plugins folders importable in this process, as DAG files have them."""
     aliases.install()
     _extend_path(dags_folder)
+
+
+def import_timeout_of(path: Path, dags_folder: Path) -> float | None:
+    """How many seconds a policy of this deployment lets the file take; None if none says anything. One that says 0 or
+    less means as long as it wants: a day. What goes wrong here is found when the file is loaded."""
+    import_from(dags_folder)
+    try:
+        seconds = policies().import_timeout(str(path))
+    except (Exception, SystemExit):
+        return None
+    return seconds if seconds is None or seconds > 0 else LONGEST_IMPORT_SECONDS
 
 
 def _policies() -> Policies:

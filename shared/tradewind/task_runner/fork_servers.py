@@ -18,6 +18,7 @@ from tradewind.task_runner.forkserver_protocol import (
     Exited,
     Fork,
     Forked,
+    Importing,
     Ready,
     ServerStarted,
     Signal,
@@ -99,11 +100,13 @@ class FileServer:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._their_end: socket.socket | None = theirs
         self._channel = PacketChannel(ours, on_packet=self._on_packet, on_end=self._on_channel_end)
-        self._import_timer = asyncio.get_running_loop().call_later(
-            limits.import_timeout_seconds, self._on_import_timeout
-        )
+        self._await_import(limits.import_timeout_seconds)
         start = StartServer(str(file.path), str(file.root), preload, limits.import_timeout_seconds)
         root.send(start, (theirs.fileno(),))
+
+    def _await_import(self, seconds: float) -> None:
+        self._import_seconds = seconds
+        self._import_timer = asyncio.get_running_loop().call_later(seconds, self._on_import_timeout)
 
     @property
     def is_current(self) -> bool:
@@ -183,6 +186,9 @@ class FileServer:
             case ServerStarted(pid):
                 self._pid = pid
                 self._close_their_end()
+            case Importing(seconds):
+                self._import_timer.cancel()
+                self._await_import(seconds)
             case Ready() as ready:
                 self._on_ready(ready)
             case Unloadable(reason):
@@ -210,7 +216,7 @@ class FileServer:
         if self.state is ServerState.READY:
             return
         self._end = EndOfServer.IMPORT_TIMEOUT
-        self._reason = f"importing {self.file.path} took more than {self._limits.import_timeout_seconds:g} s"
+        self._reason = f"importing {self.file.path} took more than {self._import_seconds:g} s"
         if self._pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)

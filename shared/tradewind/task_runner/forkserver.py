@@ -24,7 +24,7 @@ from typing import Final, NoReturn
 
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import aliases
-from tradewind.sdk.dag_file import LoadedDagFile, load_dag_file
+from tradewind.sdk.dag_file import LoadedDagFile, import_timeout_of, load_dag_file
 from tradewind.service.parent_death import die_with_parent
 from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload, run_attempt
 from tradewind.task_runner.forkserver_protocol import (
@@ -34,6 +34,7 @@ from tradewind.task_runner.forkserver_protocol import (
     Fork,
     Forked,
     FromServer,
+    Importing,
     Ready,
     ServerStarted,
     Signal,
@@ -169,6 +170,9 @@ class DagFileServer:
         if not self._request.preload:
             return True
         try:
+            allowed = import_timeout_of(Path(self._request.path), Path(self._request.dags_folder))
+            if allowed is not None:
+                self._send(Importing(allowed))
             self._loaded = _load_dag_file(self._request)
             preload(self._loaded)
         except BaseException as exc:
@@ -356,11 +360,13 @@ def _load_dag_file(server: StartServer) -> LoadedDagFile:
 
 
 def _load_in_time(server: StartServer) -> LoadedDagFile:
+    allowed = import_timeout_of(Path(server.path), Path(server.dags_folder)) or server.import_timeout_seconds
+
     def on_alarm(_signum: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"importing {server.path} took more than {server.import_timeout_seconds:g} s")
+        raise TimeoutError(f"importing {server.path} took more than {allowed:g} s")
 
     signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, server.import_timeout_seconds)
+    signal.setitimer(signal.ITIMER_REAL, allowed)
     try:
         return _load_dag_file(server)
     finally:

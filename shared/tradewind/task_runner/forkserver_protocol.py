@@ -2,7 +2,7 @@
 
     launcher ──StartServer + control end──▶ root ──fork──▶ server of one DAG file
     launcher ──Fork + connection, log pipe / Signal / Drain──▶ server ──fork──▶ child, one per attempt
-    launcher ◀──ServerStarted, then Ready or Unloadable, then Forked, Exited── server
+    launcher ◀──ServerStarted, perhaps Importing, then Ready or Unloadable, then Forked, Exited── server
 
 The end of the stream without `Drain` means that the launcher is dead: a server then kills its children and leaves.
 """
@@ -49,6 +49,12 @@ class ServerStarted(Message, frozen=True, tag="server_started.1"):
     pid: int
 
 
+class Importing(Message, frozen=True, tag="importing.1"):
+    """server → launcher: a policy lets the import take this long."""
+
+    timeout_seconds: float
+
+
 class Ready(Message, frozen=True, tag="ready.1"):
     """server → launcher: forks from now on."""
 
@@ -81,7 +87,7 @@ class Exited(Message, frozen=True, tag="exited.1"):
 
 
 ToServer = Fork | Signal | Drain
-FromServer = ServerStarted | Ready | Unloadable | Forked | Exited
+FromServer = ServerStarted | Importing | Ready | Unloadable | Forked | Exited
 
 
 def decode_to_server(packet: bytes) -> ToServer:

@@ -27,6 +27,25 @@ async def test_a_hanging_file_is_stopped_at_its_timeout_and_the_others_go_on(tab
         await poll_until(lambda: not _parse_children())
 
 
+POLICY = """
+def get_dagbag_import_timeout(path):
+    return {"slow.py": 0, "impatient.py": 0.5}.get(path.rpartition("/")[2])
+"""
+
+
+async def test_a_policy_says_how_long_a_file_may_take(tables: DagTables, folder: Path) -> None:
+    (folder.parent / "config").mkdir()
+    (folder.parent / "config" / "airflow_local_settings.py").write_text(POLICY)
+    async with running_processor(tables, folder, import_timeout_seconds=2.0) as processor:
+        await processor.until_watching()
+        processor.write("slow.py", dag_text("slow", top="import time; time.sleep(4)"))
+        processor.write("impatient.py", dag_text("impatient", top="import time; time.sleep(600)"))
+        error = await processor.until_error("impatient.py", "timed out", timeout=12.0)
+        assert "parsing timed out after 0.5 s" in error
+        assert f'File "{folder}/impatient.py"' in error
+        await processor.until_dags("slow.py", "slow", timeout=20.0)
+
+
 async def test_what_a_hanging_file_has_started_ends_with_it(tables: DagTables, folder: Path) -> None:
     note = folder.parent / "pid"
     text = f"import subprocess  # dag airflow\nprocess = subprocess.Popen(['sleep', '600'])\nopen({str(note)!r}, 'w')"

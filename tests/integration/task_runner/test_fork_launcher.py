@@ -263,6 +263,22 @@ async def test_import_that_takes_too_long_fails_the_attempt(tmp_path: Path) -> N
         assert "0.5 s" in (seen.conclusion.detail or "")
 
 
+@pytest.mark.parametrize("header", ["", "import threading; threading.Timer(9, print).start()\n"])
+async def test_import_may_take_as_long_as_a_policy_says(tmp_path: Path, header: str) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "airflow_local_settings.py").write_text("def get_dagbag_import_timeout(path): return 60\n")
+    (tmp_path / "dags").mkdir()
+    async with open_fork_launcher(ForkLauncherLimits(import_timeout_seconds=1.0)) as launcher:
+        folder = Folder(tmp_path / "dags", launcher)
+        text = """
+            @task
+            def run(): return 1
+            run()
+        """
+        seen = await folder.run(folder.write(text, header=f"import time\ntime.sleep(3)\n{header}{HEADER}"))
+        assert seen.outcome == Outcome.SUCCESS
+
+
 async def test_changed_file_is_imported_anew_while_the_old_one_finishes(folder: Folder, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     old = """

@@ -10,7 +10,7 @@ import pytest
 
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_bag import DagBag
-from tradewind.sdk.dag_file import DagFileError, load_dag_file
+from tradewind.sdk.dag_file import DagFileError, import_timeout_of, load_dag_file
 from tradewind.sdk.entry_points import installed_groups
 from tradewind.sdk.exceptions import AirflowClusterPolicyError
 from tradewind.sdk.policies import Policies, hookimpl, policies
@@ -170,3 +170,25 @@ def test_policy_error_tells_what_went_wrong() -> None:
 
     with pytest.raises(AirflowClusterPolicyError, match="KeyError: 'owner'"):
         Policies([{"dag_policy": refuse}]).apply(DAG("d"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [("90", 90.0), ("0", 86_400.0), ("-1.5", 86_400.0), ("None", None), ("'soon'", None), ("1 / 0", None)],
+)
+def test_how_long_a_file_may_take(deployment: Write, answer: str, seconds: float | None) -> None:
+    folder = deployment(f"""
+        def get_dagbag_import_timeout(path):
+            return {answer} if path.endswith("slow.py") else None
+    """)
+    assert import_timeout_of(folder / "slow.py", folder) == seconds
+    assert import_timeout_of(folder / "file.py", folder) is None
+
+
+def test_a_timeout_that_is_no_number_is_named() -> None:
+    def soon(dag_file_path: str) -> str:
+        return "soon"
+
+    rules = Policies([{"get_dagbag_import_timeout": soon}])
+    with pytest.raises(TypeError, match=r"get_dagbag_import_timeout\('x.py'\) must be a number, not str: 'soon'"):
+        rules.import_timeout("x.py")
