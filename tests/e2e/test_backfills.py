@@ -15,7 +15,7 @@ from tests.servers.stack import Stack, standalone_stack
 
 FILE = """
 from datetime import datetime
-from airflow.sdk import DAG, CronDataIntervalTimetable, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, CronPartitionTimetable, task
 
 with DAG("daily", schedule=CronDataIntervalTimetable("@daily", "UTC"), start_date=datetime(2024, 3, 1),
          is_paused_upon_creation=False, max_active_runs=1):
@@ -23,6 +23,13 @@ with DAG("daily", schedule=CronDataIntervalTimetable("@daily", "UTC"), start_dat
     def work(data_interval_start=None, dag_run=None):
         return [str(data_interval_start), dag_run.run_type, dag_run.conf]
     work()
+
+with DAG("parts", schedule=CronPartitionTimetable("@daily", timezone="UTC", key_format="%Y-%m-%d"),
+         is_paused_upon_creation=False):
+    @task
+    def part(dag_run=None):
+        return [dag_run.partition_key, str(dag_run.logical_date)]
+    part()
 """
 
 
@@ -80,6 +87,21 @@ def test_a_backfill_runs_its_dates_in_its_order_and_completes(stack: Stack, api:
     assert {run["state"] for run in runs} == {"success"}
     assert api.xcom("daily", runs[-1]["dag_run_id"], "work") == ["2024-01-01 00:00:00+00:00", "backfill", {"a": 1}]
     assert "already completed" in tradewind(stack, "backfill", "cancel", str(backfill["id"]), code=1)
+
+
+def test_a_backfill_of_partitions(stack: Stack, api: ApiClient) -> None:
+    dates = ("--dag-id", "parts", "--from-date", "2024-01-01", "--to-date", "2024-01-02")
+    keys = ["2024-01-01", "2024-01-02"]
+    assert tradewind(stack, "backfill", "create", *dates, "--dry-run").splitlines() == ["partition_key", *keys]
+    tradewind(stack, "backfill", "create", *dates)
+
+    def ended() -> list[dict[str, Any]]:
+        found = api.get("/dags/parts/dagRuns", run_type="backfill", order_by="run_after").json()["dag_runs"]
+        return [run for run in found if run["state"] == "success"]
+
+    wait_until(lambda: len(ended()) == 2, "both runs")
+    assert [run["partition_key"] for run in ended()] == keys
+    assert api.xcom("parts", ended()[0]["dag_run_id"], "part") == [keys[0], "None"]
 
 
 def test_the_next_executions(stack: Stack, api: ApiClient) -> None:

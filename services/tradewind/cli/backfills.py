@@ -70,7 +70,8 @@ def create(
     with ApiAccess(api_url) as api:
         if dry_run:
             found = api.post("backfills", "dry_run", body=body)["backfills"]
-            show([{"logical_date": entry["logical_date"]} for entry in found])
+            by = "logical_date" if all(entry["partition_key"] is None for entry in found) else "partition_key"
+            show([{by: entry[by]} for entry in found])
             return
         show([_shown(api.post("backfills", body=body))])
 
