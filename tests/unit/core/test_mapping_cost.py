@@ -39,6 +39,22 @@ DAGS = {
         task("next", "mapped"),
         task("last", "next", "setup", is_teardown=True, trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS),
     ),
+    "a setup in a mapped group": dag(
+        FIRST,
+        task("setup", "first", is_setup=True, task_group_id="group"),
+        task("one", "setup", task_group_id="group"),
+        task("two", "one", task_group_id="group"),
+        task(
+            "end",
+            "setup",
+            "two",
+            is_teardown=True,
+            trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS,
+            task_group_id="group",
+        ),
+        task("last", "two"),
+        task_groups=(TaskGroupSpec(group_id="group", map_length=OVER_FIRST),),
+    ),
     "started by the first of many": dag(
         FIRST,
         MAPPED,
@@ -91,6 +107,15 @@ def end_of(run: RunSnapshot, position: int) -> EndedTaskInstance:
         state=TaskInstanceState.SUCCESS,
         map_length=1,
     )
+
+
+def test_instances_that_are_there_from_the_start_are_not_asked_at_every_end() -> None:
+    def behind_a_mapped_task(length: int) -> DagSpec:
+        literal = MapLength(kind=LengthKind.LITERAL, length=length)
+        return dag(FIRST, MAPPED, task("behind", "mapped", map_length=literal), task("last", "behind"))
+
+    few, many = (calls_to_finish(behind_a_mapped_task(length), length) for length in (600, 1_200))
+    assert many < 2.4 * few
 
 
 @pytest.mark.parametrize("name", DAGS)
