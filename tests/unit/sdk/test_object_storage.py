@@ -30,7 +30,7 @@ def bucket() -> Generator[ObjectStoragePath]:
         ("s3://aws@bucket/a/b.txt", "s3", "aws", "bucket", "a/b.txt", "s3://aws@bucket/a/b.txt"),
         ("s3://bucket/a#b?c", "s3", None, "bucket", "a#b?c", "s3://bucket/a#b?c"),
         ("file:///tmp/x", "file", None, "", "tmp/x", "file:///tmp/x"),
-        ("/tmp/x", "file", None, "", "tmp/x", "file:///tmp/x"),
+        ("/tmp/x", "", None, "", "tmp/x", "/tmp/x"),
     ],
 )
 def test_parts_of_a_path(text: str, protocol: str, conn_id: str | None, place: str, key: str, shown: str) -> None:
@@ -142,3 +142,48 @@ def test_other_texts_are_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH")
     with pytest.raises(AirflowConfigException, match="xcom_objectstorage_path has to say"):
         _kept("x" * 50)
+
+
+def test_words_of_pathlib(tmp_path: Path) -> None:
+    base = ObjectStoragePath(f"file://{tmp_path}")
+    file = base / "in" / "a.tar.gz"
+    assert (file.suffixes, file.sep, file.match("*.gz"), file.is_absolute()) == ([".tar", ".gz"], "/", True, True)
+    assert [str(folder) for folder in file.parents][:2] == [f"file://{tmp_path}/in", f"file://{tmp_path}"]
+    assert (str(file.relative_to(base)), file.is_relative_to(base)) == ("in/a.tar.gz", True)
+    assert (str(file.with_stem("b")), base < file, base / file == file) == (f"file://{tmp_path}/in/b.gz", True, True)
+    with pytest.raises(ValueError, match=r"a\.tar\.gz"):
+        base.relative_to(file)
+    (base / "in").mkdir()
+    file.write_text("text")
+    (base / "b").touch()
+    assert list(base.walk()) == [(base, ["in"], ["b"]), (base / "in", [], ["a.tar.gz"])]
+    assert [place for place, _, _ in base.walk(top_down=False)] == [base / "in", base]
+    assert str((base / "in" / ".." / "b").resolve()) == f"file://{tmp_path}/b"
+
+
+def test_path_without_a_protocol_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = ObjectStoragePath("x")
+    path.write_text("here")
+    assert (str(path), path.protocol, str(ObjectStoragePath())) == ("x", "", ".")
+    assert path.absolute() == ObjectStoragePath.cwd() / "x" == ObjectStoragePath(f"file://{tmp_path}/x")
+    assert len({path.absolute(), ObjectStoragePath(f"file://{tmp_path}/x")}) == 1
+    assert path.absolute().samestore(ObjectStoragePath("file:///"))
+    assert str(ObjectStoragePath("~/x").expanduser()) == str(ObjectStoragePath.home() / "x")
+    assert serde.from_json(serde.to_json(path)) == path
+
+
+@pytest.mark.parametrize("protocol", ["file", "memory"])
+def test_touch_keeps_what_is_there(tmp_path: Path, protocol: str) -> None:
+    path = ObjectStoragePath(f"{protocol}://{tmp_path}/touched")
+    path.touch()
+    path.write_text("kept")
+    path.touch()
+    assert path.read_text() == "kept"
+    found = path.stat()
+    assert (found.st_size, found["size"], found.protocol, found.conn_id) == (4, 4, protocol, None)
+    assert found.st_mtime > 0
+    with pytest.raises(FileExistsError):
+        path.touch(exist_ok=False)
+    path.touch(truncate=True)
+    assert path.size() == 0

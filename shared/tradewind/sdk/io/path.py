@@ -2,16 +2,19 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
+from tradewind.sdk.io.names import NamedPath
+from tradewind.sdk.io.stat import StatResult
 from tradewind.sdk.io.store import get_fs
 
 LOCAL: Final = "file"
 
 
-class ObjectStoragePath:
-    """`protocol://[conn_id@]bucket/key`. Raises ValueError for a protocol that nothing serves when it is first used."""
+class ObjectStoragePath(NamedPath):
+    """`protocol://[conn_id@]bucket/key`; without a protocol, a path on the disk. Raises ValueError for a protocol that
+    nothing serves when it is first used."""
 
     __version__: ClassVar[int] = 1
 
@@ -34,7 +37,7 @@ class ObjectStoragePath:
 
     @property
     def protocol(self) -> str:
-        """The scheme: `s3`, `gs`, `file` …"""
+        """The scheme: `s3`, `gs`, `file` …; empty for a path on the disk that was given without one."""
         return self._protocol
 
     @property
@@ -43,19 +46,19 @@ class ObjectStoragePath:
         return self._conn_id
 
     @property
-    def path(self) -> str:
-        """Bucket and key, as the filesystem takes them."""
-        return self._path
-
-    @property
     def fs(self) -> Any:
         """The fsspec filesystem."""
-        return get_fs(self.protocol, self.conn_id, self.storage_options)
+        return get_fs(self.protocol or LOCAL, self.conn_id, self.storage_options)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on the disk."""
+        return self.protocol in ("", LOCAL)
 
     @property
     def bucket(self) -> str:
         """The first part of the path; empty on a disk."""
-        return "" if self.protocol == LOCAL else self.path.lstrip("/").partition("/")[0]
+        return "" if self.is_local else self.path.lstrip("/").partition("/")[0]
 
     @property
     def container(self) -> str:
@@ -65,64 +68,53 @@ class ObjectStoragePath:
     @property
     def key(self) -> str:
         """The path without the bucket."""
-        return self.path.lstrip("/") if self.protocol == LOCAL else self.path.lstrip("/").partition("/")[2]
+        return self.path.lstrip("/") if self.is_local else self.path.lstrip("/").partition("/")[2]
 
     @property
     def namespace(self) -> str:
         """Protocol and bucket."""
         return f"{self.protocol}://{self.bucket}" if self.bucket else self.protocol
 
-    @property
-    def name(self) -> str:
-        """The last part."""
-        return self._pure.name
-
-    @property
-    def stem(self) -> str:
-        """The last part without its suffix."""
-        return self._pure.stem
-
-    @property
-    def suffix(self) -> str:
-        """What follows the last dot of the last part, with the dot."""
-        return self._pure.suffix
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """All parts."""
-        return self._pure.parts
-
-    @property
-    def parent(self) -> Self:
-        """The folder around it."""
-        return self._at(str(self._pure.parent))
-
     def with_rendered_path(self, render: Callable[[str], str]) -> Self:
         """The same place in the same store, its path as `render` returns it: paths may be templates."""
         return self._at(render(self.path))
 
-    @property
-    def _pure(self) -> PurePosixPath:
-        return PurePosixPath(self.path)
-
-    def joinpath(self, *parts: str) -> Self:
-        """A path further in."""
+    def joinpath(self, *parts: "str | ObjectStoragePath") -> Self:
+        """A path further in; from a part on that is a path in a store itself, that path."""
+        whole = [place for place, part in enumerate(parts) if isinstance(part, ObjectStoragePath)]
+        if whole:
+            first, *rest = parts[whole[-1] :]
+            return type(self)(first, *rest)
         return self._at(_joined(self.path, [str(part) for part in parts]))
 
-    def __truediv__(self, part: str) -> Self:
+    def __truediv__(self, part: "str | ObjectStoragePath") -> Self:
         return self.joinpath(part)
 
-    def with_name(self, name: str) -> Self:
-        """The same place under another name."""
-        return self._at(str(self._pure.with_name(name)))
+    @classmethod
+    def cwd(cls) -> Self:
+        """The process's folder."""
+        return cls(str(Path.cwd()))
 
-    def with_suffix(self, suffix: str) -> Self:
-        """The same name with another suffix."""
-        return self._at(str(self._pure.with_suffix(suffix)))
+    @classmethod
+    def home(cls) -> Self:
+        """The user's folder."""
+        return cls(str(Path.home()))
+
+    def expanduser(self) -> Self:
+        """With the user's folder for a leading `~`."""
+        return self._at(str(Path(self.path).expanduser())) if self.is_local else self
+
+    def absolute(self) -> Self:
+        """The whole path: on a disk, from its root."""
+        return self._at(str(Path(self.path).absolute())) if self.is_local else self
+
+    def resolve(self, strict: bool = False) -> Self:
+        """The whole path; on a disk, without links and `..`."""
+        return self._at(str(Path(self.path).resolve(strict))) if self.is_local else self
 
     def as_uri(self) -> str:
         """As a URI, without the connection."""
-        return f"{self.protocol}://{self.path}"
+        return f"{self.protocol or LOCAL}://{self.path}"
 
     def exists(self) -> bool:
         """Whether there is anything."""
@@ -147,6 +139,18 @@ class ObjectStoragePath:
     def rglob(self, pattern: str) -> Iterator[Self]:
         """What matches a pattern, at any depth."""
         return self.glob(f"**/{pattern}")
+
+    def walk(self, top_down: bool = True) -> Iterator[tuple[Self, list[str], list[str]]]:
+        """Each folder, with the names of the folders and files in it."""
+        folders, files = list[str](), list[str]()
+        for inner in self.iterdir():
+            (folders if inner.is_dir() else files).append(inner.name)
+        if top_down:
+            yield self, folders, files
+        for name in folders:
+            yield from (self / name).walk(top_down)
+        if not top_down:
+            yield self, folders, files
 
     def open(self, mode: str = "r", **options: Any) -> Any:
         """The file, opened; options are those of fsspec."""
@@ -174,9 +178,13 @@ class ObjectStoragePath:
         self.write_bytes(data.encode(encoding))
         return len(data)
 
-    def touch(self, *, truncate: bool = True) -> None:
-        """Make an empty file."""
-        self.fs.touch(self.path, truncate=truncate)
+    def touch(self, mode: int = 0o666, exist_ok: bool = True, *, truncate: bool = False) -> None:
+        """Make an empty file; one that exists stays as it is unless `truncate`. Raises FileExistsError, unless it may
+        exist."""
+        if truncate or not self.exists():
+            self.fs.touch(self.path, truncate=True)
+        elif not exist_ok:
+            raise FileExistsError(str(self))
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Make the folder. Raises FileExistsError, unless it may exist."""
@@ -208,9 +216,9 @@ class ObjectStoragePath:
         """Move within the store, over what is there."""
         return self.rename(target)
 
-    def stat(self) -> dict[str, Any]:
+    def stat(self) -> StatResult:
         """What the filesystem tells of it, with `protocol` and `conn_id`."""
-        return {**self.fs.stat(self.path), "protocol": self.protocol, "conn_id": self.conn_id}
+        return StatResult({**self.fs.stat(self.path), "protocol": self.protocol, "conn_id": self.conn_id})
 
     def size(self) -> int:
         """Its size in bytes."""
@@ -234,7 +242,9 @@ class ObjectStoragePath:
 
     def samestore(self, other: object) -> bool:
         """Whether both are in one store."""
-        return isinstance(other, ObjectStoragePath) and (self.protocol, self.conn_id) == (other.protocol, other.conn_id)
+        if not isinstance(other, ObjectStoragePath) or self.conn_id != other.conn_id:
+            return False
+        return (self.protocol or LOCAL) == (other.protocol or LOCAL)
 
     def samefile(self, other: object) -> bool:
         """Whether both are one file."""
@@ -246,9 +256,9 @@ class ObjectStoragePath:
         target = _as_path(dst, None)
         if self.samestore(target):
             self.fs.copy(self.path, target.path, recursive=recursive, **options)
-        elif self.protocol == LOCAL:
+        elif self.is_local:
             target.fs.put(self.path, target.path, recursive=recursive, **options)
-        elif target.protocol == LOCAL:
+        elif target.is_local:
             self.fs.get(self.path, target.path, recursive=recursive, **options)
         elif self.is_dir():
             self._copy_folder(target)
@@ -286,7 +296,7 @@ class ObjectStoragePath:
 
     def serialize(self) -> dict[str, Any]:
         """As an XCom."""
-        return {"path": self.as_uri(), "conn_id": self.conn_id, "kwargs": self.storage_options}
+        return {"path": str(self), "conn_id": self.conn_id, "kwargs": self.storage_options}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], version: int) -> "ObjectStoragePath":
@@ -302,7 +312,7 @@ class ObjectStoragePath:
         return other
 
     def __fspath__(self) -> str:
-        if self.protocol != LOCAL:
+        if not self.is_local:
             raise TypeError(f"{self} is not on a disk")
         return self.path
 
@@ -310,9 +320,17 @@ class ObjectStoragePath:
         return self.samefile(other)
 
     def __hash__(self) -> int:
-        return hash((self.protocol, self.conn_id, self.path))
+        return hash((self.protocol or LOCAL, self.conn_id, self.path))
+
+    def __lt__(self, other: object) -> bool:
+        return str(self) < str(other) if isinstance(other, ObjectStoragePath) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return str(self) <= str(other) if isinstance(other, ObjectStoragePath) else NotImplemented
 
     def __str__(self) -> str:
+        if not self.protocol:
+            return self.path
         return f"{self.protocol}://{f'{self.conn_id}@' if self.conn_id else ''}{self.path}"
 
     def __repr__(self) -> str:
@@ -323,7 +341,7 @@ def _split(text: str, protocol: str | None) -> tuple[str, str | None, str]:
     """Protocol, connection and path of a text."""
     scheme, separator, place = text.partition("://")
     if not separator:
-        return protocol or LOCAL, None, text
+        return protocol or "", None, text or "."
     host, slash, key = place.partition("/")
     conn_id, _, bucket = host.rpartition("@")
     return protocol or scheme, conn_id or None, f"{bucket}{slash}{key}" or "/"
