@@ -276,7 +276,7 @@ def test_templates_reach_variables_and_connections(run: RunSource, api: Executio
 
 def test_unknown_variable_fails_with_its_name(run: RunSource, api: ExecutionApi) -> None:
     ran = run(_task("Variable.get('nowhere')"), url=api.url)
-    assert ran.result.detail == "AirflowNotFoundException: Variable nowhere does not exist"
+    assert ran.result.detail == "VariableNotFoundError: Variable nowhere does not exist"
 
 
 def test_variables_are_written(run: RunSource, api: ExecutionApi) -> None:
