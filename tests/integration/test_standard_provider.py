@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.oracle.standard import DAG_FILE, EXPRESSIONS, PREAMBLE, facts
+from tests.oracle.standard import DAG_FILES, EXPRESSIONS, PREAMBLE, facts
 from tests.oracle.standard.asking import given, parameters
 from tests.oracle.standard.files import write_files
 from tradewind.sdk import aliases
@@ -80,31 +80,27 @@ def test_every_expression_gives_or_raises_the_same() -> None:
 
 
 @pytest.mark.filterwarnings("default")
-def test_tasks_end_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dag_id", DAG_FILES)
+def test_tasks_end_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dag_id: str) -> None:
     for name, value in write_files(tmp_path / "files").items():
         monkeypatch.setenv(name, value)
-    file = tmp_path / "ops.py"
-    file.write_text(DAG_FILE.read_text(encoding="utf-8"), encoding="utf-8")
-    run = load_dag_file(file, tmp_path).dags["ops"].test(logical_date=datetime(2021, 1, 2, tzinfo=UTC))
-    expected: dict[str, tuple[str, dict[str, Any]]] = FACTS["tasks"]
-    found = {
-        ti.task_id: (str(ti.state), {key: ti.xcom_pull(key=key) for key in expected[ti.task_id][1]})
-        for ti in run.get_task_instances()
-    }
-    wanted = {task_id: (state, _as_pulled(xcoms)) for task_id, (state, xcoms) in expected.items()}
-    assert {
-        task_id: (_ordered(found[task_id]), wanted[task_id])
-        for task_id in wanted
-        if _ordered(found[task_id]) != wanted[task_id]
-    } == {}
+    file = tmp_path / "dag_file.py"
+    file.write_text(DAG_FILES[dag_id].read_text(encoding="utf-8"), encoding="utf-8")
+    run = load_dag_file(file, tmp_path).dags[dag_id].test(logical_date=datetime(2021, 1, 2, tzinfo=UTC))
+    expected: dict[str, tuple[str, dict[str, Any]]] = FACTS["tasks"][dag_id]
+    found = {f"{ti.task_id}[{ti.map_index}]": ti for ti in run.get_task_instances()}
+    assert found.keys() == expected.keys()
+    differing: dict[str, object] = {}
+    for place, (state, xcoms) in expected.items():
+        ti = found[place]
+        ours = (str(ti.state), _as_pulled({key: ti.xcom_pull(key=key) for key in xcoms}))
+        if ours != (state, _as_pulled(xcoms)):
+            differing[place] = (ours, (state, xcoms))
+    assert differing == {}
 
 
 def _as_pulled(xcoms: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _ordered_value(value) for key, value in xcoms.items()}
-
-
-def _ordered(end: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    return end[0], _as_pulled(end[1])
 
 
 def _ordered_value(value: Any) -> Any:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.oracle.standard import ASKING, DAG_FILE, FACTS
+from tests.oracle.standard import ASKING, DAG_FILES, FACTS
 from tests.oracle.standard.files import write_files
 from tests.servers.environments import AIRFLOW, environment
 
@@ -23,10 +23,10 @@ if __name__ == "__main__":  # Airflow imports the file besides
     from sqlalchemy import select
     import json
     run = dag.test(logical_date=datetime(2021, 1, 2, tzinfo=timezone.utc))
-    states = {ti.task_id: [str(ti.state), {}] for ti in run.get_task_instances()}
+    states = {f"{ti.task_id}[{ti.map_index}]": [str(ti.state), {}] for ti in run.get_task_instances()}
     with create_session() as session:
         for xcom in session.scalars(select(XComModel).where(XComModel.run_id == run.run_id)):
-            states[xcom.task_id][1][xcom.key] = xcom.value
+            states[f"{xcom.task_id}[{xcom.map_index}]"][1][xcom.key] = xcom.value
     json.dump(states, open(sys.argv[1], "w"), default=str)
 """
 """What is added to the DAG file, for Airflow."""
@@ -60,12 +60,15 @@ def _asked(programs: Path, shared: Mapping[str, str]) -> dict[str, Any]:
 
 def _run(programs: Path, shared: Mapping[str, str], folder: Path) -> dict[str, Any]:
     (folder / "dags").mkdir()
-    file, result = folder / "dags" / "ops.py", folder / "states.json"
-    file.write_text(DAG_FILE.read_text(encoding="utf-8") + RUNNING, encoding="utf-8")
     env = {**shared, **write_files(folder / "files")}
     _output([str(programs / "airflow"), "db", "migrate"], env)
-    _output([str(programs / "python"), str(file), str(result)], env)
-    return json.loads(result.read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for dag_id, source in DAG_FILES.items():
+        file, result = folder / "dags" / f"{dag_id}.py", folder / f"{dag_id}.json"
+        file.write_text(source.read_text(encoding="utf-8") + RUNNING, encoding="utf-8")
+        _output([str(programs / "python"), str(file), str(result)], env)
+        found[dag_id] = json.loads(result.read_text(encoding="utf-8"))
+    return found
 
 
 def _output(command: list[str], env: Mapping[str, str], text: str = "") -> str:

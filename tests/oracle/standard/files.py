@@ -1,4 +1,4 @@
-"""The files and connections that the tasks of `operators_dag.txt` find."""
+"""The files and connections that the tasks of the DAG files find."""
 
 import json
 from pathlib import Path
@@ -11,4 +11,5 @@ def write_files(folder: Path) -> dict[str, str]:
     (folder / "q.sql").write_text("select {{ ds }}\n", encoding="utf-8")
     paths = {"AIRFLOW_CONN_FS1": "/", "AIRFLOW_CONN_FS2": str(folder)}
     connections = {name: json.dumps({"conn_type": "fs", "extra": {"path": path}}) for name, path in paths.items()}
-    return {"OPERATOR_FILES": str(folder), **connections}
+    others = {"AIRFLOW_CONN_C1": '{"conn_type": "http", "host": "h"}', "AIRFLOW_VAR_V1": "vv"}
+    return {"OPERATOR_FILES": str(folder), **connections, **others}
