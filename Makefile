@@ -1,5 +1,5 @@
 # `make run` and `make test` need only Python 3.11+, git and make; everything else they install into .venv.
-.PHONY: run test test-rules test-services test-full check format bench bench-peers oracle venv venv-dev clean
+.PHONY: run test test-rules test-services test-full check format bench bench-peers oracle oracle-drawn venv venv-dev clean
 
 RUN_HOME ?= $(CURDIR)/.tradewind
 BIN := .venv/bin
@@ -44,8 +44,15 @@ bench: venv-dev
 bench-peers: venv-dev
 	$(BIN)/python -m benchmarks peers $(ARGS)
 
+# Without ARGS also the DAGs drawn at random (`make oracle-drawn`).
 oracle: venv-dev
 	$(BIN)/python -m tests.oracle $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m tests.oracle.drawn_facts
+endif
+
+oracle-drawn: venv-dev
+	$(BIN)/python -m tests.oracle.drawn_facts
 
 venv:
 	@scripts/venv.sh
