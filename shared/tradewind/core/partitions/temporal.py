@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -42,7 +42,8 @@ class TemporalMapper:
 
     def downstream_keys(self, key: str) -> tuple[str, ...]:
         """The one key; raises ValueError for a key that is not in `input_format`."""
-        moment = self._read(key, self.input_format).astimezone(zone_of(self.timezone))
+        # By way of UTC: a time that the clocks jumped over becomes the one that they showed.
+        moment = self._read(key, self.input_format).astimezone(UTC).astimezone(zone_of(self.timezone))
         return (self.format(start_of(self.kind, moment)),)
 
     def format(self, moment: datetime) -> str:

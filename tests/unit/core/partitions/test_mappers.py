@@ -41,6 +41,12 @@ def test_periods_are_those_of_the_zone() -> None:
     assert _keys({"kind": "start_of_day", "timezone": "+02:00"}, "2024-03-13T02:00:00") == ("2024-03-13",)
 
 
+def test_time_that_the_clocks_jumped_over_is_the_one_that_they_showed() -> None:
+    paris = {"kind": "start_of_hour", "timezone": "Europe/Paris"}
+    assert _keys(paris, "2024-03-31T02:30:00") == ("2024-03-31T03",)
+    assert _keys(paris, "2024-10-27T02:30:00") == ("2024-10-27T02",)
+
+
 def test_plain_mappers() -> None:
     assert _keys({"kind": "identity"}, "x") == ("x",)
     assert _keys({"kind": "fixed_key", "downstream_key": "all"}, "x") == ("all",)
