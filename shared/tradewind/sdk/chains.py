@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.node import DependencyMixin, as_list
 
 Nodes = DependencyMixin | Sequence[DependencyMixin]
@@ -11,7 +10,7 @@ Nodes = DependencyMixin | Sequence[DependencyMixin]
 
 def chain(*tasks: Nodes) -> None:
     """Each argument runs before the next. A list next to a single node fans out or in; two lists next to each other
-    are joined pairwise and must be equally long (else AirflowException)."""
+    are joined pairwise and must be equally long (else ValueError)."""
     for upstream, downstream in pairwise(tasks):
         _join_pair(upstream, downstream)
 
@@ -25,7 +24,7 @@ def _join_pair(upstream: Nodes, downstream: Nodes) -> None:
         return
     left, right = as_list(upstream), as_list(downstream)
     if len(left) != len(right):
-        raise AirflowException(
+        raise ValueError(
             f"chain() joins two lists pairwise, so they must be equally long; got {len(left)} and {len(right)}"
         )
     for one, other in zip(left, right, strict=True):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.active import pop_dag, push_dag
@@ -96,7 +97,7 @@ class DAG:
         self.description, self.dag_display_name = description, dag_display_name or dag_id
         self.doc_md = _read_doc(doc_md)
         self.tags = _checked_tags(tags)
-        self.owner_links = dict(owner_links or {})
+        self.owner_links = _checked_links(self.dag_id, owner_links)
         self._set_dates(start_date, end_date)
         self.schedule, self.timetable = schedule, self._timetable_of(schedule)
         self.catchup = conf.getboolean("scheduler", "catchup_by_default") if catchup is None else catchup
@@ -107,7 +108,7 @@ class DAG:
         )
         self.dagrun_timeout, self.fail_fast = dagrun_timeout, bool(fail_fast)
         self.is_paused_upon_creation, self.auto_register = is_paused_upon_creation, bool(auto_register)
-        self.template_searchpath = _as_tuple(template_searchpath)
+        self.template_searchpath = _as_list(template_searchpath)
         self.template_undefined = template_undefined
         self.user_defined_macros, self.user_defined_filters = user_defined_macros, user_defined_filters
         self.jinja_environment_kwargs = jinja_environment_kwargs
@@ -409,8 +410,18 @@ def _or_configured(limit: int | None, key: str) -> int:
     return conf.getint("core", key) if limit is None else limit
 
 
-def _as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+def _as_list(value: str | Iterable[str] | None) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _checked_links(dag_id: str, owner_links: Mapping[str, str] | None) -> dict[str, str]:
+    """Addresses of the web, or of mail."""
+    links = dict(owner_links or {})
+    for owner, link in links.items():
+        parts = urlsplit(link)
+        if not (parts.path if parts.scheme == "mailto" else parts.scheme and parts.netloc):
+            raise ValueError(f"DAG {dag_id!r}: owner_links: the link of {owner!r} is no address: {link!r}")
+    return links
 
 
 def _checked_tags(tags: Collection[str] | None) -> set[str]:

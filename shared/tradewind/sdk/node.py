@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeVar
 
-from tradewind.sdk.exceptions import AirflowException
-
 if TYPE_CHECKING:
     from tradewind.sdk.dags import DAG
     from tradewind.sdk.edges import EdgeModifier
@@ -260,13 +258,13 @@ def _join(upstream: DAGNode, downstream: DAGNode, edge_modifier: "EdgeModifier |
 def _shared_dag(upstream: DAGNode, downstream: DAGNode) -> "DAG":
     one, other = upstream.get_dag(), downstream.get_dag()
     if one is not None and other is not None and one is not other:
-        raise AirflowException(
+        raise ValueError(
             f"Tried to set relationships between tasks in more than one DAG:"
             f" {upstream.task_id!r} in {one.dag_id!r} and {downstream.task_id!r} in {other.dag_id!r}"
         )
     dag = one or other
     if dag is None:
-        raise AirflowException(
+        raise ValueError(
             f"Tried to create relationships between tasks that have no DAG yet:"
             f" {upstream.task_id!r} and {downstream.task_id!r}; set the DAG for at least one of them"
         )

@@ -19,6 +19,7 @@ from tradewind.sdk.node import DAGNode, validate_key
 from tradewind.sdk.operator_arguments import (
     EXPECTED_TYPES,
     as_date,
+    as_dict,
     as_int,
     as_list,
     as_resources,
@@ -198,7 +199,7 @@ class BaseOperator(DAGNode):
         self.run_as_user, self.map_index_template = run_as_user, map_index_template
         self.max_active_tis_per_dag = max_active_tis_per_dag
         self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
-        self.executor, self.executor_config = executor, dict(executor_config or {})
+        self.executor, self.executor_config = executor, as_dict("executor_config", executor_config)
         self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
         self.inlets, self.outlets = as_list(inlets), as_list(outlets)
         self.doc, self.doc_md, self.doc_json, self.doc_yaml, self.doc_rst = doc, doc_md, doc_json, doc_yaml, doc_rst
@@ -333,6 +334,12 @@ class BaseOperator(DAGNode):
         from tradewind.sdk.operators.empty import EmptyOperator
 
         return issubclass(getattr(self, "operator_class", type(self)), EmptyOperator)
+
+    @property
+    def dag_id(self) -> str:
+        """The id of its DAG; before it has one, made of its owner."""
+        dag = self.get_dag()
+        return dag.dag_id if dag is not None else f"adhoc_{self.owner}"
 
     @property
     def operator_name(self) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tradewind.sdk import timezone as tz
-from tradewind.sdk.types import NOTSET, is_collection
+from tradewind.sdk.types import NOTSET, is_collection, is_mapping
 
 if TYPE_CHECKING:
     from tradewind.sdk.resources import Resources
@@ -67,6 +67,13 @@ def as_timedelta(name: str, value: object) -> timedelta:
     if isinstance(value, int | float):
         return timedelta(seconds=value)
     raise TypeError(f"{name!r} must be a timedelta or seconds, not {type(value).__name__}: {value!r}")
+
+
+def as_dict(name: str, value: object) -> dict[str, Any]:
+    """A mapping as a dict, an empty one for None; TypeError for anything else."""
+    if value is not None and not is_mapping(value):
+        raise TypeError(f"{name!r} must be a mapping, not {type(value).__name__}: {value!r}")
+    return dict(value or {})
 
 
 def as_resources(given: Mapping[str, Any] | None) -> "Resources | None":

@@ -222,3 +222,11 @@ def test_default_args_reach_arguments_of_every_class() -> None:
 
 def test_file_of_the_dag_is_the_callers() -> None:
     assert DAG("d").fileloc == __file__
+
+
+@pytest.mark.parametrize("link", ["nowhere", "https:", "mailto:", ""])
+def test_owner_links_are_addresses(link: str) -> None:
+    good = {"ann": "https://example.com/ann", "bob": "mailto:bob@example.com"}
+    assert DAG("d", owner_links=good).owner_links == good
+    with pytest.raises(ValueError, match=f"DAG 'd': owner_links: the link of 'eve' is no address: '{link}'"):
+        DAG("d", owner_links={**good, "eve": link})

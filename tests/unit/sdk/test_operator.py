@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from tradewind.sdk import DAG, BaseOperator, Label, TriggerRule, XComArg, chain, chain_linear, cross_downstream
-from tradewind.sdk.exceptions import AirflowException
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.empty import EmptyOperator
 from tradewind.sdk.operators.python import PythonOperator
@@ -105,12 +104,12 @@ def test_edge_gives_a_dag_to_the_one_without() -> None:
 
 def test_edge_between_dags_is_refused() -> None:
     a, other = _tasks(1)[0], EmptyOperator(task_id="x", dag=DAG("other"))
-    with pytest.raises(AirflowException, match=r"more than one DAG.*'t0' in 'd'.*'x' in 'other'"):
+    with pytest.raises(ValueError, match=r"more than one DAG.*'t0' in 'd'.*'x' in 'other'"):
         a >> other
 
 
 def test_edge_without_any_dag_is_refused() -> None:
-    with pytest.raises(AirflowException, match="no DAG yet"):
+    with pytest.raises(ValueError, match="no DAG yet"):
         EmptyOperator(task_id="a") >> EmptyOperator(task_id="b")
 
 
@@ -147,7 +146,7 @@ def test_chain_takes_labels() -> None:
 
 def test_chain_refuses_lists_of_unequal_length() -> None:
     a, b, c = _tasks(3)
-    with pytest.raises(AirflowException, match="equally long; got 1 and 2"):
+    with pytest.raises(ValueError, match="equally long; got 1 and 2"):
         chain([a], [b, c])
 
 
@@ -222,3 +221,14 @@ def test_copy_for_execution_makes_no_edges() -> None:
     copy = b.prepare_for_execution()
     copy.bash_command = a.output
     assert (b.bash_command, _edges(dag)) == ("true", set())
+
+
+def test_tasks_without_a_dag_are_their_owners() -> None:
+    task = EmptyOperator(task_id="t", owner="ann")
+    assert task.dag_id == "adhoc_ann"
+    assert EmptyOperator(task_id="t", dag=DAG("d")).dag_id == "d"
+
+
+def test_executor_config_is_a_mapping() -> None:
+    with pytest.raises(TypeError, match="'executor_config' must be a mapping, not str: 'big'"):
+        EmptyOperator(task_id="t", executor_config="big")  # pyright: ignore[reportArgumentType] - an author's mistake
