@@ -62,7 +62,7 @@ def test_bash_example(tmp_path: Path) -> None:
     spec = _specs(STANDARD + "example_bash_operator.py", tmp_path)["example_bash_operator"]
     tasks = {task.task_id: task for task in spec.tasks}
     assert (spec.timetable_summary, spec.dagrun_timeout_seconds) == ("0 0 * * *", 3600.0)
-    shown = {"value": "example_value", "schema": {}, "description": None, "source": None}
+    shown: dict[str, object] = {"value": "example_value", "schema": {}, "description": None, "source": None}
     assert spec.params["example_key"] == shown
     assert tasks["run_this_last"].is_empty
     assert tasks["run_this_last"].upstream_task_ids == (
