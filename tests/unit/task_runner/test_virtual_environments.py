@@ -70,6 +70,16 @@ def test_variables_and_connections_where_tradewind_is_installed_too(run: RunSour
     assert "No module named 'airflow'" in str(alone.result.detail)
 
 
+def test_all_of_the_context_that_can_be_read(run: RunSource, api: ExecutionApi) -> None:
+    source = """
+    @task.external_python(python=PYTHON)
+    def t(*args, **kwargs):
+        return [list(args), kwargs["z"], kwargs["ds"], kwargs["prev_start_date_success"], "ti" in kwargs]
+    t(1, z=2)
+"""
+    assert run(HEAD + source, url=api.url).xcoms["return_value"] == [[1], 2, "2021-01-02", None, False]
+
+
 def test_date_that_comes_back(run: RunSource) -> None:
     source = """
     @task.external_python(python=PYTHON)

@@ -180,7 +180,10 @@ def source_of(function: Callable[..., Any]) -> str:
 
 
 def _plain_dates(value: Any) -> Any:
-    """The value with plain datetimes in place of pendulum's, in collections too."""
+    """The value with plain datetimes in place of pendulum's, in collections too; what stands for a value of the
+    context that has not been asked for yet is asked for."""
+    if type(value) is not value.__class__:
+        value = getattr(value, "__wrapped__", value)
     if type(value) is dict:
         return {key: _plain_dates(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if type(value) in (list, tuple):
