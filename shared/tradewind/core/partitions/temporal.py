@@ -42,9 +42,7 @@ class TemporalMapper:
 
     def downstream_keys(self, key: str) -> tuple[str, ...]:
         """The one key; raises ValueError for a key that is not in `input_format`."""
-        # By way of UTC: a time that the clocks jumped over becomes the one that they showed.
-        moment = self._read(key, self.input_format).astimezone(UTC).astimezone(zone_of(self.timezone))
-        return (self.format(start_of(self.kind, moment)),)
+        return (self.format(start_of(self.kind, self._shown(self._read(key, self.input_format)))),)
 
     def format(self, moment: datetime) -> str:
         """A moment as a key of a run."""
@@ -66,11 +64,15 @@ class TemporalMapper:
 
     def encode(self, moment: datetime) -> str:
         """A moment as a key of an event."""
-        return moment.astimezone(zone_of(self.timezone)).strftime(self.input_format)
+        return self._shown(moment).strftime(self.input_format)
 
     def partition_date(self, downstream_key: str) -> datetime | None:
         """The moment that a run's key stands for."""
         return start_of(self.kind, self.decode(downstream_key))
+
+    def _shown(self, moment: datetime) -> datetime:
+        """In the time zone; a time that the clocks jumped over becomes the one that they showed."""
+        return moment.astimezone(UTC).astimezone(zone_of(self.timezone))
 
     def _read(self, key: str, key_format: str) -> datetime:
         moment = datetime.strptime(key, key_format)  # noqa: DTZ007 - a key without an offset is in the mapper's zone

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from tradewind.core.partitions.mappers import RollupMapper as RollupRule
 from tradewind.core.partitions.mappers import mapper_of
 from tradewind.core.partitions.windows import window_of
 
@@ -294,6 +295,11 @@ class RollupMapper(PartitionMapper):
             raise TypeError(f"{type(window).__name__} does not go with the keys of {type(upstream_mapper).__name__}")
         self.upstream_mapper, self.window, self.wait_policy = upstream_mapper, window, wait_policy or WaitForAll()
         super().__init__(max_downstream_keys=max_downstream_keys)
+
+    def to_upstream(self, downstream_key: str) -> frozenset[str]:
+        """The keys of events that a run of this key waits for."""
+        rollup = mapper_of(self.serialize())
+        return frozenset(rollup.expected_keys(downstream_key) if isinstance(rollup, RollupRule) else ())
 
     def arguments(self) -> dict[str, Any]:
         """Mapper, window and policy."""

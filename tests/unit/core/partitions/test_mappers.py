@@ -47,6 +47,15 @@ def test_time_that_the_clocks_jumped_over_is_the_one_that_they_showed() -> None:
     assert _keys(paris, "2024-10-27T02:30:00") == ("2024-10-27T02",)
 
 
+def test_day_without_an_hour_waits_for_the_others() -> None:
+    day = {"kind": "start_of_day", "timezone": "Europe/Paris"}
+    rollup = mapper_of({"kind": "rollup", "upstream_mapper": day, "window": {"kind": "day"}})
+    assert isinstance(rollup, RollupMapper)
+    hours = rollup.expected_keys("2024-03-31")
+    assert (len(hours), "2024-03-31T02:00:00" in hours) == (23, False)
+    assert len(rollup.expected_keys("2024-04-01")) == 24
+
+
 def test_plain_mappers() -> None:
     assert _keys({"kind": "identity"}, "x") == ("x",)
     assert _keys({"kind": "fixed_key", "downstream_key": "all"}, "x") == ("all",)

@@ -41,6 +41,8 @@ def test_authors_may_ask_a_mapper() -> None:
     assert product.to_downstream("us|2024-03-13T10:00:00") == "us|2024-03-13"
     fan_out = FanOutMapper(upstream_mapper=StartOfWeekMapper(), window=WeekWindow(direction=Window.Direction.BACKWARD))
     assert fan_out.to_downstream("2024-03-13T10:00:00")[-1] == "2024-03-11"
+    day = RollupMapper(upstream_mapper=StartOfDayMapper(timezone="Europe/Paris"), window=DayWindow())
+    assert len(day.to_upstream(str(day.to_downstream("2024-03-31T12:00:00")))) == 23
     assert StartOfDayMapper() == StartOfDayMapper() != IdentityMapper()
 
 
