@@ -13,6 +13,7 @@ import pytest_asyncio
 from airflow_client import client as airflow
 from airflow_client.client import exceptions, models
 from airflow_client.client.api import (
+    backfill_api,
     connection_api,
     dag_api,
     dag_run_api,
@@ -29,7 +30,7 @@ from airflow_client.client.api import (
 
 from tests.servers.api import ApiServer
 from tests.servers.scene import Attempt, Scene
-from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.spec import DagSpec, TaskSpec, TimetableSpec
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,6 +65,7 @@ async def attempt(api: ApiServer, scene: Scene, dag_id: str) -> Attempt:
         owners=("ada",),
         params=dict(params),
         timetable_summary="@daily",
+        timetable_periodic=True,
     )
     await scene.write_dag(spec)
     await api.client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": "r", "conf": {"a": 1}})
@@ -381,3 +383,39 @@ async def test_errors_are_the_clients_own(api: ApiServer, client: airflow.ApiCli
     assert isinstance(not_found.value.data, models.HTTPExceptionResponse)
     assert isinstance(conflict.value.data, models.HTTPExceptionResponse)
     assert unprocessable.value.status == 422
+
+
+async def test_backfills(client: airflow.ApiClient, scene: Scene, dag_id: str) -> None:
+    timetable = TimetableSpec(kind="cron_trigger", data={"expression": "@daily", "timezone": "UTC"})
+    await scene.write_dag(
+        DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=(EXTRACT,), timetable=timetable)
+    )
+    backfills = backfill_api.BackfillApi(client)
+    body = models.BackfillPostBody(
+        dag_id=dag_id,
+        from_date=datetime(2024, 1, 1, tzinfo=UTC),
+        to_date=datetime(2024, 1, 3, tzinfo=UTC),
+        run_backwards=True,
+        reprocess_behavior=models.ReprocessBehavior.FAILED,
+        max_active_runs=2,
+        dag_run_conf={"a": 1},
+    )
+
+    dry = await call(backfills.create_backfill_dry_run, body)
+    assert [each.logical_date.day for each in dry.backfills if each.logical_date is not None] == [3, 2, 1]
+    backfill = await call(backfills.create_backfill, body)
+    assert (backfill.dag_id, backfill.max_active_runs, backfill.is_paused) == (dag_id, 2, False)
+    with pytest.raises(exceptions.ConflictException):
+        await call(backfills.create_backfill, body)
+    assert (await call(backfills.list_backfills, dag_id)).backfills == [backfill]
+    assert (await call(backfills.pause_backfill, backfill.id)).is_paused is True
+    assert (await call(backfills.unpause_backfill, backfill.id)).is_paused is False
+    assert (await call(backfills.cancel_backfill, backfill.id)).completed_at is not None
+    assert (await call(backfills.get_backfill, backfill.id)).completed_at is not None
+    with pytest.raises(exceptions.ConflictException):
+        await call(backfills.pause_backfill, backfill.id)
+    with pytest.raises(exceptions.NotFoundException):
+        await call(backfills.get_backfill, 2**40)
+    body.from_date = datetime(2024, 2, 1, tzinfo=UTC)
+    with pytest.raises(exceptions.UnprocessableEntityException):
+        await call(backfills.create_backfill, body)
