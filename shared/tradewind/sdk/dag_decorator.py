@@ -12,6 +12,7 @@ from tradewind.sdk.mapped.expand_input import (
     ExpandInput,
     ListOfDictsExpandInput,
     MappedArgument,
+    check_dicts,
     check_mappable,
 )
 from tradewind.sdk.mapped.group import MappedTaskGroup, given_arguments
@@ -114,6 +115,7 @@ class GroupFactory(Generic[P, R]):
 
     def expand_kwargs(self, kwargs: Any) -> Any:
         """A mapped group: one instance for each dict of arguments in a list."""
+        check_dicts(kwargs, f"group {self._group_id!r}: expand_kwargs()")
         names = [name for name in self._names if name not in self._partial]
         return self._expand(ListOfDictsExpandInput(kwargs), names)
 

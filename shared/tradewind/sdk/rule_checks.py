@@ -21,6 +21,8 @@ def wrong_rules(dag: DAG, tasks: Iterable[BaseOperator]) -> Iterator[str]:
     """What is wrong with the rules of each task."""
     for task in tasks:
         yield from _unknown(task)
+        if task.on_failure_fail_dagrun and not task.is_teardown:
+            yield f"task {task.task_id!r} has on_failure_fail_dagrun, but is no teardown"
         if dag.fail_fast and task.trigger_rule not in _FAIL_FAST_RULES:
             allowed = " or ".join(repr(str(rule)) for rule in _FAIL_FAST_RULES)
             yield f"{_named(task)}, but a DAG with fail_fast can only have {allowed}"

@@ -207,14 +207,18 @@ class MappedDecorator:
 
     def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
         """One instance for each dict of arguments in a list."""
-        from tradewind.sdk.mapped.expand_input import ListOfDictsExpandInput
+        from tradewind.sdk.mapped.expand_input import ListOfDictsExpandInput, check_dicts
 
+        check_dicts(kwargs, f"{self._decorator.__name__}.expand_kwargs()")
         return self._decorator.make_mapped(self._given, ListOfDictsExpandInput(kwargs))
 
     def _check(self, what: str, kwargs: Mapping[str, Any]) -> None:
         function = self._decorator.function
         parameters = inspect.signature(function).parameters
         takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        shadowed = sorted(name for name in kwargs if name in KNOWN_CONTEXT_KEYS)
+        if shadowed:
+            raise ValueError(f"{self._decorator.__name__}.{what}() got variables of the task's context: {shadowed}")
         unknown = sorted(name for name in kwargs if name not in parameters and not takes_any)
         if unknown:
             raise TypeError(f"{self._decorator.__name__}.{what}() got unexpected keyword arguments {unknown}")

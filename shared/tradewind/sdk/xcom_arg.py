@@ -112,16 +112,23 @@ class XComArg(DependencyMixin):
 
     def map(self, function: Callable[[Any], Any]) -> "MapXComArg":
         """Every element passed through a function, in the process of the task that is mapped over it; raising
-        AirflowSkipException there skips the instance."""
-        return MapXComArg(self, (function,))
+        AirflowSkipException there skips the instance. Raises ValueError for a decorated task."""
+        return MapXComArg(self._whole("map"), (function,))
 
     def zip(self, *others: "XComArg", fillvalue: Any = NOTSET) -> "ZipXComArg":
         """Tuples of elements of this and others, as many as the shortest has; with a fill value, as the longest."""
-        return ZipXComArg((self, *others), fillvalue)
+        return ZipXComArg((self._whole("zip"), *others), fillvalue)
 
     def concat(self, *others: "XComArg") -> "ConcatXComArg":
         """The elements of this, then those of the others."""
-        return ConcatXComArg((self, *others))
+        return ConcatXComArg((self._whole("concat"), *others))
+
+    def _whole(self, what: str) -> "XComArg":
+        if self.key != XCOM_RETURN_KEY:
+            raise ValueError(
+                f"{what}() goes over what task {self.operator.task_id!r} returns, not over key {self.key!r}"
+            )
+        return self
 
     def as_setup(self) -> "XComArg":
         """Make its task a setup."""
@@ -193,8 +200,12 @@ class MapXComArg(_DerivedXComArg):
     def __init__(self, arg: XComArg, functions: "tuple[Callable[[Any], Any], ...]") -> None:
         super().__init__((arg,))
         self.arg, self.functions = arg, functions
-        if not all(map(callable, functions)):
-            raise TypeError("map() takes a function")
+        for function in functions:
+            # A decorated task is one that says how it would be mapped.
+            if not callable(function) or hasattr(function, "expand"):
+                raise ValueError(
+                    f"map() over what task {arg.operator.task_id!r} returns takes a plain function, not {function!r}"
+                )
 
     def map(self, function: Callable[[Any], Any]) -> "MapXComArg":
         """And then through this one."""

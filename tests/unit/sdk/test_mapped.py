@@ -115,6 +115,12 @@ def test_mapped_group(dag: DAG) -> None:
             "cannot map over ['start_date']",
         ),
         (lambda: BashOperator.partial(task_id="t").expand_kwargs(5), TypeError, "expected XComArg or list[dict]"),
+        (lambda: add.expand_kwargs([1]), TypeError, "add.expand_kwargs(): expected XComArg or list[dict], not a list"),
+        (lambda: add.expand(ti=[1]), ValueError, "add.expand() got variables of the task's context: ['ti']"),
+        (lambda: numbers().map(add), ValueError, "map() over what task 'numbers' returns takes a plain function"),
+        (lambda: numbers()["k"].map(str), ValueError, "map() goes over what task 'numbers' returns, not over key 'k'"),
+        (lambda: numbers()["k"].zip(numbers()), ValueError, "zip() goes over what task 'numbers' returns"),
+        (lambda: numbers()["k"].concat(numbers()), ValueError, "concat() goes over what task 'numbers' returns"),
     ],
 )
 def test_wrong_mapping_is_named(dag: DAG, make: Any, error: type[Exception], message: str) -> None:

@@ -177,7 +177,10 @@ def test_rules_that_airflow_refuses_are_named_with_their_task() -> None:
         group.expand(x=[1])
     with DAG("mapped") as mapped:
         work.override(task_id="t", trigger_rule="always").expand(x=work())
+    with DAG("no_teardown") as no_teardown:
+        EmptyOperator(task_id="t").on_failure_fail_dagrun = True
     expected = {
+        no_teardown: "task 't' has on_failure_fail_dagrun, but is no teardown",
         after_setup: "task 'next' has trigger rule 'all_done', but what comes after a setup, here 'begin', can only"
         " have 'all_success'",
         in_group: "task 'group.t' has trigger rule 'always', which is not allowed in mapped group 'group'",

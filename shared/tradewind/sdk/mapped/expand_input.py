@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tradewind.sdk.mapped.sequences import as_container, element, is_mappable
+from tradewind.sdk.types import is_list, is_tuple
 from tradewind.sdk.xcom_arg import iter_xcom_references
 
 if TYPE_CHECKING:
@@ -96,6 +97,16 @@ class MappedArgument:
         if ti.map_index < 0:
             raise RuntimeError("can't resolve task-mapping argument without expanding")
         return self.expand_input.resolve(context, ti.map_index).values[self.key]
+
+
+def check_dicts(kwargs: Any, what: str) -> None:
+    """Raises TypeError for what is neither an XCom nor a list of dicts (or XComs)."""
+    items: list[Any] = list(kwargs) if is_list(kwargs) or is_tuple(kwargs) else []
+    if not (items or is_list(kwargs) or is_tuple(kwargs) or _is_reference(kwargs)):
+        raise TypeError(f"{what}: expected XComArg or list[dict], not {kwargs!r}")
+    wrong = [item for item in items if not (isinstance(item, Mapping) or _is_reference(item))]
+    if wrong:
+        raise TypeError(f"{what}: expected XComArg or list[dict], not a list with {wrong[0]!r}")
 
 
 def check_mappable(arguments: Mapping[str, Any], what: str) -> None:

@@ -9,11 +9,11 @@ from tradewind.sdk.mapped.expand_input import (
     DictOfListsExpandInput,
     ExpandInput,
     ListOfDictsExpandInput,
+    check_dicts,
     check_mappable,
 )
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.param import ParamsDict
-from tradewind.sdk.types import is_list, is_tuple
 from tradewind.sdk.xcom_arg import XComArg, apply_upstream_relationship
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ class OperatorPartial:
 
     def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> "MappedOperator":
         """One instance for each dict of arguments in a list."""
-        items: list[Any] = list(kwargs) if is_list(kwargs) or is_tuple(kwargs) else []
-        if not (items or isinstance(kwargs, XComArg)) or not all(isinstance(i, XComArg | Mapping) for i in items):
-            raise TypeError(f"expected XComArg or list[dict], not {kwargs!r}")
+        check_dicts(kwargs, f"{self.operator_class.__name__}.expand_kwargs()")
         return self._make(ListOfDictsExpandInput(kwargs))
 
     def _check(self, mapped_kwargs: Mapping[str, Any]) -> None:
