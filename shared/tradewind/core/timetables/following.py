@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tradewind.core.spec import DagSpec
 from tradewind.core.timetables.from_spec import timetable_of
-from tradewind.core.timetables.values import NextRun, NoSuchMoment, TimeRestriction
+from tradewind.core.timetables.values import DataInterval, NextRun, NoSuchMoment, TimeRestriction
 
 FREELY = TimeRestriction(earliest=None, latest=None, catchup=True)
 
@@ -15,10 +15,10 @@ def following_runs(spec: DagSpec, first: NextRun | None, count: int, now: dateti
     timetable, runs, run = timetable_of(spec.timetable), list[NextRun](), first
     while run is not None and len(runs) < count:
         runs.append(run)
-        if timetable is None or run.data_interval is None:
+        if timetable is None:
             break
         try:
-            run = timetable.next_run(run.data_interval, FREELY, now)
+            run = timetable.next_run(run.data_interval or DataInterval(run.run_after, run.run_after), FREELY, now)
         except NoSuchMoment:
             break
     return runs
