@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from tradewind.sdk.connection_uri import EXTRA_KEY, fields_of_uri, normal_type, uri_of_fields
 from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
-from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.runtime import current_runtime, whom_to_ask
 from tradewind.sdk.secrets.search import find_connection
 from tradewind.sdk.types import is_mapping
 
@@ -165,7 +165,7 @@ class Connection:
         runtime = current_runtime()
         fields = runtime.get_connection(conn_id) if runtime is not None else None
         if fields is None:
-            raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+            raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined{whom_to_ask()}")
         return cls.from_fields(conn_id, fields)
 
     @classmethod

@@ -182,6 +182,13 @@ def current_runtime() -> Runtime | None:
     return _runtime.get()
 
 
+def whom_to_ask() -> str:
+    """The end of a message about a name that nobody knows: while no task executes, not everybody was asked."""
+    if current_runtime() is not None:
+        return ""
+    return " in a secrets backend or the environment; what is stored can be read only while a task executes"
+
+
 def install_runtime(runtime: Runtime) -> "Token[Runtime | None]":
     """Make this the current one; give the token to `remove_runtime`."""
     return _runtime.set(runtime)

@@ -7,7 +7,7 @@ from typing import Any, Self, overload
 
 from tradewind.sdk.exceptions import AirflowRuntimeError, VariableNotFoundError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
-from tradewind.sdk.runtime import current_runtime
+from tradewind.sdk.runtime import current_runtime, whom_to_ask
 from tradewind.sdk.secrets.search import find_variable
 from tradewind.sdk.types import NOTSET, is_mapping
 
@@ -29,7 +29,7 @@ class Variable:
         if text is None:
             default = default if default is not NOTSET else default_var
             if default is NOTSET:
-                raise VariableNotFoundError(f"Variable {key} does not exist")
+                raise VariableNotFoundError(f"Variable {key} does not exist{whom_to_ask()}")
             MASKER.add(default, key)
             return default
         value: Any = json.loads(text) if deserialize_json else text

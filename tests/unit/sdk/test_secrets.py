@@ -142,6 +142,17 @@ def test_missing_variable_is_an_error_of_the_runtime_that_says_why() -> None:
     assert isinstance(raised.value, AirflowNotFoundException)
 
 
+def test_who_was_asked_is_said_while_no_task_executes() -> None:
+    for ask in (Variable.get, Connection.get):
+        with pytest.raises(AirflowNotFoundException, match="stored can be read only while a task executes"):
+            ask("nobody's")
+
+
+def test_all_were_asked_while_a_task_executes(runtime: _Runtime) -> None:
+    with pytest.raises(AirflowNotFoundException, match=r"Variable v does not exist$"):
+        Variable.get("v")
+
+
 def test_default_of_a_secret_is_masked() -> None:
     assert Variable.get("some_password", "only-a-default") == "only-a-default"
     assert redact("x only-a-default") == "x ***"
