@@ -61,3 +61,4 @@ class _Stats:
 
 
 Stats: Final = _Stats()
+incr, decr, gauge, timing, timer = Stats.incr, Stats.decr, Stats.gauge, Stats.timing, Stats.timer

@@ -61,6 +61,9 @@ from airflow.sdk.execution_time.secrets_masker import mask_secret, redact
 from airflow.sdk.io.fs import has_fs
 from airflow.sdk.serde import deserialize, serialize
 from airflow.sensors.external_task import ExternalDagLink
+from airflow.providers.standard import __version__
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.stats import Stats, incr, timing
 from airflow.settings import conf, task_policy
 from airflow.task.trigger_rule import TriggerRule
 from airflow.task.weight_rule import WeightRule, db_safe_priority

@@ -221,7 +221,7 @@ def origin_of(alias: str, name: str) -> tuple[str, str] | None:
     if not place:
         return _SDK + name, ""
     module, _, original = place.partition(":")
-    return module if module.startswith("tradewind.") else _SDK + module, original or name
+    return module if module.startswith(("tradewind.", "airflow.")) else _SDK + module, original or name
 
 
 def is_known(alias: str) -> bool:

@@ -138,6 +138,7 @@ _SKIPS: Final[Mapping[str, str]] = {
     "XCOM_SKIPMIXIN_FOLLOWED": "operators.skipping:FOLLOWED",
 }
 _LINKS: Final[Mapping[str, str]] = {"ExternalDagLink": "sensors.external_task"}
+_STATS: Final[Mapping[str, str]] = dict.fromkeys(("incr", "decr", "gauge", "timing", "timer"), "stats")
 _TRIGGERS: Final[Mapping[str, str]] = {"SuccessTrigger": "triggers.testing", "FailureTrigger": "triggers.testing"}
 _COMPAT: Final[Mapping[str, str]] = {
     "AirflowPlugin": "plugins",
@@ -274,6 +275,12 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.sensors.external_task": _LINKS,
     "airflow.providers.standard.sensors.time": {"TimeSensorAsync": "sensors.time"},
     "airflow.providers.standard.version_compat": _VERSIONS,
+    "airflow.operators.email": {"EmailOperator": "airflow.providers.smtp.operators.smtp"},
+    "airflow.operators.generic_transfer": {
+        "GenericTransfer": "airflow.providers.common.sql.operators.generic_transfer",
+    },
+    "airflow.sdk.observability.stats": _STATS,
+    "airflow.stats": _STATS,
     "airflow.providers.common.compat.version_compat": _VERSIONS,
     "airflow.triggers.testing": _TRIGGERS,
     "airflow.utils.code_utils": {"get_python_source": "module_loading"},
@@ -296,7 +303,7 @@ OLDER: Final[Mapping[str, Mapping[str, str]]] = {
     module: {**dict.fromkeys(_ORM.get(module, "").split(), "no_database"), **_OLDER.get(module, {})}
     for module in {**_ORM, **_OLDER}
 }
-"""As `names.TABLES`, and joined to what is there."""
+"""As `names.TABLES`, and joined to what is there. A module that begins with `airflow.` is a provider package's."""
 
 OLDER_WHOLE: Final[Mapping[str, str]] = {
     "airflow.lineage.hook": "lineage",
