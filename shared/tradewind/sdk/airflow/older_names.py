@@ -116,7 +116,7 @@ _VERSIONS: Final[Mapping[str, str]] = dict.fromkeys(
         "AIRFLOW_V_3_3_PLUS",
         "get_base_airflow_version_tuple",
     ),
-    "version_compat",
+    "version",
 )
 _XCOM_ARGS: Final[Mapping[str, str]] = {
     "PlainXComArg": "xcom_arg:XComArg",
@@ -274,7 +274,6 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.providers.standard.sensors.external_task": _LINKS,
     "airflow.sensors.external_task": _LINKS,
     "airflow.providers.standard.sensors.time": {"TimeSensorAsync": "sensors.time"},
-    "airflow.providers.standard.version_compat": _VERSIONS,
     "airflow.operators.email": {"EmailOperator": "airflow.providers.smtp.operators.smtp"},
     "airflow.operators.generic_transfer": {
         "GenericTransfer": "airflow.providers.common.sql.operators.generic_transfer",
