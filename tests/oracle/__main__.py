@@ -49,7 +49,7 @@ def main() -> None:
         wanted = [dag_id for dag_id in options.dag_ids if (dag_id in IN_FAMILIES) == of_families]
         if wanted or not options.dag_ids:
             _ask_airflow(facts, wanted, options, of_families=of_families)
-            FACTS.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    FACTS.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
 def _ask_airflow(
