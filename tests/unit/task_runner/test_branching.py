@@ -133,7 +133,8 @@ from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator
 class Skips(BaseOperator, SkipMixin):
     def execute(self, context):
-        self.skip(context["ti"], self.get_direct_relatives(upstream=False))
+        groups = self.dag.task_group_dict.values()
+        self.skip(context["ti"], [*self.get_direct_relatives(upstream=False), *groups])
 class Branches(BaseOperator, BranchMixIn):
     def execute(self, context):
         return self.do_branch(context, "b")

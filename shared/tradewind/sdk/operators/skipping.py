@@ -20,8 +20,8 @@ class SkipMixin(LoggingMixin):
     """
 
     def skip(self, ti: Any, tasks: Iterable[DAGNode]) -> None:
-        """Have these tasks skipped."""
-        task_ids = [task.task_id for task in tasks]
+        """Have these tasks skipped; what is no task is passed over."""
+        task_ids = [task.task_id for task in tasks if isinstance(task, DAGNode)]  # pyright: ignore[reportUnnecessaryIsInstance] - authors err
         if task_ids:
             ti.xcom_push(key=SKIP_KEY, value={SKIPPED: task_ids})
             _raise_skipped(ti, task_ids)
