@@ -2,11 +2,9 @@
 
 import json
 import os
-import subprocess
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from shlex import split
 from typing import Any, Final, TypeVar
 
 from tradewind.sdk.exceptions import AirflowConfigException
@@ -200,6 +198,10 @@ def get_airflow_home() -> str:
 
 
 def _output_of(command: str, name: str) -> str:
+    # Imported here: hardly anybody asks commands, and every process that runs tasks pays for what it imports.
+    import subprocess
+    from shlex import split
+
     done = subprocess.run(split(command), capture_output=True, text=True, check=False)  # noqa: S603 - the operator's own
     if done.returncode:
         raise AirflowConfigException(f"{name}_CMD ended with {done.returncode}: {done.stderr.strip()}")

@@ -21,7 +21,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -309,7 +308,7 @@ class AirflowClusterPolicyError(AirflowException):
 class AirflowBadRequest(AirflowException):
     """What a request says cannot be handled."""
 
-    status_code = HTTPStatus.BAD_REQUEST
+    status_code = 400
 
 
 class DagNotFound(AirflowNotFoundException):

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final
 
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.entry_points import entry_points_of
-from tradewind.service.dag_files import iterate_dag_files
 
 FOLDER_VARIABLE = "TRADEWIND__CORE__PLUGINS_FOLDER"
 GROUP: Final = "airflow.plugins"
@@ -87,6 +86,11 @@ def load_plugins(folder: Path) -> list[type[AirflowPlugin]]:
 
 
 def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    # Imported here: most deployments have no plugins, and every process that runs tasks pays for what it imports.
+    from tradewind.service.dag_files import iterate_dag_files
+
     return sorted(path for path in iterate_dag_files(folder, safe_mode=False) if path.suffix == ".py")
 
 
