@@ -219,12 +219,12 @@ def is_held(store: MemoryStore, specs: dict[str, DagSpec], dag_run_id: int) -> b
     for key, state in known.states.items():
         if state in _SETTLED:
             continue
-        answer = verdict(known, key) if state in (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY) else None
+        answer = verdict(known, key) if state in _WAITING else None
         task = known.tasks[key[0]]
         waits = answer is Answer.RUN or (answer is Answer.SKIP and task.wait_for_past_depends_before_skipping)
         if answer is not Answer.WAIT and not (waits and not histories.past_lets(run.id, task)):
             return False
-    return TaskInstanceState.NONE in known.states.values()
+    return any(state in _WAITING for state in known.states.values())
 
 
 class Histories:
@@ -340,6 +340,7 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
 
 ENDED_RUNS = (DagRunState.SUCCESS, DagRunState.FAILED)
 _READIED = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED, TaskInstanceState.SUCCESS)
+_WAITING = (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
 _UNREADIED = (TaskInstanceState.NONE, TaskInstanceState.UPSTREAM_FAILED)
 _BROKEN = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
 _SETTLED = (*ENDED, TaskInstanceState.REMOVED)
