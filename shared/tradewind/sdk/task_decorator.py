@@ -175,6 +175,9 @@ class TaskDecorator(Generic[P, R]):
         if self.marks.get("is_setup"):
             operator.as_setup()
         if self.marks.get("is_teardown"):
+            if "trigger_rule" in self.options:
+                rule = str(self.options["trigger_rule"])
+                raise ValueError(f"task {operator.task_id!r} is a teardown, whose trigger rule cannot be set: {rule!r}")
             operator.as_teardown(on_failure_fail_dagrun=self.marks.get("on_failure_fail_dagrun", False))
         return operator
 

@@ -232,6 +232,17 @@ def test_tasks_are_added_inside_of_a_block_only(dag: DAG) -> None:
             ContextWrapper([begin, end]).__enter__()
 
 
+def test_a_teardown_has_its_own_trigger_rule(dag: DAG) -> None:
+    @teardown
+    def end(x: Any = None) -> None: ...
+
+    made: Any = end
+    with dag, pytest.raises(ValueError, match="task 'end' is a teardown, whose trigger rule cannot be set: 'all_done'"):
+        made.override(trigger_rule="all_done")()
+    with dag, pytest.raises(ValueError, match="is a teardown, whose trigger rule cannot be set"):
+        made.override(task_id="mapped", trigger_rule="all_done").expand(x=[1])
+
+
 def test_a_teardown_keeps_what_its_decorator_says(dag: DAG) -> None:
     @teardown(on_failure_fail_dagrun=True)
     def end() -> None: ...
