@@ -23,6 +23,7 @@ from airflow_client.client.api import (
     pool_api,
     task_api,
     task_instance_api,
+    task_state_store_api,
     variable_api,
     version_api,
     x_com_api,
@@ -292,6 +293,33 @@ async def test_xcoms_that_people_write(client: airflow.ApiClient, attempt: Attem
     for value in ({"a": [{"__classname__": "os.system"}]}, '{"__var": 1}'):
         with pytest.raises(exceptions.UnprocessableEntityException, match="reserved"):
             await call(xcoms.create_xcom_entry, *place, models.XComCreateBody(key="k", value=value))
+
+
+async def test_values_that_tasks_keep(client: airflow.ApiClient, attempt: Attempt) -> None:
+    kept, place = task_state_store_api.TaskStateStoreApi(client), (attempt.dag_id, attempt.run_id, "extract")
+    for key, value in (("a/b", {"n": [1]}), ("c", 2)):
+        await call(kept.set_task_state_store, key, *place, models.TaskStateStoreBody(value=value))
+    await call(kept.patch_task_state_store, "c", *place, models.TaskStateStorePatchBody(value=3))
+    listed = await call(kept.list_task_state_store, *place, limit=1)
+    one = await call(kept.get_task_state_store, "c", *place)
+    await call(kept.delete_task_state_store, "a/b", *place)
+    await call(kept.clear_task_state_store, *place, all_map_indices=True)
+    empty = await call(kept.list_task_state_store, *place)
+
+    assert (listed.total_entries, [entry.key for entry in listed.task_state_store]) == (2, ["a/b"])
+    assert (listed.task_state_store[0].value, one.value, empty.total_entries) == ({"n": [1]}, 3, 0)
+    for ask in (
+        call(kept.get_task_state_store, "a/b", *place),
+        call(kept.patch_task_state_store, "c", *place, models.TaskStateStorePatchBody(value=1)),
+        call(kept.set_task_state_store, "c", *place, models.TaskStateStoreBody(value=1), map_index=7),
+        call(kept.clear_task_state_store, attempt.dag_id, attempt.run_id, "nothing"),
+        call(kept.delete_task_state_store, "c", *place, map_index=7),
+    ):
+        with pytest.raises(exceptions.NotFoundException):
+            await ask
+    for value in (None, "x" * 65_535):
+        with pytest.raises(exceptions.UnprocessableEntityException):
+            await call(kept.set_task_state_store, "c", *place, models.TaskStateStoreBody(value=value))
 
 
 async def test_tasks(client: airflow.ApiClient, attempt: Attempt) -> None:
