@@ -109,6 +109,7 @@ WANTED: Final = (
     "get_connection",
     "patch_connection",
     "delete_connection",
+    "test_connection",
 )
 
 OURS: Final = ("explain_task_instance", "explain_mapped_task_instance", "get_next_runs")

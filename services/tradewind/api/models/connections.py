@@ -62,3 +62,10 @@ class ConnectionBody(StrictBody):
         if value is not None:
             raise ValueError("there are no teams here: leave team_name out")
         return value
+
+
+class ConnectionTestResponse(ApiModel):
+    """Whether a connection can be used, and what its hook says."""
+
+    status: bool
+    message: str

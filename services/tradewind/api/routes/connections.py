@@ -6,8 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from tradewind.api.dependencies import StateDep
-from tradewind.api.errors import AlreadyExists, BadRequest, documented
-from tradewind.api.models.connections import ConnectionBody, ConnectionCollectionResponse, ConnectionResponse
+from tradewind.api.errors import AlreadyExists, BadRequest, Forbidden, documented
+from tradewind.api.models.connections import (
+    ConnectionBody,
+    ConnectionCollectionResponse,
+    ConnectionResponse,
+    ConnectionTestResponse,
+)
 from tradewind.api.models.queries import ConnectionListQuery
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import MASK, redacted_text
@@ -39,6 +44,15 @@ async def post_connection(body: ConnectionBody, state: StateDep) -> ConnectionRe
     if not await queries.create_connection(state["database"], body.connection_id, values):
         raise AlreadyExists(f"The connection {body.connection_id!r} exists already")
     return await get_connection(body.connection_id, state)
+
+
+@router.post("/test", responses=documented(403))
+async def test_connection(body: ConnectionBody) -> ConnectionTestResponse:
+    """Refused, as where `[core] test_connection` is off: hooks are authors' code, which does not run here."""
+    raise Forbidden(
+        f"Testing connections is disabled: {body.connection_id!r} can be tested by a task, with"
+        " Connection.get(...).test_connection()"
+    )
 
 
 @router.get("/{connection_id}", responses=documented(404))
