@@ -15,6 +15,18 @@ from tradewind.db.statements import statement
 PAGE: Final = 500
 
 
+class _Kind(NamedTuple):
+    """What has secrets: its name in messages, and the statements."""
+
+    word: str
+    listed_by: str
+    replaced_by: str
+
+
+VARIABLES: Final = _Kind("variable", "list_secret_variables", "replace_variable_secrets")
+CONNECTIONS: Final = _Kind("connection", "list_secret_connections", "replace_connection_secrets")
+
+
 class Rotated(NamedTuple):
     """How many there are."""
 
@@ -26,25 +38,25 @@ async def rotate_secrets(database: Database, secrets: SecretBox) -> Rotated:
     """May be repeated, and stopped at any time: what is written meanwhile has the first key already. Raises
     `ConfigError` naming what none of the keys fits."""
     return Rotated(
-        variables=await _rotate(database, secrets, "variable"),
-        connections=await _rotate(database, secrets, "connection"),
+        variables=await _rotate(database, secrets, VARIABLES),
+        connections=await _rotate(database, secrets, CONNECTIONS),
     )
 
 
-async def _rotate(database: Database, secrets: SecretBox, kind: str) -> int:
+async def _rotate(database: Database, secrets: SecretBox, kind: _Kind) -> int:
     count, after = 0, ""
-    while rows := await database.fetch(statement(f"list_secret_{kind}s"), after, PAGE):
+    while rows := await database.fetch(statement(kind.listed_by), after, PAGE):
         names: list[str] = [row["name"] for row in rows]
         old: list[Sequence[bytes | None]] = [row["tokens"] for row in rows]
-        new = [[_rotated(secrets, kind, row["name"], token) for token in row["tokens"]] for row in rows]
+        new = [[_rotated(secrets, kind.word, row["name"], token) for token in row["tokens"]] for row in rows]
         columns = [list(column) for column in (*zip(*old, strict=True), *zip(*new, strict=True))]
-        await database.fetch(statement(f"replace_{kind}_secrets"), names, *columns)
+        await database.fetch(statement(kind.replaced_by), names, *columns)
         count, after = count + len(rows), names[-1]
     return count
 
 
-def _rotated(secrets: SecretBox, kind: str, name: str, token: bytes | None) -> bytes | None:
+def _rotated(secrets: SecretBox, word: str, name: str, token: bytes | None) -> bytes | None:
     try:
         return None if token is None else secrets.rotate(token)
     except ConfigError as exc:
-        raise ConfigError(f"{kind} {name!r}: {exc}") from exc
+        raise ConfigError(f"{word} {name!r}: {exc}") from exc
