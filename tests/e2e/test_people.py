@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -249,10 +250,16 @@ def test_a_task_resets_the_run_that_it_triggered_before(client: ApiClient, folde
         assert client.xcom("target", "of_it", "hit") == number
 
 
-def test_a_run_keeps_its_version_until_it_is_cleared_on_the_latest(
-    client: ApiClient, folder: Path, dags_folder: Path
-) -> None:
+@pytest.fixture
+def versions_file(dags_folder: Path) -> Generator[Path]:
+    """Gone afterwards: the next stack has the same folder."""
     file = dags_folder / "versions.py"
+    yield file
+    file.unlink(missing_ok=True)
+
+
+def test_a_run_keeps_its_version_until_it_is_cleared_on_the_latest(client: ApiClient, versions_file: Path) -> None:
+    file = versions_file
     file.write_text(VERSIONS.format(version=1, name="old"))
     client.wait_for_dag("versions")
     client.unpause("versions")

@@ -189,6 +189,16 @@ def _is_ended_by_worker(task: BaseOperator) -> bool:
     return any(callbacks) or bool(task.email) or bool(task.outlets)
 
 
+def _notices(task: BaseOperator) -> tuple[str, ...]:
+    """The states of a failed attempt of which somebody wants to hear."""
+    wanted = {
+        "failed": bool(task.on_failure_callback) or (bool(task.email) and task.email_on_failure),
+        "up_for_retry": bool(task.on_retry_callback) or (bool(task.email) and task.email_on_retry),
+    }
+    heard = LISTENERS.hears("on_task_instance_failed")
+    return tuple(state for state, is_wanted in wanted.items() if is_wanted or heard)
+
+
 def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
     """What the task begins by waiting for, if it starts from a trigger and no worker must work out its arguments."""
     start = start_trigger(task)
@@ -260,6 +270,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         downstream_labels=_labels(task),
         params=_own_params(task),
         has_retry_policy=task.retry_policy is not None,
+        notices=_notices(task),
         is_ended_by_worker=_is_ended_by_worker(task),
     )
 
