@@ -15,7 +15,7 @@ from typing import Any, Final
 from tests.e2e.client import ApiClient
 from tests.oracle.asset_families import FAMILIES, IN_FAMILIES
 from tests.oracle.examples import Outcome, drive_examples, known_dags
-from tests.oracle.placing import EARLY, lay_out, place, plugins_folder
+from tests.oracle.placing import EARLY, lay_out, place, place_plugins
 from tests.servers.airflow import airflow_stack
 from tests.servers.postgres import postgres_server
 from tests.servers.process import wait_until
@@ -67,8 +67,9 @@ def _ask_airflow(
         examples = lay_out(folder / "examples")
         dags_folder = folder / "home" / "dags"  # where an example looks for it
         dags_folder.mkdir(parents=True)
+        place_plugins(examples, folder / "plugins")
         variables = SETTINGS | {
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins_folder(examples)),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "plugins"),
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(of_families),
         }
         with (

@@ -1,5 +1,6 @@
 """What people do before and while example DAGs run: make a connection, answer questions, end what waits too long."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -7,6 +8,9 @@ from tests.e2e.client import ApiClient
 
 ANSWER: Final = "an answer"
 """What is typed where a person is asked for text."""
+
+THINKING_SECONDS: Final = 3.0
+"""An answer that comes sooner may meet Airflow before it has seen the end of the process that asked."""
 
 WAITING: Final = ("deferred", "awaiting_input")
 
@@ -35,33 +39,34 @@ def prepare(api: ApiClient) -> None:
     assert answer.status_code in (201, 409), answer.text
 
 
-def act_as_people(api: ApiClient, dag_id: str, run_id: str, acted: dict[str, None]) -> None:
-    """Do what is to be done about a run now; `acted` keeps what was done, so that it is done once."""
+def act_as_people(api: ApiClient, dag_id: str, run_id: str, acted: dict[str, float]) -> None:
+    """Do what is to be done about a run now; `acted` keeps when what was seen or done, so that it is done once."""
     _answer(api, dag_id, run_id, acted)
     if dag_id in MARKS:
         _mark(api, dag_id, run_id, MARKS[dag_id], acted)
 
 
-def _answer(api: ApiClient, dag_id: str, run_id: str, acted: dict[str, None]) -> None:
+def _answer(api: ApiClient, dag_id: str, run_id: str, acted: dict[str, float]) -> None:
     """Give every open question of the run its first option, and text where text is asked for."""
     page = api.get(f"/dags/{dag_id}/dagRuns/{run_id}/hitlDetails", response_received="false")
     if page.status_code != 200:
         return
     for detail in page.json()["hitl_details"]:
         ti = detail["task_instance"]
-        if ti["id"] in acted or ti["state"] not in WAITING:
+        seen = acted.setdefault(f"seen {ti['id']}", time.monotonic())
+        if ti["id"] in acted or ti["state"] not in WAITING or time.monotonic() - seen < THINKING_SECONDS:
             continue
         body = {"chosen_options": detail["options"][:1], "params_input": _inputs(detail["params"])}
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{ti['task_id']}/{ti['map_index']}/hitlDetails"
         if api.patch(path, body).status_code == 200:
-            acted[ti["id"]] = None
+            acted[ti["id"]] = time.monotonic()
 
 
 def _inputs(params: Mapping[str, Any] | None) -> dict[str, str]:
     return dict.fromkeys(params or {}, ANSWER)
 
 
-def _mark(api: ApiClient, dag_id: str, run_id: str, mark: Mark, acted: dict[str, None]) -> None:
+def _mark(api: ApiClient, dag_id: str, run_id: str, mark: Mark, acted: dict[str, float]) -> None:
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{mark.task_id}"
     answer = api.get(path)
     if mark.task_id in acted or answer.status_code != 200:
@@ -70,4 +75,4 @@ def _mark(api: ApiClient, dag_id: str, run_id: str, mark: Mark, acted: dict[str,
     if (ti["state"], ti["try_number"]) == (mark.state, mark.try_number):
         marked = api.patch(path, {"new_state": mark.new_state})
         assert marked.status_code == 200, marked.text
-        acted[mark.task_id] = None
+        acted[mark.task_id] = time.monotonic()

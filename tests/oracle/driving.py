@@ -87,7 +87,7 @@ def trigger(api: ApiClient, dag_id: str, run_id: str, body: Mapping[str, object]
 
 def run_ends(api: ApiClient, dag_id: str, run_id: str, deadline: float) -> Script:
     """Until the run has ended or the time is over, do what people have to do."""
-    acted = dict[str, None]()
+    acted = dict[str, float]()
     while time.monotonic() < deadline:
         act_as_people(api, dag_id, run_id, acted)
         if api.get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"] in FINISHED:

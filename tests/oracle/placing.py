@@ -18,6 +18,14 @@ def lay_out(into: Path) -> Path:
     return into
 
 
+def place_plugins(examples: Path, into: Path) -> None:
+    """Make the examples' plugins known by the names under which the examples import them: one module with all."""
+    into.mkdir(parents=True, exist_ok=True)
+    modules = sorted(path.stem for path in plugins_folder(examples).glob("*.py") if path.stem != "__init__")
+    lines = [f"from airflow.example_dags.plugins.{module} import *" for module in modules]
+    (into / "plugins_of_examples.py").write_text("\n".join(lines) + "\n")
+
+
 def plugins_folder(examples: Path) -> Path:
     """The examples' plugins, in what `lay_out` has made."""
     return examples / FOLDERS[0] / "plugins"
