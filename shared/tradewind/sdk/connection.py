@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from tradewind.sdk.connection_uri import EXTRA_KEY, fields_of_uri, normal_type, uri_of_fields
 from tradewind.sdk.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.sdk.masking import MASKER
-from tradewind.sdk.runtime import current_runtime, whom_to_ask
+from tradewind.sdk.runtime import stored_values, whom_to_ask
 from tradewind.sdk.secrets.search import find_connection
 from tradewind.sdk.types import is_mapping
 
@@ -162,8 +162,8 @@ class Connection:
         found = tested if tested is not None and tested.conn_id == conn_id else find_connection(conn_id)
         if found is not None:
             return found
-        runtime = current_runtime()
-        fields = runtime.get_connection(conn_id) if runtime is not None else None
+        values = stored_values()
+        fields = values.get_connection(conn_id) if values is not None else None
         if fields is None:
             raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined{whom_to_ask()}")
         return cls.from_fields(conn_id, fields)

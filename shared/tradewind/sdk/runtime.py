@@ -1,17 +1,26 @@
 """What the process of a running attempt offers to Variables, Connections and XComs. Installed by the task runner."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 
-class Runtime(Protocol):
-    """Access to the execution API on behalf of one attempt. All methods may raise AirflowRuntimeError."""
+class StoredValues(Protocol):
+    """Who knows what is stored. Both methods may raise AirflowRuntimeError."""
 
     def get_variable(self, key: str) -> str | None:
         """The stored text; None if there is no such variable."""
         ...
+
+    def get_connection(self, conn_id: str) -> dict[str, Any] | None:
+        """The connection's fields as the execution API gives them; None if there is no such connection."""
+        ...
+
+
+class Runtime(StoredValues, Protocol):
+    """Access to the execution API on behalf of one attempt. All methods may raise AirflowRuntimeError."""
 
     def get_variable_keys(self, prefix: str | None = None) -> list[str]:
         """The keys of all stored variables that begin so, in order."""
@@ -23,10 +32,6 @@ class Runtime(Protocol):
 
     def delete_variable(self, key: str) -> None:
         """Remove it, if it exists."""
-        ...
-
-    def get_connection(self, conn_id: str) -> dict[str, Any] | None:
-        """The connection's fields as the execution API gives them; None if there is no such connection."""
         ...
 
     def get_xcom(
@@ -175,6 +180,7 @@ HANDED_URL: Final = "TRADEWIND_TASK_API_URL"
 HANDED_TOKEN: Final = "TRADEWIND_TASK_API_TOKEN"  # noqa: S105 - a variable's name
 
 _runtime: ContextVar[Runtime | None] = ContextVar("tradewind_runtime", default=None)
+_known_to_imports: ContextVar[StoredValues | None] = ContextVar("tradewind_known_to_imports", default=None)
 
 
 def current_runtime() -> Runtime | None:
@@ -182,11 +188,31 @@ def current_runtime() -> Runtime | None:
     return _runtime.get()
 
 
+def stored_values() -> StoredValues | None:
+    """Whom to ask for what is stored: the running attempt, else whoever answers files that are imported; None in a
+    process that nobody answers (`DagBag` and `dag.test()` in a script)."""
+    return _runtime.get() or _known_to_imports.get()
+
+
+@contextmanager
+def answering_imports(values: StoredValues) -> Generator[None]:
+    """Have these asked for Variables and Connections while no task executes."""
+    token = _known_to_imports.set(values)
+    try:
+        yield
+    finally:
+        _known_to_imports.reset(token)
+
+
 def whom_to_ask() -> str:
-    """The end of a message about a name that nobody knows: while no task executes, not everybody was asked."""
-    if current_runtime() is not None:
+    """The end of a message about a name that nobody knows: in a process that nobody answers, not everybody was
+    asked."""
+    if stored_values() is not None:
         return ""
-    return " in a secrets backend or the environment; what is stored can be read only while a task executes"
+    return (
+        " in a secrets backend or the environment; what is stored can be read only while a task executes, or a service "
+        "imports the file"
+    )
 
 
 def install_runtime(runtime: Runtime) -> "Token[Runtime | None]":

@@ -7,7 +7,7 @@ from typing import Any, Self, overload
 
 from tradewind.sdk.exceptions import AirflowRuntimeError, VariableNotFoundError
 from tradewind.sdk.masking import MASKER, should_hide_value_for_key
-from tradewind.sdk.runtime import current_runtime, whom_to_ask
+from tradewind.sdk.runtime import current_runtime, stored_values, whom_to_ask
 from tradewind.sdk.secrets.search import find_variable
 from tradewind.sdk.types import NOTSET, is_mapping
 
@@ -25,7 +25,7 @@ class Variable:
         (another AirflowRuntimeError if it cannot be looked up at all)."""
         text = find_variable(key)
         if text is None:
-            text = _from_runtime(key)
+            text = _stored(key)
         if text is None:
             default = default if default is not NOTSET else default_var
             if default is NOTSET:
@@ -110,9 +110,9 @@ class _Keys(Sequence[str]):
         return repr(self._found)
 
 
-def _from_runtime(key: str) -> str | None:
-    runtime = current_runtime()
-    return None if runtime is None else runtime.get_variable(key)
+def _stored(key: str) -> str | None:
+    values = stored_values()
+    return None if values is None else values.get_variable(key)
 
 
 def _runtime_for(key: str) -> Any:

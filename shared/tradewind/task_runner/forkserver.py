@@ -19,13 +19,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Final, NoReturn
 
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, import_timeout_of, load_dag_file
+from tradewind.sdk.masking import MASKER
 from tradewind.service.parent_death import die_with_parent
+from tradewind.task_runner.child_log import task_log
+from tradewind.task_runner.dag_file_import import ImportTookTooLong, ahead_of_forks, import_for
 from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload, run_attempt
 from tradewind.task_runner.forkserver_protocol import (
     PACKET_MAX_BYTES,
@@ -170,11 +172,9 @@ class DagFileServer:
         if not self._request.preload:
             return True
         try:
-            allowed = import_timeout_of(Path(self._request.path), Path(self._request.dags_folder))
-            if allowed is not None:
-                self._send(Importing(allowed))
-            self._loaded = _load_dag_file(self._request)
-            preload(self._loaded)
+            with ahead_of_forks():
+                self._loaded = self._import()
+                preload(self._loaded)
         except BaseException as exc:
             reason = f"{type(exc).__name__}: {exc}"
         else:
@@ -183,6 +183,13 @@ class DagFileServer:
             reason = "its import starts threads"
         self._send(Unloadable(reason[:_REASON_MAX_CHARACTERS]))
         return False
+
+    def _import(self) -> LoadedDagFile:
+        path, folder = Path(self._request.path), Path(self._request.dags_folder)
+        allowed = import_timeout_of(path, folder)
+        if allowed is not None:
+            self._send(Importing(allowed))
+        return load_dag_file(path, folder)
 
     def _serve(self) -> None:
         control = self._control.fileno()
@@ -329,9 +336,8 @@ def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: in
 
     if loaded is None:
         try:
-            loaded = _load_in_time(server)
+            loaded = _import_in_child(request, server)
         except BaseException as exc:
-            traceback.print_exc()
             send(_import_failure(exc))
             return 1
     run_attempt(request, loaded, send)
@@ -345,33 +351,24 @@ def _frame_or_refusal(message: TaskStarted | AttemptResult) -> bytes:
         return frame(_failure(f"the result of the task is too large: {exc}"))
 
 
+def _import_in_child(request: AttemptRequest, server: StartServer) -> LoadedDagFile:
+    """What it prints goes to the attempt's log, secrets masked."""
+    with task_log():
+        try:
+            return import_for(request, server)
+        except BaseException:
+            traceback.print_exc()
+            raise
+
+
 def _import_failure(exc: BaseException) -> AttemptResult:
-    detail = f"the DAG file could not be imported: {type(exc).__name__}: {exc}"
-    return _failure(detail, EndCause.TIMEOUT if isinstance(exc, TimeoutError) else EndCause.USER_ERROR)
+    detail = MASKER.redact(f"the DAG file could not be imported: {type(exc).__name__}: {exc}")
+    return _failure(detail, EndCause.TIMEOUT if isinstance(exc, ImportTookTooLong) else EndCause.USER_ERROR)
 
 
 def _failure(detail: str, cause: EndCause = EndCause.USER_ERROR) -> AttemptResult:
     clipped = detail[:_REASON_MAX_CHARACTERS]
     return AttemptResult(Outcome.FAILED, cause, clipped, None, datetime.now(UTC), is_silent=True)
-
-
-def _load_dag_file(server: StartServer) -> LoadedDagFile:
-    return load_dag_file(Path(server.path), Path(server.dags_folder))
-
-
-def _load_in_time(server: StartServer) -> LoadedDagFile:
-    allowed = import_timeout_of(Path(server.path), Path(server.dags_folder)) or server.import_timeout_seconds
-
-    def on_alarm(_signum: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"importing {server.path} took more than {allowed:g} s")
-
-    signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, allowed)
-    try:
-        return _load_dag_file(server)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:

@@ -1,6 +1,7 @@
 """Fork servers and their children, for real."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from tests.execution_api import TOKEN, execution_api
 from tests.polling import poll_until
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
@@ -27,7 +29,7 @@ from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.wire.messages import Grant, TaskInstanceKey, TaskStarted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-GRANT = Grant("token", 1, 0, "", "digest", "manual", NOW, NOW, NOW, NOW, NOW, NOW, "rest", b"{}", NOW)
+GRANT = Grant(TOKEN, 1, 0, "", "digest", "manual", NOW, NOW, NOW, NOW, NOW, NOW, "rest", b"{}", NOW)
 
 HEADER = """
 import os, signal, subprocess, sys, threading, time
@@ -67,13 +69,15 @@ class Folder:
         file.write_text(header + body)
         return DagFileLocation(file, self.path)
 
-    async def launch(self, file: DagFileLocation, task_id: str = "run") -> RunningAttempt:
+    async def launch(
+        self, file: DagFileLocation, task_id: str = "run", *, api_url: str = "http://127.0.0.1:9"
+    ) -> RunningAttempt:
         key = TaskInstanceKey("dag", task_id, "manual", 1)
-        request = AttemptRequest(key, uuid4(), GRANT, str(self.path), "http://127.0.0.1:9")
+        request = AttemptRequest(key, uuid4(), GRANT, str(self.path), api_url)
         return await self.launcher.launch(request, file)
 
-    async def run(self, file: DagFileLocation, task_id: str = "run") -> Seen:
-        return await watch(await self.launch(file, task_id))
+    async def run(self, file: DagFileLocation, task_id: str = "run", *, api_url: str = "http://127.0.0.1:9") -> Seen:
+        return await watch(await self.launch(file, task_id, api_url=api_url))
 
 
 async def watch(child: RunningAttempt, on_log: Callable[[bytes], None] = lambda _: None) -> Seen:
@@ -244,6 +248,53 @@ async def test_file_that_starts_a_thread_is_imported_by_each_child(folder: Folde
         seen = await folder.run(file)
         assert seen.outcome == Outcome.SUCCESS
         assert b"threads 2" in seen.log
+
+
+@pytest.mark.parametrize("caught", ["", "except Exception: raise", "except BaseException: names = ['stale']"])
+async def test_what_a_file_reads_at_its_top_level_is_what_stands_when_its_attempt_runs(
+    folder: Folder, caught: str
+) -> None:
+    read = f"""
+        import os
+        from airflow.sdk import BaseHook, Variable
+        try:
+            names = Variable.get("names", deserialize_json=True)
+            password = BaseHook.get_connection("there").password
+        {caught or "finally: pass"}
+        print("the password is", password, Variable.get("none", default="nothing"))
+    """
+    file = folder.write(
+        """
+        @task
+        def run():
+            print("imported here", imported_in == os.getpid())
+            return names
+        run()
+    """,
+        header=f"{dedent(read)}\nimported_in = os.getpid(){HEADER}",
+    )
+    with execution_api() as api:
+        api.connections["there"] = {"conn_id": "there", "conn_type": "http", "password": "pass-phrase"}
+        for names in (["a", "b"], ["c"]):
+            api.variables["names"] = json.dumps(names)
+            seen = await folder.run(file, api_url=api.url)
+            assert isinstance(seen.conclusion, AttemptResult), seen
+            assert seen.conclusion.xcoms == (("return_value", json.dumps(names, separators=(",", ":")).encode()),)
+            assert b"imported here True" in seen.log
+            assert b"the password is *** nothing" in seen.log
+        # Each attempt asked for its own, and no server ahead of it.
+        assert len(api.requests) == 6
+
+
+async def test_a_stored_value_that_is_missing_fails_the_attempt_by_its_name(folder: Folder) -> None:
+    file = folder.write("", header="from airflow.sdk import DAG, Variable\n\nVariable.get('nowhere')\n")
+    with execution_api() as api:
+        seen = await folder.run(file, api_url=api.url)
+    assert isinstance(seen.conclusion, AttemptResult)
+    assert (seen.outcome, seen.conclusion.cause) == (Outcome.FAILED, EndCause.USER_ERROR)
+    assert "Variable nowhere does not exist" in (seen.conclusion.detail or "")
+    assert "file.py" in (seen.conclusion.detail or "")
+    assert "line 3" in (seen.conclusion.detail or "")
 
 
 async def test_import_that_ends_the_process_is_tried_again_in_the_child(folder: Folder) -> None:
