@@ -41,6 +41,7 @@ from tradewind.db.store import (
     SchedulerStore,
     TriggererStore,
 )
+from tradewind.db.stored_values import StoredValuesStore
 from tradewind.db.watchers.store import WatcherStore
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -59,6 +60,7 @@ class AnyStore(
     WatcherStore,
     PeopleStore,
     AssetStore,
+    StoredValuesStore,
     Protocol,
 ):
     """All ports in one."""
@@ -93,6 +95,8 @@ class Backdoor(Protocol):
     async def revise(self, dag_run_id: int) -> None: ...
 
     async def set_variable(self, key: str, value: bytes) -> None: ...
+
+    async def set_connection(self, conn_id: str, password: bytes) -> None: ...
 
     async def restart(self, id_: TaskInstanceId) -> None: ...
 
@@ -341,6 +345,9 @@ class MemoryBackdoor:
     async def set_variable(self, key: str, value: bytes) -> None:
         self._store.tables.variables[key] = value
 
+    async def set_connection(self, conn_id: str, password: bytes) -> None:
+        self._store.tables.connections[conn_id] = password
+
     async def restart(self, id_: TaskInstanceId) -> None:
         self._store.tables.task_instances[id_.dag_run_id][id_].state = S.RESTARTING
 
@@ -430,7 +437,17 @@ class PostgresBackdoor:
         await self._database.fetch("UPDATE dag_run SET revision = revision + 1 WHERE id = $1", dag_run_id)
 
     async def set_variable(self, key: str, value: bytes) -> None:
-        await self._database.fetch("INSERT INTO variable (key, value) VALUES ($1, $2)", key, value)
+        await self._database.fetch(
+            "INSERT INTO variable (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = $2", key, value
+        )
+
+    async def set_connection(self, conn_id: str, password: bytes) -> None:
+        await self._database.fetch(
+            "INSERT INTO connection (conn_id, conn_type, password) VALUES ($1, 'http', $2)"
+            " ON CONFLICT (conn_id) DO UPDATE SET password = $2",
+            conn_id,
+            password,
+        )
 
     async def restart(self, id_: TaskInstanceId) -> None:
         await self._database.fetch(

@@ -23,6 +23,7 @@ from tradewind.api.routes import (
     execution,
     execution_assets,
     execution_questions,
+    execution_readers,
     execution_state_stores,
     execution_xcoms,
     explanations,
@@ -94,6 +95,7 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         execution.router,
         execution_xcoms.router,
         execution_questions.router,
+        execution_readers.router,
         execution_state_stores.router,
         execution_assets.router,
     ):

@@ -8,7 +8,7 @@ from fastapi.security.base import SecurityBase
 
 from tradewind.api.errors import Unauthorized
 from tradewind.api.state import ApiState
-from tradewind.service.tokens import ApiClaims, AttemptClaims
+from tradewind.service.tokens import ApiClaims, AttemptClaims, ReaderClaims
 
 TOKEN_URL: Final = "/auth/token"  # noqa: S105 - a path
 
@@ -54,8 +54,24 @@ class AttemptToken(SecurityBase):
         return state["logins"].attempt(token)
 
 
+class ReaderToken(SecurityBase):
+    """Lets in a service that imports DAG files."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(description="The token that a service gives to the processes that import DAG files.")
+        self.scheme_name = "ReaderToken"
+
+    async def __call__(self, request: Request) -> ReaderClaims:
+        token = _bearer_token(request)
+        if token is None:
+            raise Unauthorized({"reason": "missing_token", "message": "A reader's token is needed"})
+        state: ApiState = request.scope["state"]
+        return state["logins"].reader(token)
+
+
 require_user = UserToken()
 require_attempt = AttemptToken()
+require_reader = ReaderToken()
 
 UserDep = Annotated[ApiClaims, Depends(require_user)]
 AttemptDep = Annotated[AttemptClaims, Depends(require_attempt)]

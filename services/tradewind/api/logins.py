@@ -1,4 +1,4 @@
-"""Who is calling: users by their API token, task processes by their attempt's token.
+"""Who is calling: users by their API token, task processes by their attempt's token, importers of DAG files by theirs.
 
 Verifying a signature costs a good part of what a small request costs; the same token comes again with every request
 of a client, so what was verified is remembered. Expiry is looked at each time.
@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from tradewind.api.errors import Forbidden, Unauthorized
 from tradewind.core.clock import Clock
-from tradewind.service.tokens import ApiClaims, AttemptClaims, InvalidToken, TokenSigner
+from tradewind.service.tokens import ApiClaims, AttemptClaims, InvalidToken, ReaderClaims, TokenSigner
 
 REMEMBERED_TOKENS: Final = 4096
 
@@ -44,6 +44,7 @@ class Logins:
         self._clock = clock
         self._users = _Remembered(lambda token: signer.verify_api_token(token, now=EPOCH))
         self._attempts = _Remembered(signer.verify_attempt_token)
+        self._readers = _Remembered(lambda token: signer.verify_reader_token(token, now=EPOCH))
 
     def user(self, token: str) -> ApiClaims:
         """The user who was given this token."""
@@ -61,3 +62,13 @@ class Logins:
             return self._attempts.claims_of(token)
         except InvalidToken as exc:
             raise Forbidden({"reason": "invalid_token", "message": f"This is no attempt's token: {exc}"}) from exc
+
+    def reader(self, token: str) -> ReaderClaims:
+        """The service that imports DAG files with this token."""
+        try:
+            claims = self._readers.claims_of(token)
+        except InvalidToken as exc:
+            raise Forbidden({"reason": "invalid_token", "message": f"This is no reader's token: {exc}"}) from exc
+        if self._clock() >= claims.expires_at:
+            raise Unauthorized({"reason": "expired_token", "message": "The reader's token has expired"})
+        return claims

@@ -1,7 +1,8 @@
-"""Signed tokens: of people for the API, and of attempts for `/execution`.
+"""Signed tokens: of people for the API, of attempts for `/execution`, and of whoever imports DAG files for what these
+read there.
 
-Both are JWTs signed with HS256 and told apart by audience, so that neither opens the other's door. An attempt's token
-has no expiry: it is valid while its attempt is current, which only the database can say.
+All are JWTs signed with HS256 and told apart by audience, so that none opens another's door. An attempt's token has no
+expiry: it is valid while its attempt is current, which only the database can say.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ with not_installed("cryptography"):
 ALGORITHM: Final = "HS256"
 API_AUDIENCE: Final = "tradewind:api"
 EXECUTION_AUDIENCE: Final = "tradewind:execution"
+READER_AUDIENCE: Final = "tradewind:execution:reader"
 
 
 class InvalidToken(DomainError):
@@ -47,6 +49,14 @@ class AttemptClaims:
     try_number: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderClaims:
+    """Which service has DAG files imported that may read stored Variables and Connections."""
+
+    service: str
+    expires_at: datetime
+
+
 class TokenSigner:
     """Mints and verifies with one secret, which every service must share."""
 
@@ -61,14 +71,19 @@ class TokenSigner:
 
     def verify_api_token(self, token: str, *, now: datetime) -> ApiClaims:
         """Raises `InvalidToken`, also when it expired before `now`."""
-        claims = self._verify(token, API_AUDIENCE, ("sub", "iat", "exp"))
-        try:
-            issued_at, expires_at = (datetime.fromtimestamp(claims[name], now.tzinfo) for name in ("iat", "exp"))
-        except (TypeError, ValueError, OverflowError) as exc:
-            raise InvalidToken("the token's times are malformed") from exc
-        if now >= expires_at:
-            raise InvalidToken("the token has expired")
+        claims, issued_at, expires_at = self._verify_times(token, API_AUDIENCE, now)
         return ApiClaims(username=claims["sub"], issued_at=issued_at, expires_at=expires_at)
+
+    def mint_reader_token(self, service: str, *, now: datetime, lifetime_seconds: int) -> str:
+        """A token with which DAG files that this service imports read what is stored, from `now` for so many
+        seconds."""
+        expires_at = now + timedelta(seconds=lifetime_seconds)
+        return self._mint({"sub": service, "aud": READER_AUDIENCE, "iat": _epoch(now), "exp": _epoch(expires_at)})
+
+    def verify_reader_token(self, token: str, *, now: datetime) -> ReaderClaims:
+        """Raises `InvalidToken`, also when it expired before `now`."""
+        claims, _, expires_at = self._verify_times(token, READER_AUDIENCE, now)
+        return ReaderClaims(service=claims["sub"], expires_at=expires_at)
 
     def mint_attempt_token(self, attempt: AttemptClaims) -> str:
         """A token with which a task process speaks for this attempt."""
@@ -98,6 +113,17 @@ class TokenSigner:
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise InvalidToken("the token names no attempt") from exc
+
+    def _verify_times(self, token: str, audience: str, now: datetime) -> tuple[dict[str, Any], datetime, datetime]:
+        """The claims, when it was issued, when it expires."""
+        claims = self._verify(token, audience, ("sub", "iat", "exp"))
+        try:
+            issued_at, expires_at = (datetime.fromtimestamp(claims[name], now.tzinfo) for name in ("iat", "exp"))
+        except (TypeError, ValueError, OverflowError) as exc:
+            raise InvalidToken("the token's times are malformed") from exc
+        if now >= expires_at:
+            raise InvalidToken("the token has expired")
+        return claims, issued_at, expires_at
 
     def _mint(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key, ALGORITHM, headers=self._headers)

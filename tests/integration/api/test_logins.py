@@ -135,6 +135,22 @@ async def test_no_route_takes_the_token_of_the_other_kind(api: ApiServer) -> Non
     assert wrong == []
 
 
+async def test_a_readers_token_opens_nothing_but_what_is_stored(api: ApiServer) -> None:
+    token = api.signer.mint_reader_token("dag_processor", now=utc_now(), lifetime_seconds=60)
+    opened: list[tuple[str, str, int]] = []
+    async with httpx.AsyncClient(base_url=api.url) as reader:
+        for method, path in every_route(api):
+            if (method, path) not in OPEN_ROUTES:
+                answer = await reader.request(method, _filled(path), headers={"Authorization": f"Bearer {token}"})
+                if answer.status_code != 403:
+                    opened.append((method, path, answer.status_code))
+
+    assert opened == [
+        ("GET", "/execution/stored-connections/{conn_id}", 404),
+        ("GET", "/execution/stored-variables/{key:path}", 404),
+    ]
+
+
 @pytest.mark.parametrize(
     ("authorization", "status"),
     [("", 401), ("Bearer", 401), ("Basic YWRhOmFkYQ==", 401), ("Bearer nonsense", 403)],

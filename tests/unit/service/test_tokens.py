@@ -1,5 +1,6 @@
 """Tokens: what is minted verifies, everything else is refused."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -36,11 +37,30 @@ def test_an_api_token_gives_its_user_back_until_it_expires(signer: TokenSigner) 
         signer.verify_api_token(token, now=NOW + timedelta(seconds=60))
 
 
-def test_neither_audience_opens_the_others_door(signer: TokenSigner) -> None:
-    with pytest.raises(InvalidToken):
-        signer.verify_api_token(signer.mint_attempt_token(ATTEMPT), now=NOW)
-    with pytest.raises(InvalidToken):
-        signer.verify_attempt_token(signer.mint_api_token("admin", now=NOW, lifetime_seconds=60))
+def test_a_readers_token_names_its_service_until_it_expires(signer: TokenSigner) -> None:
+    token = signer.mint_reader_token("dag_processor", now=NOW, lifetime_seconds=60)
+    claims = signer.verify_reader_token(token, now=NOW + timedelta(seconds=59))
+    assert (claims.service, claims.expires_at) == ("dag_processor", NOW + timedelta(seconds=60))
+    with pytest.raises(InvalidToken, match="expired"):
+        signer.verify_reader_token(token, now=NOW + timedelta(seconds=60))
+
+
+def test_no_audience_opens_anothers_door(signer: TokenSigner) -> None:
+    tokens = {
+        "api": signer.mint_api_token("admin", now=NOW, lifetime_seconds=60),
+        "attempt": signer.mint_attempt_token(ATTEMPT),
+        "reader": signer.mint_reader_token("dag_processor", now=NOW, lifetime_seconds=60),
+    }
+    doors: dict[str, Callable[[str], object]] = {
+        "api": lambda token: signer.verify_api_token(token, now=NOW),
+        "attempt": signer.verify_attempt_token,
+        "reader": lambda token: signer.verify_reader_token(token, now=NOW),
+    }
+    for door, verify in doors.items():
+        for kind, token in tokens.items():
+            if kind != door:
+                with pytest.raises(InvalidToken):
+                    verify(token)
 
 
 def test_another_secret_is_refused(signer: TokenSigner) -> None:

@@ -36,3 +36,17 @@ class ConnectionResponse(ApiModel):
     password: str | None
     port: int | None
     extra: str | None
+
+
+class StoredVariableResponse(VariableResponse):
+    """A variable as a DAG file reads it."""
+
+    fingerprint: str
+    """Another one with every write."""
+
+
+class StoredConnectionResponse(ConnectionResponse):
+    """A connection as a DAG file reads it."""
+
+    fingerprint: str
+    """Another one with every write."""

@@ -13,6 +13,7 @@ from tradewind.db.memory.deadlines import MemoryDeadlineStore
 from tradewind.db.memory.people import MemoryPeopleStore
 from tradewind.db.memory.run_creation import MemoryRunCreationStore
 from tradewind.db.memory.scheduler import MemorySchedulerStore
+from tradewind.db.memory.stored_values import MemoryStoredValues
 from tradewind.db.memory.tables import (
     DagRunTableRow,
     JournalEntry,
@@ -34,6 +35,7 @@ class MemoryStore(
     MemoryWatcherStore,
     MemoryPeopleStore,
     MemoryAssetStore,
+    MemoryStoredValues,
 ):
     """Every port. `tables` may be read by tests at any time."""
 

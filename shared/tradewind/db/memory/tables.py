@@ -280,6 +280,8 @@ class MemoryTables:
     run_numbers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """(dag_id, run_id) → number of the run."""
     variables: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    connections: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """conn_id → password."""
     deadlines: dict[tuple[int, int], datetime] = field(default_factory=dict[tuple[int, int], datetime])
     """(run, place) → when it is due."""
     backfills: dict[int, BackfillTableRow] = field(default_factory=dict[int, BackfillTableRow])

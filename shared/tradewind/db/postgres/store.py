@@ -10,6 +10,7 @@ from tradewind.db.postgres.deadlines import PostgresDeadlineStore
 from tradewind.db.postgres.people import PostgresPeopleStore
 from tradewind.db.postgres.run_creation import PostgresRunCreationStore
 from tradewind.db.postgres.scheduler import PostgresSchedulerStore
+from tradewind.db.postgres.stored_values import PostgresStoredValues
 from tradewind.db.postgres.triggerer import PostgresTriggererStore
 from tradewind.db.specs import SpecCache
 from tradewind.db.watchers.store import PostgresWatcherStore
@@ -27,6 +28,7 @@ class PostgresStore(
     PostgresWatcherStore,
     PostgresPeopleStore,
     PostgresAssetStore,
+    PostgresStoredValues,
 ):
     """Every port, on one pool of connections."""
 
@@ -42,3 +44,4 @@ class PostgresStore(
         PostgresWatcherStore.__init__(self, database)
         PostgresPeopleStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)
+        PostgresStoredValues.__init__(self, database)
