@@ -16,6 +16,7 @@ import json, os
 from datetime import timedelta
 from airflow.listeners import hookimpl
 from pendulum import DateTime
+from airflow.partition_mappers.base import PartitionMapper
 from airflow.plugins_manager import AirflowPlugin
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 
@@ -53,17 +54,36 @@ class Listener:
         with open(os.environ["LISTENED_FILE"], "a") as file:
             file.write(json.dumps([dag_run.run_id, event, dag_run.state, msg]) + "\\n")
 
+class PrefixStripMapper(PartitionMapper):
+    def __init__(self, prefix, *, separator="::", max_downstream_keys=None):
+        super().__init__(max_downstream_keys=max_downstream_keys)
+        self.prefix, self.separator = prefix, separator
+    def to_downstream(self, key):
+        if key == "bad":
+            raise LookupError("no such region")
+        return key.removeprefix(self.prefix + self.separator)
+    def serialize(self):
+        return {"prefix": self.prefix, "separator": self.separator}
+    @classmethod
+    def deserialize(cls, data):
+        return cls(**data)
+
 class Plugin(AirflowPlugin):
     name = "days"
     timetables = [EverySecondDay]
+    partition_mappers = [PrefixStripMapper]
     listeners = [Listener()]
 """
 
 FILE = """
 import json, os, time
 from datetime import datetime, timedelta
-from days import EverySecondDay
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, task
+from days import EverySecondDay, PrefixStripMapper
+from airflow.partition_mappers.base import PartitionMapper, RollupMapper
+from airflow.partition_mappers.window import Window
+from airflow.sdk import (
+    DAG, Asset, AsyncCallback, DeadlineAlert, DeadlineReference, PartitionedAssetTimetable, PartitionedAtRuntime, task
+)
 from airflow.timetables.base import Timetable
 
 class Hangs(Timetable):
@@ -119,6 +139,32 @@ with DAG("dies", is_paused_upon_creation=False):
     def crash():
         os._exit(3)
     crash()
+
+class HangingMapper(PartitionMapper):
+    def to_downstream(self, key):
+        time.sleep(3600)
+
+class Regions(Window):
+    def to_upstream(self, decoded):
+        return ["eu::" + decoded, "us::" + decoded]
+
+class AnyPrefix(PartitionMapper):
+    def to_downstream(self, key):
+        return key.split("::")[-1]
+
+sales = Asset("sales")
+with DAG("sells", schedule=PartitionedAtRuntime(), is_paused_upon_creation=False):
+    @task(outlets=[sales])
+    def sell(*, outlet_events):
+        outlet_events[sales].add_partitions(["eu::daily", "bad", "us::daily"])
+    sell()
+
+def counts(dag_id, mapper):
+    make(dag_id, PartitionedAssetTimetable(assets=sales, default_partition_mapper=mapper))
+
+counts("strips", PrefixStripMapper("eu"))
+counts("rolls_up", RollupMapper(upstream_mapper=AnyPrefix(), window=Regions()))
+counts("hangs_over_keys", HangingMapper())
 
 make("calls", on_success_callback=heard, on_failure_callback=[fails, heard])
 """
@@ -224,6 +270,15 @@ def test_a_run_that_misses_its_deadline_is_heard_of_while_it_goes_on(api: ApiCli
     (entry,) = [entry for entry in heard(folder) if entry[:2] == ["late", run_id]]
     assert entry[2:4] == ["running", {"who": "me"}]
     assert api.wait_for_run("late", run_id)["state"] == "success"
+
+
+def test_own_partition_mappers_say_which_runs_events_count_for(api: ApiClient) -> None:
+    assert api.wait_for_run("sells", api.trigger("sells"))["state"] == "success"
+    wait_until(lambda: len(ended(api, "strips")) >= 2 and bool(ended(api, "rolls_up")), "the runs of partitions")
+    assert sorted(run["partition_key"] for run in ended(api, "strips")) == ["daily", "us::daily"]
+    (rolled_up,) = ended(api, "rolls_up")
+    assert (rolled_up["partition_key"], rolled_up["run_type"]) == ("daily", "asset_triggered")
+    assert api.get("/dags/hangs_over_keys/dagRuns").json()["total_entries"] == 0
 
 
 def test_an_own_timetable_is_asked_about_runs_that_people_want(api: ApiClient) -> None:

@@ -202,6 +202,7 @@ class _SessionFactory:
             store=self._store,
             inbox=inbox,
             wake_up=inbox.asset_runs,
+            requests=RequestNotice(bus=self._bus),
             clock=self._clock,
             limits=self._settings.scheduler,
             telemetry=self._telemetries.asset_runs,

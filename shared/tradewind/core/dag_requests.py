@@ -31,6 +31,9 @@ class RequestKind(StrEnum):
     TASK_CALLBACK = "task_callback"
     """A task's `on_failure_callback` or `on_retry_callback`, its mail and listeners, where its process was lost before
     it could call them; `reason` is an `UnheardEnd`."""
+    MAP_PARTITIONS = "map_partitions"
+    """Of an author's own partition mapper: which partitions events count for; `reason` is an `AskedEvents` as JSON.
+    There is one per DAG; its events wait in the DAG's queue, where the answers are put."""
     RUN_BEGAN = "run_began"
     """Plugins' listeners are to hear of it: `on_dag_run_running`."""
     RUN_ENDED = "run_ended"

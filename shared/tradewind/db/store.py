@@ -15,6 +15,7 @@ from tradewind.core.dag_requests import DagRequest
 from tradewind.core.deadlines import RunDeadlines, RunWithoutDeadlines
 from tradewind.core.errors import AdapterError
 from tradewind.core.gates import Past, PastQuestion
+from tradewind.core.partitions.asked import MappedEvent
 from tradewind.core.revisions import Revised, RevisionRule
 from tradewind.core.rows import (
     AttemptEndRecord,
@@ -187,6 +188,11 @@ class DagRequestStore(Protocol):
     async def set_next_run(self, request: DagRequest, run: NextRun | None) -> bool:
         """Answer a `NEXT_RUN` request: set the DAG's next run, remove the request. False = it began anew meanwhile, or
         is gone: nothing was written."""
+        ...
+
+    async def answer_partition_request(self, request: DagRequest, answers: Mapping[int, MappedEvent]) -> bool:
+        """Answer a `MAP_PARTITIONS` request: put what was said with the events (by id) that are in the DAG's queue
+        still, which counts as not looked at; remove the request. False = it is gone: nothing was written."""
         ...
 
     async def finish_dag_request(self, request: DagRequest) -> None:

@@ -41,6 +41,11 @@ def _answer(dag: DAG | None, request: DagRequest) -> Answer:
         return Answer(error=f"{request.relative_fileloc}: there is no DAG {request.dag_id!r}")
     if request.kind is RequestKind.NEXT_RUN:
         return Answer(next_run=_next_run(dag, request))
+    if request.kind is RequestKind.MAP_PARTITIONS:
+        # Imported here: most children are not asked for this.
+        from tradewind.dag_processor.requests.partitions import mapped_events
+
+        return Answer(mapped=mapped_events(dag, request.reason or ""))
     if request.kind is RequestKind.DAG_CALLBACK:
         return Answer(error=_call_back(dag, request))
     if request.kind is RequestKind.DEADLINE:

@@ -13,6 +13,7 @@ from tradewind.bus.port import Bus, Message
 from tradewind.core.clock import Clock
 from tradewind.core.dag_requests import ATTEMPTS_MAX, DagRequest, RequestKind, delay_after
 from tradewind.core.errors import AdapterError, NotFound
+from tradewind.core.partitions.asked import AskedEvents
 from tradewind.dag_processor.parse_client import ParseServerClient, ParseServerLost
 from tradewind.dag_processor.parse_protocol import DIED, PARSED, TIMED_OUT, ParseReply, ParseRequest
 from tradewind.dag_processor.requests.answers import Answer
@@ -24,8 +25,8 @@ from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_eac
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DagsChanged
-from tradewind.wire.queues import DAG_REQUESTS, EVENTS
+from tradewind.wire.messages import DagRunsCreated, DagsChanged
+from tradewind.wire.queues import DAG_REQUESTS, EVENTS, RUNS
 
 LEASE_MARGIN: Final = timedelta(seconds=30)
 """How much longer than an answer may take a request stays ours."""
@@ -132,10 +133,11 @@ class RequestLoop:
         outcome = "answered" if error is None else "failed"
         self._answered.labels(request.kind, outcome).inc()
         if error is not None:
-            self._log.error(
-                "dag_request.failed", dag_id=request.dag_id, kind=request.kind, attempts=request.attempts, error=error
-            )
-        if request.kind is RequestKind.NEXT_RUN:
+            detail = {"dag_id": request.dag_id, "kind": request.kind, "attempts": request.attempts, "error": error}
+            self._log.error("dag_request.failed", **detail, **_subject(request))
+        if request.kind is RequestKind.MAP_PARTITIONS:
+            await self._settle_partitions(request, answer if error is None else None)
+        elif request.kind is RequestKind.NEXT_RUN:
             await self._settle_next_run(request, answer if error is None else None)
         elif answer is None and reply.status != TIMED_OUT and request.attempts < ATTEMPTS_MAX:
             # The child was lost before it could say anything: not the fault of the callback.
@@ -150,8 +152,23 @@ class RequestLoop:
             self._log.info("timetable.answered", dag_id=request.dag_id, run_after=answer.next_run.run_after.isoformat())
             await self._bus.broadcast(EVENTS, Message(body=encode(DagsChanged((request.dag_id,)))))
 
+    async def _settle_partitions(self, request: DagRequest, answer: Answer | None) -> None:
+        if answer is None:
+            await self._postpone(request)
+        elif await self._store.answer_partition_request(request, answer.mapped):
+            message = DagRunsCreated(dag_ids=(), asset_dag_ids=(request.dag_id,))
+            await self._bus.publish(RUNS, [Message(body=encode(message))], confirm=False)
+
     async def _postpone(self, request: DagRequest) -> None:
         await self._store.postpone_dag_request(request, self._clock() + delay_after(request.attempts))
+
+
+def _subject(request: DagRequest) -> dict[str, object]:
+    """What a request is about besides its DAG."""
+    if request.kind is not RequestKind.MAP_PARTITIONS or request.reason is None:
+        return {}
+    events = msgspec.json.decode(request.reason, type=AskedEvents).events
+    return {"asked": [(event.name, event.partition_key) for event in events]}
 
 
 def decoded(answer: bytes) -> Answer:

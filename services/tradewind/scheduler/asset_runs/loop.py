@@ -10,6 +10,7 @@ from tradewind.core.clock import Clock
 from tradewind.db.store import AssetStore, StoreUnavailable
 from tradewind.scheduler.asset_runs.wake_up import AssetWakeUp
 from tradewind.scheduler.inbox import Inbox
+from tradewind.scheduler.request_notice import RequestNotice
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -34,6 +35,7 @@ class AssetRunLoop:
         store: AssetStore,
         inbox: Inbox,
         wake_up: AssetWakeUp,
+        requests: RequestNotice,
         clock: Clock,
         limits: SchedulerLimits,
         telemetry: "AssetRunTelemetry",
@@ -41,6 +43,7 @@ class AssetRunLoop:
         self._store = store
         self._inbox = inbox
         self._wake_up = wake_up
+        self._requests = requests
         self._clock = clock
         self._limits = limits
         self._telemetry = telemetry
@@ -88,6 +91,7 @@ class AssetRunLoop:
                 self._log.warning("asset_event.refused", dag_id=dag_id, event_id=event_id, reason=reason)
             self._wake_up.hold(dag_id, waits_for_room=runs.waits_for_room)
             has_more = runs.has_more
+            await self._requests.send(runs.asked)
             if runs.made:
                 made.runs += runs.made
                 self._telemetry.created.inc(runs.made)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from tradewind.core.partitions.temporal import OUTPUT_FORMATS, TemporalMapper, temporal_mapper_of
-from tradewind.core.partitions.windows import Window, window_of
+from tradewind.core.partitions.temporal import OUTPUT_FORMATS, temporal_mapper_of
+from tradewind.core.partitions.windows import Members, window_of
 
 
 class PartitionMapper(Protocol):
@@ -155,7 +155,7 @@ class FanOutMapper:
     """One key of an event counts for each member of the period that it names."""
 
     upstream: PartitionMapper
-    window: Window
+    window: Members
     downstream: PartitionMapper
     max_downstream_keys: int | None = None
 
@@ -169,10 +169,8 @@ class FanOutMapper:
         coarse = self.upstream.downstream_keys(key)
         if len(coarse) != 1:
             raise ValueError(f"the key {key!r} counts for {len(coarse)} periods; it must be one")
-        if not self.window.is_temporal:
-            return self.window.segments
-        members = self.window.moments(self.upstream.decode(coarse[0]))
-        return tuple(_formatted(self.downstream, member) for member in members)
+        members = self.window.members(self.upstream.decode(coarse[0]))
+        return tuple(formatted(self.downstream, member) for member in members)
 
     def decode(self, downstream_key: str) -> str:
         """The key itself."""
@@ -192,7 +190,7 @@ class RollupMapper:
     """Many keys of events count for one run, which waits for a window of them."""
 
     upstream: PartitionMapper
-    window: Window
+    window: Members
     minimum: int | None = None
     """None: all; positive: so many; negative: all but so many."""
     max_downstream_keys: int | None = None
@@ -220,21 +218,25 @@ class RollupMapper:
 
     def expected_keys(self, downstream_key: str) -> tuple[str, ...]:
         """The keys of events that a run of this key is about; raises ValueError."""
-        if not self.window.is_temporal:
-            return self.window.segments
-        moments = self.window.moments(self.upstream.decode(downstream_key))
-        return tuple(dict.fromkeys(self.upstream.encode(moment) for moment in moments))
+        members = self.window.members(self.upstream.decode(downstream_key))
+        return tuple(dict.fromkeys(self.upstream.encode(member) for member in members))
 
     def is_satisfied(self, matched: int, expected: int) -> bool:
         """Whether so many of the expected keys suffice."""
-        if self.minimum is None:
-            return matched == expected
-        return matched >= (self.minimum if self.minimum > 0 else max(0, expected + self.minimum))
+        return reaches(self.minimum, matched, expected)
+
+
+def reaches(minimum: int | None, matched: int, expected: int) -> bool:
+    """Whether so many of the expected keys suffice, by a `RollupMapper.minimum`."""
+    if minimum is None:
+        return matched == expected
+    return matched >= (minimum if minimum > 0 else max(0, expected + minimum))
 
 
 def mapper_of(data: Mapping[str, Any]) -> PartitionMapper:
-    """From its JSON form, `{"kind": …}` with the kind's arguments; raises ValueError naming what is wrong."""
-    limit = _checked_limit(data.get("max_downstream_keys"))
+    """From its JSON form, `{"kind": …}` with the kind's arguments, of which mappers and windows may be made already;
+    raises ValueError naming what is wrong."""
+    limit = checked_limit(data.get("max_downstream_keys"))
     match kind := data.get("kind"):
         case "identity":
             return PlainMapper("identity", max_downstream_keys=limit)
@@ -251,8 +253,8 @@ def mapper_of(data: Mapping[str, Any]) -> PartitionMapper:
         case "rollup":
             return _rollup(data, limit)
         case "fan_out":
-            upstream, downstream = mapper_of(data["upstream_mapper"]), mapper_of(data["downstream_mapper"])
-            return FanOutMapper(upstream, window_of(data["window"]), downstream, limit)
+            upstream, downstream = _nested(data["upstream_mapper"]), _nested(data["downstream_mapper"])
+            return FanOutMapper(upstream, _window(data["window"]), downstream, limit)
         case _ if kind in OUTPUT_FORMATS:
             return temporal_mapper_of(data, limit)
         case _:
@@ -260,11 +262,9 @@ def mapper_of(data: Mapping[str, Any]) -> PartitionMapper:
 
 
 def _rollup(data: Mapping[str, Any], limit: int | None) -> RollupMapper:
-    upstream, window = mapper_of(data["upstream_mapper"]), window_of(data["window"])
+    upstream, window = _nested(data["upstream_mapper"]), _window(data["window"])
     if upstream.is_temporal is not window.is_temporal:
-        raise ValueError(
-            f"a {window.kind} window does not go with the upstream mapper {data['upstream_mapper']['kind']!r}"
-        )
+        raise ValueError(f"the window {data['window']!r} does not go with the upstream mapper {upstream!r}")
     minimum = data.get("minimum_count")
     if minimum == 0:
         raise ValueError("a minimum count of 0 would always be reached")
@@ -272,14 +272,26 @@ def _rollup(data: Mapping[str, Any], limit: int | None) -> RollupMapper:
 
 
 def _mappers(data: Mapping[str, Any]) -> tuple[PartitionMapper, ...]:
-    return tuple(mapper_of(cast("Mapping[str, Any]", each)) for each in data["mappers"])
+    return tuple(_nested(each) for each in data["mappers"])
 
 
-def _formatted(mapper: PartitionMapper, moment: datetime) -> str:
-    return mapper.format(moment) if isinstance(mapper, TemporalMapper) else moment.replace(tzinfo=None).isoformat()
+def _nested(mapper: Mapping[str, Any] | PartitionMapper) -> PartitionMapper:
+    return mapper_of(mapper) if isinstance(mapper, Mapping) else mapper
 
 
-def _checked_limit(limit: object) -> int | None:
+def _window(window: Mapping[str, Any] | Members) -> Members:
+    return window_of(window) if isinstance(window, Mapping) else window
+
+
+def formatted(mapper: object, member: Any) -> str:
+    """A member of a window as a key: as the mapper writes moments, if it does."""
+    if callable(form := getattr(mapper, "format", None)):
+        return cast("str", form(member))
+    return member.replace(tzinfo=None).isoformat() if isinstance(member, datetime) else str(member)
+
+
+def checked_limit(limit: object) -> int | None:
+    """A `max_downstream_keys`; raises ValueError."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"max_downstream_keys must be a positive integer or None, not {limit!r}")
     return limit

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 Step = Callable[[datetime, int], datetime]
 
@@ -26,6 +26,19 @@ _STEPS: Final[Mapping[str, tuple[int, Step]]] = {
 }
 
 
+class Members(Protocol):
+    """What each window can do, those of authors included."""
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether members are moments."""
+        ...
+
+    def members(self, decoded: Any) -> tuple[Any, ...]:
+        """What one period, or one fixed set, consists of; raises ValueError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Of a kind in `TEMPORAL`, starting at the moment given or, backward, ending there; or `segment`: fixed texts."""
@@ -38,6 +51,10 @@ class Window:
     def is_temporal(self) -> bool:
         """Whether members are moments."""
         return self.kind != "segment"
+
+    def members(self, decoded: Any) -> tuple[Any, ...]:
+        """The segments, or the moments of the period at a moment; raises ValueError as `moments`."""
+        return self.moments(decoded) if self.is_temporal else self.segments
 
     def moments(self, start: datetime) -> tuple[datetime, ...]:
         """The members of the period at a moment; raises ValueError if that is not the first of a month and must be."""

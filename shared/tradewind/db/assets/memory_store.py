@@ -1,14 +1,20 @@
 """The port for runs that assets make, on the in-memory store."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from tradewind.core.assets import AssetKey, AssetRuns, Partition, PartitionRules, asset_run_id, is_met, sorted_events
+from tradewind.core.dag_requests import DagRequest, NewDagRequest, RequestKind
+from tradewind.core.partitions.asked import AskedEvents, MappedEvent
 from tradewind.core.spec import DagSpec
 from tradewind.db.assets.memory_tables import PartitionTableRow
 from tradewind.db.assets.memory_writing import refers_to
 from tradewind.db.assets.store import ENTROPY_LENGTH, QUEUE_READ_MAX
+from tradewind.db.memory.run_creation import insert_dag_requests
 from tradewind.db.memory.tables import DagRunTableRow, DagTableRow, MemoryStoreBase
 
 ACTIVE: Final = ("queued", "running")
@@ -102,12 +108,38 @@ class MemoryAssetStore(MemoryStoreBase):
         queue = self.tables.assets.queue.get(dag.dag_id, {})
         events = [queue[event_id] for event_id in sorted(queue)[:QUEUE_READ_MAX]]
         found = sorted_events(rules, events)
-        for key, event_id in zip(found.keys, found.event_ids, strict=True):
-            self._partition(dag.dag_id, key, rules.digest).events[event_id] = queue[event_id]
-        for event in events:
-            del queue[event.event_id]
+        for key, event_id, said in zip(found.keys, found.event_ids, found.said, strict=True):
+            event = replace(queue[event_id], said=said)
+            self._partition(dag.dag_id, key, rules.digest).events.setdefault(event_id, event)
+        for event_id in found.used:
+            del queue[event_id]
         made = [key for key in dict.fromkeys(found.keys) if self._complete(dag, spec, rules, key, now)]
-        return AssetRuns(made=len(made), refused=found.refused, has_more=len(events) == QUEUE_READ_MAX)
+        return AssetRuns(
+            made=len(made),
+            refused=found.refused,
+            has_more=len(events) == QUEUE_READ_MAX and bool(found.used),
+            asked=0 if found.asked is None else self._ask(dag.dag_id, found.asked),
+        )
+
+    def _ask(self, dag_id: str, asked: AskedEvents) -> int:
+        self.tables.assets.seen[dag_id] = dict.fromkeys(self.tables.assets.queue[dag_id])
+        kind, reason = RequestKind.MAP_PARTITIONS, msgspec.json.encode(asked).decode()
+        if any((row.new.dag_id, row.new.kind) == (dag_id, kind) for row in self.tables.dag_requests.values()):
+            return 0
+        insert_dag_requests(self.tables, [NewDagRequest(dag_id=dag_id, kind=kind, reason=reason)])
+        return 1
+
+    async def answer_partition_request(self, request: DagRequest, answers: Mapping[int, MappedEvent]) -> bool:
+        row = self.tables.dag_requests.get(request.id)
+        if row is None or row.generation != request.generation:
+            return False
+        del self.tables.dag_requests[request.id]
+        self.tables.assets.seen.pop(request.dag_id, None)
+        queue = self.tables.assets.queue.get(request.dag_id, {})
+        for event_id, answer in answers.items():
+            if event_id in queue:
+                queue[event_id] = replace(queue[event_id], answer=answer)
+        return True
 
     def _partition(self, dag_id: str, key: str, digest: str) -> PartitionTableRow:
         held = self.tables.assets.partitions

@@ -1,9 +1,12 @@
 """The port for runs that assets make, on Postgres."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 from uuid import UUID
+
+import msgspec
 
 from tradewind.core.assets import (
     AssetKey,
@@ -16,6 +19,8 @@ from tradewind.core.assets import (
     sorted_events,
 )
 from tradewind.core.clock import IdFactory
+from tradewind.core.dag_requests import DagRequest
+from tradewind.core.partitions.asked import AskedEvents, MappedEvent, MappedKey
 from tradewind.core.spec import DagSpec
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.specs import load_spec
@@ -25,6 +30,8 @@ QUEUE_READ_MAX: Final = 500
 """Events of a partitioned DAG that are sorted in one transaction."""
 
 ENTROPY_LENGTH: Final = 8
+
+Said = TypeVar("Said", MappedEvent, MappedKey)
 
 
 class PostgresAssetStore:
@@ -79,14 +86,33 @@ class PostgresAssetStore:
         rows = await session.fetch(statement("load_partition_queue"), spec.dag_id, QUEUE_READ_MAX)
         if not rows:
             return AssetRuns()
-        found = sorted_events(rules, [_event(row, row["partition_key"]) for row in rows])
-        used = [row["event_id"] for row in rows]
-        values = (spec.dag_id, rules.digest, now, used, list(found.keys), list(found.event_ids))
+        found = sorted_events(rules, [_queued(row) for row in rows])
+        said = [None if mapped is None else msgspec.json.encode(mapped).decode() for mapped in found.said]
+        values = (spec.dag_id, rules.digest, now, list(found.used), list(found.keys), list(found.event_ids), said)
         await session.fetch(statement("sort_into_partitions"), *values)
         keys = list(dict.fromkeys(found.keys))
         partitions = await self._complete(session, spec, rules, keys)
         await self._create_partition_runs(session, spec.dag_id, dag_version_id, rules, partitions, now)
-        return AssetRuns(made=len(partitions), refused=found.refused, has_more=len(rows) == QUEUE_READ_MAX)
+        return AssetRuns(
+            made=len(partitions),
+            refused=found.refused,
+            has_more=len(rows) == QUEUE_READ_MAX and bool(found.used),
+            asked=0 if found.asked is None else await self._ask(session, spec.dag_id, found.asked, now),
+        )
+
+    async def _ask(self, session: Session, dag_id: str, asked: AskedEvents, now: datetime) -> int:
+        """The rest of the queue is looked at again when its mapper has answered, or something comes."""
+        await session.fetch(statement("mark_asset_queue_seen"), dag_id)
+        reason = msgspec.json.encode(asked).decode()
+        return len(await session.fetch(statement("insert_partition_request"), dag_id, reason, now))
+
+    async def answer_partition_request(self, request: DagRequest, answers: Mapping[int, MappedEvent]) -> bool:
+        async with self._database.transaction() as session:
+            # The DAG first, as whoever makes its runs.
+            await session.fetch(statement("lock_dag_rows"), [request.dag_id])
+            texts = [msgspec.json.encode(answer).decode() for answer in answers.values()]
+            values = (request.id, request.generation, list(answers), texts)
+            return bool(await session.fetch(statement("answer_partition_request"), *values))
 
     async def _complete(
         self, session: Session, spec: DagSpec, rules: PartitionRules, keys: Sequence[str]
@@ -96,7 +122,8 @@ class PostgresAssetStore:
         names: dict[int, str] = {}
         for row in await session.fetch(statement("load_partitions"), spec.dag_id, keys):
             names[row["partition_id"]] = row["partition_key"]
-            events.setdefault(row["partition_id"], []).append(_event(row, row["source_key"]))
+            event = replace(_event(row, row["source_key"]), said=_read(row["said"], MappedKey))
+            events.setdefault(row["partition_id"], []).append(event)
         partitions = {id_: Partition(names[id_], tuple(found)) for id_, found in events.items()}
         aliases = await _aliased(session, spec.dag_id)
         condition = spec.asset_condition
@@ -129,6 +156,14 @@ async def _aliased(session: Session, dag_id: str) -> Mapping[str, list[AssetKey]
     for row in await session.fetch(statement("load_aliased_assets"), dag_id):
         aliases.setdefault(row["alias"], []).append(AssetKey(row["name"], row["uri"]))
     return aliases
+
+
+def _queued(row: Row) -> QueuedEvent:
+    return replace(_event(row, row["partition_key"]), answer=_read(row["answer"], MappedEvent))
+
+
+def _read(text: str | None, kind: type[Said]) -> Said | None:
+    return None if text is None else msgspec.json.decode(text, type=kind)
 
 
 def _event(row: Row, partition_key: str | None) -> QueuedEvent:

@@ -51,6 +51,7 @@ CREATE TABLE asset_dag_run_queue (
     asset_id                        bigint NOT NULL,
     created_at                      timestamp with time zone NOT NULL,
     is_seen                         boolean NOT NULL DEFAULT false,
+    answer                          text,
     CONSTRAINT asset_dag_run_queue_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE,
     CONSTRAINT asset_dag_run_queue_event_id_fkey FOREIGN KEY (event_id) REFERENCES asset_event(id) ON DELETE CASCADE,
     CONSTRAINT asset_dag_run_queue_pkey PRIMARY KEY (dag_id, event_id)
@@ -84,6 +85,7 @@ CREATE TABLE asset_partition (
 CREATE TABLE asset_partition_event (
     partition_id                    bigint NOT NULL,
     event_id                        bigint NOT NULL,
+    said                            text,
     CONSTRAINT asset_partition_event_event_id_fkey FOREIGN KEY (event_id) REFERENCES asset_event(id) ON DELETE CASCADE,
     CONSTRAINT asset_partition_event_partition_id_fkey FOREIGN KEY (partition_id) REFERENCES asset_partition(id) ON DELETE CASCADE,
     CONSTRAINT asset_partition_event_pkey PRIMARY KEY (partition_id, event_id)
@@ -679,6 +681,8 @@ CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggere
 
 CREATE UNIQUE INDEX backfill_active ON public.backfill USING btree (dag_id) WHERE (completed_at IS NULL);
 
+CREATE UNIQUE INDEX dag_request_map_partitions ON public.dag_request USING btree (dag_id) WHERE (kind = 'map_partitions'::text);
+
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
@@ -687,9 +691,13 @@ COMMENT ON COLUMN asset.is_active IS 'something refers to it, and no other activ
 
 COMMENT ON COLUMN asset_dag_run_queue.is_seen IS 'somebody has looked at the queue since it came, and more is needed';
 
+COMMENT ON COLUMN asset_dag_run_queue.answer IS 'JSON: what an author''s own partition mapper said of the event';
+
 COMMENT ON COLUMN asset_event.source_dag_id IS 'null: a person or a watcher made it';
 
 COMMENT ON COLUMN asset_partition.mappers_digest IS 'of the mappers by which events count for it: with others it is void';
+
+COMMENT ON COLUMN asset_partition_event.said IS 'JSON: what an author''s own partition mapper said of the two';
 
 COMMENT ON COLUMN asset_reference.task_id IS 'empty: the schedule of the DAG';
 

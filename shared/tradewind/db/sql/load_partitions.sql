@@ -1,6 +1,6 @@
 -- The events that count for partitions of a (locked) DAG, those of active assets; asset_partition_dag_id_partition_key_key.
 SELECT p.id AS partition_id, p.partition_key, e.id AS event_id, a.name, a.uri, e."timestamp" AS queued_at,
-    e.partition_key AS source_key, e.partition_date
+    e.partition_key AS source_key, e.partition_date, l.said
 FROM asset_partition p
 JOIN asset_partition_event l ON l.partition_id = p.id
 JOIN asset_event e ON e.id = l.event_id

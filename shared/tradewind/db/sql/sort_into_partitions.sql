@@ -4,7 +4,7 @@ WITH used AS (
     DELETE FROM asset_dag_run_queue q WHERE q.dag_id = $1::text AND q.event_id = ANY($4::bigint[])
 ),
 sorted AS MATERIALIZED (
-    SELECT s.partition_key, s.event_id FROM unnest($5::text[], $6::bigint[]) AS s (partition_key, event_id)
+    SELECT s.* FROM unnest($5::text[], $6::bigint[], $7::text[]) AS s (partition_key, event_id, said)
 ),
 made AS (
     INSERT INTO asset_partition (dag_id, partition_key, mappers_digest, created_at)
@@ -12,6 +12,6 @@ made AS (
     ON CONFLICT (dag_id, partition_key) DO UPDATE SET mappers_digest = excluded.mappers_digest
     RETURNING id, partition_key
 )
-INSERT INTO asset_partition_event (partition_id, event_id)
-SELECT m.id, s.event_id FROM sorted s JOIN made m ON m.partition_key = s.partition_key
+INSERT INTO asset_partition_event (partition_id, event_id, said)
+SELECT m.id, s.event_id, s.said FROM sorted s JOIN made m ON m.partition_key = s.partition_key
 ON CONFLICT DO NOTHING

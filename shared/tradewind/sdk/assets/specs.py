@@ -15,6 +15,7 @@ from tradewind.sdk.assets.asset import (
     AssetWatcher,
     BaseAsset,
 )
+from tradewind.sdk.assets.mappers import form_of
 from tradewind.sdk.assets.timetables import (
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
@@ -92,11 +93,11 @@ def expression_of(condition: BaseAsset) -> dict[str, Any]:
 
 def _mappers(timetable: PartitionedAssetTimetable) -> dict[str, Any]:
     by_asset = [
-        {"name": getattr(single, "name", ""), "uri": getattr(single, "uri", ""), "mapper": mapper.serialize()}
+        {"name": getattr(single, "name", ""), "uri": getattr(single, "uri", ""), "mapper": form_of(mapper)}
         for asset, mapper in timetable.partition_mapper_config.items()
         for single in single_assets(asset)
     ]
-    return {"default": timetable.default_partition_mapper.serialize(), "by_asset": by_asset}
+    return {"default": form_of(timetable.default_partition_mapper), "by_asset": by_asset}
 
 
 def _watcher(watcher: AssetWatcher, asset: Asset) -> AssetWatcherSpec:

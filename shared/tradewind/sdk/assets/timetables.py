@@ -55,6 +55,17 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
         self.partition_mapper_config = dict(partition_mapper_config or {})
         self.default_partition_mapper = default_partition_mapper
 
+    def get_partition_mapper(self, *, name: str = "", uri: str = "") -> PartitionMapper:
+        """That of an asset: by its name, else by its URI, else the default."""
+        by_name: dict[str, PartitionMapper] = {}
+        by_uri: dict[str, PartitionMapper] = {}
+        for asset, mapper in self.partition_mapper_config.items():
+            for single in single_assets(asset):
+                by_name[getattr(single, "name", "")] = mapper
+                by_uri[getattr(single, "uri", "")] = mapper
+        found = by_name.get(name) if name else None
+        return found or (by_uri.get(uri) if uri else None) or self.default_partition_mapper
+
 
 class PartitionedAtRuntime:
     """No runs are made; those that people ask for have a partition key, or their tasks say which partitions they

@@ -33,6 +33,7 @@ CREATE TABLE dag_request (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dag_request IS 'what authors'' code is asked outside of any task, in children of the dag processor';
 CREATE UNIQUE INDEX dag_request_next_run ON dag_request (dag_id) WHERE kind = 'next_run';
+CREATE UNIQUE INDEX dag_request_map_partitions ON dag_request (dag_id) WHERE kind = 'map_partitions';
 CREATE INDEX dag_request_by_lease ON dag_request (leased_until, id);
 CREATE INDEX dag_request_by_run ON dag_request (dag_run_id) WHERE dag_run_id IS NOT NULL;
 

@@ -87,8 +87,10 @@ CREATE TABLE asset_dag_run_queue (
     asset_id            bigint NOT NULL REFERENCES asset ON DELETE CASCADE,
     created_at          timestamptz NOT NULL,
     is_seen             boolean NOT NULL DEFAULT false,
+    answer              text,
     PRIMARY KEY (dag_id, event_id)
 );
+COMMENT ON COLUMN asset_dag_run_queue.answer IS 'JSON: what an author''s own partition mapper said of the event';
 COMMENT ON COLUMN asset_dag_run_queue.is_seen IS 'somebody has looked at the queue since it came, and more is needed';
 CREATE INDEX asset_dag_run_queue_unseen ON asset_dag_run_queue (dag_id, created_at) WHERE NOT is_seen;
 CREATE INDEX asset_dag_run_queue_by_event ON asset_dag_run_queue (event_id);
@@ -117,8 +119,10 @@ COMMENT ON COLUMN asset_partition.mappers_digest IS 'of the mappers by which eve
 CREATE TABLE asset_partition_event (
     partition_id        bigint NOT NULL REFERENCES asset_partition ON DELETE CASCADE,
     event_id            bigint NOT NULL REFERENCES asset_event ON DELETE CASCADE,
+    said                text,
     PRIMARY KEY (partition_id, event_id)
 );
+COMMENT ON COLUMN asset_partition_event.said IS 'JSON: what an author''s own partition mapper said of the two';
 CREATE INDEX asset_partition_event_by_event ON asset_partition_event (event_id);
 
 -- Triggers that watch an asset: each of their events becomes one of the asset. A triggerer takes rows under its lease.
