@@ -1,17 +1,18 @@
 """What tasks ask for by exceptions and policies, through all services: skipping others, running again later, a retry
-delay of their own, a run of another DAG, values kept over tries."""
+delay of their own, a run of another DAG, values kept over tries, callbacks after the end."""
 
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import ApiClient
+from tests.e2e.client import ApiClient, wait_until
 from tests.servers.stack import standalone_stack
 
 FILE = """
+import time
 from datetime import datetime, timedelta, timezone
-from airflow.sdk import DAG, BaseOperator, ExceptionRetryPolicy, RetryRule, task
+from airflow.sdk import DAG, BaseOperator, ExceptionRetryPolicy, RetryRule, Variable, task
 from airflow.exceptions import AirflowRescheduleException, DagRunTriggerException, DownstreamTasksSkipped
 
 class Choose(BaseOperator):
@@ -51,6 +52,20 @@ with DAG("effects"):
         return ti.get_task_states("effects", run_ids=[ti.run_id], task_ids=["once_more"])
     once_more()
 
+def slow(context):
+    print("calling back in", context["ti"].state, context["ti"].xcom_pull(task_ids="first"))
+    Variable.set("called_back", Variable.get("colour", default="none"))
+    time.sleep(5)
+    print("called back")
+    context["ti"].xcom_push("late", 1)
+
+with DAG("overtime"):
+    @task(on_success_callback=slow)
+    def first(): return 41
+    @task
+    def second(): return 42
+    first() >> second()
+
 with DAG("other"):
     @task
     def work(dag_run=None):
@@ -68,7 +83,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
         standalone_stack(folder, dags_folder=folder / "dags") as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
     ):
-        for dag_id in ("effects", "other"):
+        for dag_id in ("effects", "other", "overtime"):
             client.wait_for_dag(dag_id)
             client.unpause(dag_id)
         yield client
@@ -92,3 +107,17 @@ def test_effects_of_tasks_reach_the_run(api: ApiClient) -> None:
     assert api.xcom("effects", run_id, "start", "trigger_run_id") == "of_r"
     assert api.xcom("effects", run_id, "once_more") == {"r": {"once_more": "running"}}
     assert api.xcom("other", "of_r", "work") == ["operator_triggered", {"x": 5}]
+
+
+def test_a_success_callback_holds_nobody_up(api: ApiClient) -> None:
+    run_id = api.trigger("overtime")
+    run = api.wait_for_run("overtime", run_id)
+    assert run["state"] == "success"
+    events = api.log_events("overtime", run_id, "first")
+    assert "called back" not in events, "the run is over before the callback is"
+
+    refusal = "may read, log and write variables, but no XComs"
+    wait_until(lambda: refusal in api.log_of("overtime", run_id, "first"), "the callback's last words")
+    events = api.log_events("overtime", run_id, "first")
+    assert events.index("calling back in success 41") < events.index("called back")
+    assert api.get("/variables/called_back").json()["value"] == "none"

@@ -31,6 +31,7 @@ _DEFAULTS: Final = {
     ("core", "max_task_retry_delay"): "86400",
     ("core", "default_task_weight_rule"): "downstream",
     ("core", "default_task_execution_timeout"): "",
+    ("core", "task_success_overtime"): "20",
     ("core", "default_pool_task_slot_count"): "128",
     ("core", "dags_are_paused_at_creation"): "True",
     ("core", "dag_run_conf_overrides_params"): "True",

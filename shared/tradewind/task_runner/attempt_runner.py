@@ -1,6 +1,7 @@
 """Running one granted attempt: child, log, end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
 from tradewind.core.clock import Clock
@@ -10,8 +11,8 @@ from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation, DagRoot, resolve_dag_file
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.attempts import Attempt, Roster
-from tradewind.task_runner.exits import ChildEnd, result_of
-from tradewind.task_runner.launcher import Exit, Launcher, LaunchFailed, LogBytes, RunningAttempt
+from tradewind.task_runner.exits import ChildEnd, ended_in_overtime, result_of
+from tradewind.task_runner.launcher import ChildEvent, Exit, Launcher, LaunchFailed, LogBytes, RunningAttempt
 from tradewind.task_runner.logs import LogRecords, LogSink, LogStream, LogStreamLimits, Spawn
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
@@ -92,7 +93,8 @@ class AttemptRunner:
         granted_at = asyncio.get_running_loop().time()
         started: TaskStarted | None = None
         conclusion: AttemptResult | Exit = Exit()
-        async for event in child.events():
+        events = child.events()
+        async for event in events:
             match event:
                 case LogBytes(data):
                     await log.feed(data)
@@ -104,10 +106,30 @@ class AttemptRunner:
                     break
         end = ChildEnd(started=started, conclusion=conclusion, kill_cause=attempt.kill_cause)
         result = result_of(end, self._clock())
-        self._roster.free_slot(attempt)
+        overtime = result.overtime_seconds
+        if overtime is None:
+            self._roster.free_slot(attempt)
+        else:
+            self._roster.begin_overtime(attempt, overtime)
         if result is not conclusion:
             log.note("error", result.detail or str(result.cause))
         await self._keep_end(attempt, result, started, child.pid, log)
+        if overtime is not None:
+            await self._follow_overtime(attempt, events, log)
+
+    async def _follow_overtime(self, attempt: Attempt, events: AsyncIterator[ChildEvent], log: LogStream) -> None:
+        """Until the child is gone: whatever it does now, its attempt's end stands."""
+        log.go_on()
+        async for event in events:
+            if isinstance(event, LogBytes):
+                await log.feed(event.data)
+            elif isinstance(event, Exit):
+                if event.code != 0:
+                    log.note("error", ended_in_overtime(event))
+                break
+        if not await log.close():
+            self._log.warning("attempt.log_lost", attempt_id=str(attempt.offer.attempt_id))
+        self._roster.end_overtime(attempt)
 
     async def _keep_end(
         self, attempt: Attempt, result: AttemptResult, started: TaskStarted | None, pid: int | None, log: LogStream

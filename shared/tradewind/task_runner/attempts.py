@@ -2,7 +2,8 @@
 
 An attempt is in one place at a time and moves forward only. Its slot is taken from the claim until its child has
 ended; its end is kept, without a slot, until the collector has given a final answer. All of it is bounded by the
-number of slots.
+number of slots. A child that goes on after its attempt's end is in overtime: a slot of its own, whatever becomes of
+the end.
 """
 
 import asyncio
@@ -61,6 +62,8 @@ class Attempt:
     child: RunningAttempt | None = None
     kill_cause: EndCause | None = None
     kill_grace_seconds: float = 0.0
+    overtime_seconds: float = 0.0
+    """How long its child may go on after its end."""
     is_void: bool = False
     """Its incarnation was given up: its end is nobody's business."""
 
@@ -124,6 +127,8 @@ class Roster:
     running: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
     ending: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
     """Their child has ended; the last of their log is under way."""
+    overtime: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
+    """Their end is on its way or answered, their child still calls callbacks."""
     unsent: dict[UUID, KeptEnd] = field(default_factory=dict[UUID, KeptEnd])
     sent: dict[UUID, KeptEnd] = field(default_factory=dict[UUID, KeptEnd])
     is_closed: bool = False
@@ -138,7 +143,7 @@ class Roster:
     def free_slots(self) -> int:
         """How many more attempts may be claimed now."""
         slots = self.concurrency or _UNLIMITED
-        busy = len(self.claiming) + len(self.running)
+        busy = len(self.claiming) + len(self.running) + len(self.overtime)
         if self._ends_bytes > _ENDS_MAX_BYTES:
             return 0
         ends_room = min(2 * slots + _ENDS_MARGIN, _ENDS_MAX) - busy - self.kept_ends
@@ -147,7 +152,7 @@ class Roster:
     @property
     def is_idle(self) -> bool:
         """Nothing is being claimed or run."""
-        return not self.claiming and not self.running
+        return not (self.claiming or self.running or self.overtime)
 
     @property
     def kept_ends(self) -> int:
@@ -206,6 +211,19 @@ class Roster:
     def free_slot(self, attempt: Attempt) -> None:
         """Its child has ended; its end follows."""
         self.ending[attempt.offer.attempt_id] = self.running.pop(attempt.offer.attempt_id)
+        self.freed.set()
+        self._update()
+
+    def begin_overtime(self, attempt: Attempt, seconds: float) -> None:
+        """Its end follows, its child goes on for so long at most."""
+        attempt.overtime_seconds = seconds
+        self.overtime[attempt.offer.attempt_id] = attempt
+        self.ending[attempt.offer.attempt_id] = self.running.pop(attempt.offer.attempt_id)
+        self._update()
+
+    def end_overtime(self, attempt: Attempt) -> None:
+        """Its child is gone."""
+        del self.overtime[attempt.offer.attempt_id]
         self.freed.set()
         self._update()
 
@@ -273,7 +291,7 @@ class Roster:
         return list(self.running.values())
 
     def _holds(self, attempt_id: UUID) -> bool:
-        places = (self.waiting, self.claiming, self.running, self.ending, self.unsent, self.sent)
+        places = (self.waiting, self.claiming, self.running, self.ending, self.overtime, self.unsent, self.sent)
         return any(attempt_id in place for place in places)
 
     def _update(self) -> None:

@@ -3,8 +3,8 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
@@ -42,7 +42,7 @@ from tradewind.task_runner.child_log import task_log
 from tradewind.task_runner.context import build_context
 from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.mapping import instance_of, map_length_of, rendered_map_index, task_ids_mapped_over
-from tradewind.task_runner.notices import call_back, give_notice
+from tradewind.task_runner.notices import call_back, give_notice, notice_is_due
 from tradewind.task_runner.outcomes import PLAIN_SUCCESS, WAITING, Judgement, detail, judge
 from tradewind.task_runner.outputs import outputs_of
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
@@ -156,7 +156,8 @@ def _say_nothing(_message: TaskStarted | AttemptResult) -> None:
 
 
 def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send, *, log_descriptor: int = 1) -> None:
-    """Run an attempt and report it: `TaskStarted` when user code is about to begin, then one `AttemptResult`.
+    """Run an attempt and report it: `TaskStarted` when user code is about to begin, then one `AttemptResult`. Callbacks
+    and listeners of a success are called after that, all others before: a failure may not be retried meanwhile.
 
     Never raises for what user code does. Runs in the main thread, since it uses signals: SIGTERM stops the task,
     SIGALRM is its `execution_timeout`.
@@ -165,10 +166,12 @@ def run_attempt(request: AttemptRequest, loaded: LoadedDagFile, send: Send, *, l
     with sigterm_restored():
         with task_log(log_descriptor):
             result = _find_and_run(request, loaded, send)
-        send(result)
+        if result is not None:
+            send(result)
 
 
-def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) -> AttemptResult:
+def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) -> AttemptResult | None:
+    """The result; None if it was sent already: somebody was to be told of a success, which must hold up nothing."""
     dag = loaded.dags.get(request.key.dag_id)
     task = dag.task_dict.get(request.key.task_id) if dag is not None else None
     if task is None:
@@ -179,18 +182,35 @@ def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) ->
     send(TaskStarted(request.attempt_id, os.getpid(), started_at, socket.gethostname()))
     client = ExecutionClient(request.execution_api_url, request.grant.token)
     try:
-        return execute_attempt(request, task, client, started_at)
+        with _runtime(client):
+            attempt = _Attempt(request, task, client, started_at)
+            result = attempt.run()
+            if result.outcome != Outcome.SUCCESS or not attempt.has_notices:
+                attempt.finish()
+                return result
+            send(msgspec.structs.replace(result, overtime_seconds=_overtime_seconds()))
+            attempt.finish()
     finally:
         client.close()
+    return None
 
 
 def execute_attempt(
     request: AttemptRequest, task: BaseOperator, runtime: Runtime, started_at: datetime
 ) -> AttemptResult:
     """Run an attempt with this runtime behind it, whoever it belongs to; as `run_attempt`, without saying anything."""
+    with _runtime(runtime):
+        attempt = _Attempt(request, task, runtime, started_at)
+        result = attempt.run()
+        attempt.finish()
+        return result
+
+
+@contextmanager
+def _runtime(runtime: Runtime) -> Generator[None]:
     token = install_runtime(runtime)
     try:
-        return _Attempt(request, task, runtime, started_at).run()
+        yield
     finally:
         remove_runtime(token)
 
@@ -216,18 +236,13 @@ class _Attempt:
         self._map_length: int | None = None
         self._xcoms: tuple[tuple[str, bytes], ...] = ()
         self._asset_events: tuple[bytes, ...] = ()
+        self._judgement = PLAIN_SUCCESS
+        self._component = TaskRunnerMarker() if LISTENERS else None
 
     def run(self) -> AttemptResult:
-        """The outcome, whatever happens."""
-        if not LISTENERS:
-            return self._run()
-        component = TaskRunnerMarker()
-        LISTENERS.notify("on_starting", component=component)
-        result = self._run()
-        LISTENERS.notify("before_stopping", component=component)
-        return result
-
-    def _run(self) -> AttemptResult:
+        """The outcome, whatever happens. `finish` is due afterwards."""
+        if self._component is not None:
+            LISTENERS.notify("on_starting", component=self._component)
         try:
             with sigterm_stops(self._on_kill):
                 error = self._try_to_execute()
@@ -238,13 +253,11 @@ class _Attempt:
         if judgement.outcome is Outcome.FAILED and (policy := self._task.retry_policy) is not None:
             judgement = self._judge_by_policy(judgement, policy)
         self._report(judgement)
-        # Told to stop, it does not know whether it has failed: another attempt may follow, or a person has marked it.
-        is_silent = isinstance(judgement.error, AirflowTaskTerminated)
-        if not is_silent:
+        self._judgement = judgement
+        if not self._is_silent and not self._task.is_mapped:
             try:
-                self._finish(judgement)
+                self._complete(judgement)
             except BaseException:
-                # A callback that exits, say: the outcome stands.
                 log.exception("Error after the task's end")
         return AttemptResult(
             judgement.outcome,
@@ -255,8 +268,32 @@ class _Attempt:
             self._xcoms if judgement.outcome is Outcome.SUCCESS else (),
             self._rendered,
             self._effects(judgement),
-            is_silent,
+            self._is_silent,
         )
+
+    @property
+    def has_notices(self) -> bool:
+        """Whether somebody is to be told of the end."""
+        will_retry = self._will_retry(self._judgement)
+        return not self._is_silent and notice_is_due(self._judgement, self._task, will_retry=will_retry)
+
+    def finish(self) -> None:
+        """Tell whoever is to be told of the end. Nothing here changes it."""
+        try:
+            if self.has_notices:
+                with alarm(_overtime_seconds(), "[core] task_success_overtime"):
+                    self._give_notices(self._judgement)
+        except BaseException:
+            # A callback that exits, say: the outcome stands.
+            log.exception("Error after the task's end")
+        if self._component is not None:
+            LISTENERS.notify("before_stopping", component=self._component)
+
+    @property
+    def _is_silent(self) -> bool:
+        """Told to stop, it does not know whether it has failed: another attempt may follow, or a person has marked
+        it."""
+        return isinstance(self._judgement.error, AirflowTaskTerminated)
 
     def _on_kill(self) -> None:
         if not self._task.is_mapped:
@@ -364,12 +401,9 @@ class _Attempt:
         elif judgement.outcome in WAITING:
             log.info("Pausing task as %s", judgement.outcome.upper())
 
-    def _finish(self, judgement: Judgement) -> None:
-        """What is due once the outcome is known. Nothing here changes it."""
+    def _complete(self, judgement: Judgement) -> None:
+        """What travels with the end though it does not change it."""
         task = self._task
-        if task.is_mapped:
-            give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
-            return
         if getattr(task, "overwrite_rtif_after_execution", False):
             self._rendered = rendered_fields(task)
         if task.map_index_template is not None and judgement.outcome is not Outcome.SUCCESS:
@@ -380,6 +414,9 @@ class _Attempt:
         if judgement.outcome is Outcome.SUCCESS and _clears_kept_values():
             with suppress(AirflowRuntimeError):
                 self._client.delete_task_state(None)
+
+    def _give_notices(self, judgement: Judgement) -> None:
+        task = self._task
         give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
         if self._asset_events and LISTENERS and judgement.outcome is Outcome.SUCCESS:
             # Imported here: few deployments listen to assets.
@@ -414,6 +451,11 @@ class _Attempt:
         if self._asset_events and judgement.outcome is Outcome.SUCCESS:
             effects = msgspec.structs.replace(effects or EndEffects(), asset_events=self._asset_events)
         return effects
+
+
+def _overtime_seconds() -> float:
+    """How long callbacks, listeners and mail may take, all together."""
+    return conf.getfloat("core", "task_success_overtime")
 
 
 def _clears_kept_values() -> bool:

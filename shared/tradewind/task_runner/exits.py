@@ -49,6 +49,11 @@ def result_of(end: ChildEnd, now: datetime) -> AttemptResult:
             return AttemptResult(Outcome.FAILED, cause, detail, started_at, now, is_silent=True)
 
 
+def ended_in_overtime(gone: Exit) -> str:
+    """What to say in the log of a child that did not come to the end of its callbacks."""
+    return f"the task's process {_how(gone)} before all callbacks and listeners were called; its end stands"
+
+
 def _killed_with_result(result: AttemptResult, kill_cause: EndCause) -> AttemptResult:
     if result.outcome in (Outcome.SUCCESS, Outcome.SKIPPED):
         return result

@@ -140,13 +140,22 @@ class ForkedChild:
             for body in self._frames.feed(data):
                 message = decode_from_child(body)
                 if isinstance(message, AttemptResult):
-                    self._conclude(message)
+                    self._take_result(message)
                     return
                 self._mailbox.put(message)
         except DomainError as exc:
             detail = f"the task's process wrote something else to its connection: {exc}"
             self._conclude(AttemptResult(Outcome.FAILED, EndCause.USER_ERROR, detail, None, utc_now(), is_silent=True))
             self.kill(0)
+
+    def _take_result(self, result: AttemptResult) -> None:
+        if result.overtime_seconds is None:
+            self._conclude(result)
+            return
+        self._drain_log()
+        self._loop.remove_reader(self._connection.fileno())
+        self._mailbox.put(result)
+        self._kill_within(result.overtime_seconds + _LINGER_SECONDS)
 
     def _conclude(self, conclusion: AttemptResult | Exit) -> None:
         """The last event; the child wrote all its output before it said so, or it is dead."""
@@ -242,7 +251,9 @@ class _Mailbox:
             await self._waiter
         event = self._events.popleft()
         if not isinstance(event, bytearray):
-            self._is_over = isinstance(event, AttemptResult | Exit)
+            self._is_over = isinstance(event, Exit) or (
+                isinstance(event, AttemptResult) and event.overtime_seconds is None
+            )
             return event
         self.log_bytes -= len(event)
         if self.log_bytes < _LOG_LOW_WATER_BYTES:

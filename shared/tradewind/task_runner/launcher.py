@@ -45,7 +45,8 @@ class RunningAttempt(Protocol):
     def events(self) -> AsyncIterator[ChildEvent]:
         """What the child does, in order: `TaskStarted` at most once, `LogBytes`, then `AttemptResult`, or `Exit` if
         the child ended without one; everything that it wrote before comes first. Nothing that matters follows: whoever
-        has read either may stop reading. Not reading holds the child's output back, once a megabyte of it waits."""
+        has read either may stop reading; but after a result with `overtime_seconds` come `LogBytes` and `Exit`. Not
+        reading holds the child's output back, once a megabyte of it waits."""
         ...
 
     def kill(self, grace_seconds: float) -> None:

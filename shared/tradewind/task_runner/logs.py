@@ -109,7 +109,8 @@ class LogStreamLimits:
 
 
 class LogStream:
-    """The log of one attempt. Use from one task: `feed` as output comes, then `finish` once."""
+    """The log of one attempt. Use from one task: `feed` as output comes, then `finish` once. If the child goes on after
+    that, `go_on`, `feed` again, and `close` at last."""
 
     def __init__(
         self, *, attempt_id: UUID, token: str, sink: LogSink, clock: Clock, spawn: Spawn, limits: LogStreamLimits
@@ -165,6 +166,27 @@ class LogStream:
         if self._dropped_bytes:
             self._buffer += self._dropped_note()
         return self._sequence, bytes(self._buffer)
+
+    def go_on(self) -> None:
+        """What `finish` gave is on its way; what comes now is stored in chunks that follow it."""
+        self._buffer.clear()
+        self._sequence += 1
+        self._in_flight_bytes = 0
+        self._timer = None
+        self._finishing.clear()
+        self._streams_from = self._loop.time() + self._limits.stream_after_seconds
+
+    async def close(self) -> bool:
+        """Store what is left, after `go_on`. False = something of it may be missing."""
+        _, rest = await self.finish()
+        if not rest or self._is_refused:
+            return not (rest or self._dropped_bytes)
+        try:
+            async with asyncio.timeout(self._limits.patience_seconds):
+                await self._send(rest)
+        except TimeoutError:
+            return False
+        return not self._is_refused
 
     async def _flush(self) -> None:
         self._start_pump()

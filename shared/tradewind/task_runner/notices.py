@@ -25,15 +25,18 @@ def call_back(callbacks: Iterable[Any], context: Context, name: str) -> None:
             log.exception("Error when executing %s callback", name)
 
 
-def give_notice(judgement: Judgement, task: BaseOperator, context: Context, *, will_retry: bool) -> None:
-    """Everything that is due for this outcome; nothing while the task waits."""
+def notice_is_due(judgement: Judgement, task: BaseOperator, *, will_retry: bool) -> bool:
+    """Whether anybody is to be told of this outcome; nobody is while the task waits."""
     if judgement.outcome in WAITING:
-        return
+        return False
+    name, state, _ = _words(judgement.outcome, will_retry=will_retry)
+    return bool(LISTENERS or getattr(task, name) or _is_mailed(judgement, task, state))
+
+
+def give_notice(judgement: Judgement, task: BaseOperator, context: Context, *, will_retry: bool) -> None:
+    """Everything that is due for this outcome."""
     name, state, event = _words(judgement.outcome, will_retry=will_retry)
     callbacks: list[Any] = getattr(task, name)
-    is_mailed = task.email and judgement.error is not None and _wants_mail(task, state)
-    if not (callbacks or LISTENERS or is_mailed):
-        return
     ti: Any = context.get("ti")
     if ti is not None:  # None: the context could not be made
         ti.state, ti.end_date = state, datetime.now(UTC)
@@ -43,7 +46,7 @@ def give_notice(judgement: Judgement, task: BaseOperator, context: Context, *, w
         if LISTENERS and ti is not None:
             error = {"error": judgement.error} if event == "on_task_instance_failed" else {}
             LISTENERS.notify(event, previous_state=TaskInstanceState.RUNNING, task_instance=ti, **error)
-        if is_mailed:
+        if _is_mailed(judgement, task, state):
             _send_mail(judgement.error, task, context)
 
 
@@ -60,7 +63,9 @@ def _words(outcome: Outcome, *, will_retry: bool) -> tuple[str, TaskInstanceStat
             return "on_failure_callback", TaskInstanceState.FAILED, "on_task_instance_failed"
 
 
-def _wants_mail(task: BaseOperator, state: TaskInstanceState) -> bool:
+def _is_mailed(judgement: Judgement, task: BaseOperator, state: TaskInstanceState) -> bool:
+    if not task.email or judgement.error is None:
+        return False
     return task.email_on_retry if state is TaskInstanceState.UP_FOR_RETRY else task.email_on_failure
 
 

@@ -38,3 +38,5 @@ class AttemptResult(Message, frozen=True, tag="attempt_result.1"):
     effects: EndEffects | None = None
     is_silent: bool = False
     """Nobody was told of it in the task's process."""
+    overtime_seconds: float | None = None
+    """How long the child may go on, at most, to call callbacks and listeners; None = it is about to exit."""

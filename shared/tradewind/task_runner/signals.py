@@ -51,14 +51,14 @@ def sigterm_restored() -> Generator[None]:
 
 
 @contextmanager
-def alarm(seconds: float) -> Generator[None]:
-    """Raise AirflowTaskTimeout after so many seconds."""
+def alarm(seconds: float, name: str = "execution_timeout") -> Generator[None]:
+    """Raise AirflowTaskTimeout after so many seconds, by the limit of this name."""
 
     def on_alarm(_signum: int, _frame: FrameType | None) -> None:
-        raise AirflowTaskTimeout(f"execution_timeout of {seconds:g} s is over")
+        raise AirflowTaskTimeout(f"{name} of {seconds:g} s is over")
 
     if seconds <= 0:
-        raise AirflowTaskTimeout(f"execution_timeout of {seconds:g} s is over")
+        raise AirflowTaskTimeout(f"{name} of {seconds:g} s is over")
     before = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:

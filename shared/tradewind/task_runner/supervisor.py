@@ -179,10 +179,16 @@ class Supervisor:
         roster = self._roster
         self._log.info("worker.draining", running=len(roster.running), kept_ends=roster.kept_ends)
         roster.close()
-        if not await self._until(lambda: roster.is_idle, self._options.shutdown_grace_seconds):
+
+        def is_done() -> bool:
+            return not (roster.claiming or roster.running)
+
+        if not await self._until(is_done, self._options.shutdown_grace_seconds):
             for attempt in list(roster.running.values()):
                 attempt.kill(EndCause.PREEMPTED, _PREEMPT_GRACE_SECONDS)
-            await self._until(lambda: roster.is_idle, _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
+            await self._until(is_done, _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
+        overtime = max((attempt.overtime_seconds for attempt in roster.overtime.values()), default=0.0)
+        await self._until(lambda: not roster.overtime, overtime + _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
         is_clean = await self._until(lambda: roster.is_idle and roster.kept_ends == 0, _LAST_REPORTS_SECONDS)
         if not is_clean:
             self._log.error("worker.left_with_ends", kept_ends=roster.kept_ends, running=len(roster.running))

@@ -241,12 +241,36 @@ async def test_its_trigger_speaks_for_an_attempt_that_was_deferred(api: ApiServe
 
 async def test_an_attempt_that_has_ended_may_do_nothing(api: ApiServer, scene: Scene, child: Child) -> None:
     await _prepare(api, child)
-    await scene.end_attempt(child.attempt)
+    await scene.end_attempt(child.attempt, Outcome.FAILED_WITHOUT_RETRY)
     before = await _kept(api, child)
 
     answers = await _everything(child)
 
     assert {what: answer.status_code for what, answer in answers.items()} == dict.fromkeys(answers, 409)
+    assert await _kept(api, child) == before
+
+
+async def test_callbacks_of_a_success_may_read_log_and_write_variables(
+    api: ApiServer, scene: Scene, child: Child
+) -> None:
+    await _prepare(api, child)
+    await scene.end_attempt(child.attempt)
+
+    answers = await _everything(child)
+
+    refused = {what: answer.json()["detail"] for what, answer in answers.items() if answer.status_code == 409}
+    assert [what for what, answer in answers.items() if answer.status_code >= 300] == list(refused)
+    assert list(refused) == ["write xcom", "write new xcom", "remove xcom"]
+    assert "may read, log and write variables, but no XComs" in refused["write xcom"]["message"]
+    assert (7, b"late\n") in await _log_of(api, child.attempt)
+
+    sql = "UPDATE task_instance SET end_date = end_date - interval '11 minutes' WHERE attempt_id = $1"
+    await api.database.fetch(sql, child.attempt.attempt_id)
+    before = await _kept(api, child)
+    late = await _everything(child)
+    assert {what: answer.status_code for what, answer in late.items()} == {
+        what: 409 if what in refused else 410 for what in late
+    }
     assert await _kept(api, child) == before
 
 
@@ -266,7 +290,7 @@ async def test_an_attempt_that_was_superseded_may_do_nothing(api: ApiServer, sce
 
 async def test_a_chunk_that_was_stored_before_the_end_may_be_sent_again(scene: Scene, child: Child) -> None:
     first = await child.http.post(child.log, params={"sequence": 0}, content=b"x\n")
-    await scene.end_attempt(child.attempt, log=b"tail\n", log_sequence=1)
+    await scene.end_attempt(child.attempt, Outcome.FAILED_WITHOUT_RETRY, log=b"tail\n", log_sequence=1)
 
     again = await child.http.post(child.log, params={"sequence": 0}, content=b"x\n")
     late = await child.http.post(child.log, params={"sequence": 2}, content=b"y\n")

@@ -128,6 +128,29 @@ async def test_success_gives_its_result_and_its_output_in_order(folder: Folder) 
     assert ordinals == ["first", "second", "third", "fourth", "fifth"]
 
 
+async def test_callbacks_of_a_success_are_heard_after_its_result(folder: Folder) -> None:
+    file = folder.write("""
+        def called_back(context):
+            print("called back")
+        def dies(context):
+            os.kill(os.getpid(), signal.SIGKILL)
+        @task(on_success_callback=[called_back, dies])
+        def run():
+            print("done")
+        run()
+    """)
+    child = await folder.launch(file)
+    events = [event async for event in child.events()]
+    (place,) = (index for index, event in enumerate(events) if isinstance(event, AttemptResult))
+    before, after = (
+        b"".join(event.data for event in part if isinstance(event, LogBytes))
+        for part in (events[:place], events[place:])
+    )
+    assert before.startswith(b"done\n")
+    assert (before + after).endswith(b"called back\n"), "the result may be read while the callback writes"
+    assert events[-1] == Exit(signal=signal.SIGKILL)
+
+
 async def test_failure_is_reported_with_its_traceback_in_the_log(folder: Folder) -> None:
     file = folder.write("""
         @task

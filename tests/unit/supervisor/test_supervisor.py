@@ -9,6 +9,7 @@ from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
 from tradewind.task_runner.attempts import Settlement
 from tradewind.task_runner.launcher import Exit
+from tradewind.task_runner.logs import LogSinkFailed
 from tradewind.wire.messages import TaskFinished
 from tradewind.wire.queues import CLAIMS, DEAD_LETTER, ENDS, worker_queue
 
@@ -349,6 +350,76 @@ async def test_stop_waits_for_running_attempts_and_says_goodbye() -> None:
         assert child.kills == []
         last = world.collector.beats[-1]
         assert (last.leaving, last.attempts) == (True, ())
+
+
+@in_virtual_time
+async def test_overtime_holds_a_slot_and_not_the_end() -> None:
+    async with World(concurrency=1) as world:
+        (child,) = await started(world, 1)
+        child.write(b"work\n")
+        child.finish(overtime_seconds=20.0)
+        world.offer(2)
+        await world.until(lambda: world.verdicts == {1: Verdict.DONE})
+        assert world.logs.calls == []
+        child.write(b"callback\n")
+        await world.until(lambda: (1, 1) in world.logs.chunks)
+        world.offer(1)
+        child.write(b"last words")
+        await asyncio.sleep(5)
+        assert claimed(world) == [1]
+        child.exit(Exit(code=0))
+        await world.child(2)
+        end = end_of(world, 1)
+        assert (end.outcome, end.log_sequence, b"work" in end.log) == (Outcome.SUCCESS, 0, True)
+        later = b"".join(chunk for place, chunk in sorted(world.logs.chunks.items()) if place[0] == 1)
+        assert [word in later for word in (b"work", b"callback", b"last words")] == [False, True, True]
+        assert len(world.collector.ended) == 1
+        assert world.settled[1] == [Settlement.CLAIMED, Settlement.DUPLICATE]
+        (await world.child(2)).finish()
+
+
+@in_virtual_time
+async def test_a_crash_in_overtime_changes_nothing_and_is_in_the_log() -> None:
+    async with World() as world:
+        quiet, crashed = await started(world, 1, 2)
+        quiet.finish(overtime_seconds=20.0)
+        quiet.exit(Exit(code=0))
+        crashed.finish(overtime_seconds=20.0)
+        crashed.exit(Exit(signal=9))
+        await world.until(lambda: (2, 1) in world.logs.chunks)
+        assert [end_of(world, number).outcome for number in (1, 2)] == [Outcome.SUCCESS] * 2
+        assert list(world.logs.chunks) == [(2, 1)]
+        assert b"was ended by SIGKILL before all callbacks and listeners were called" in world.logs.chunks[2, 1]
+
+
+@in_virtual_time
+async def test_stop_waits_for_overtime_though_the_grace_is_over() -> None:
+    async with World(shutdown_grace_seconds=0.0) as world:
+        (child,) = await started(world, 1)
+        child.finish(overtime_seconds=20.0)
+        await world.until(lambda: world.verdicts == {1: Verdict.DONE})
+        world.stop.set()
+        await asyncio.sleep(15)
+        assert not world.has_left
+        child.write(b"callback\n")
+        child.exit(Exit(code=0))
+        await world.leave()
+        assert child.kills == []
+        assert b"callback" in world.logs.chunks[1, 1]
+
+
+@in_virtual_time
+async def test_log_of_overtime_that_is_refused_holds_nothing_up() -> None:
+    async with World(concurrency=1) as world:
+        (child,) = await started(world, 1)
+        world.logs.failure = LogSinkFailed("another attempt is current", retryable=False)
+        child.finish(overtime_seconds=20.0)
+        child.write(b"callback\n")
+        child.exit(Exit(code=0))
+        world.offer(2)
+        await world.child(2)
+        assert world.logs.chunks == {}
+        (await world.child(2)).finish()
 
 
 @in_virtual_time

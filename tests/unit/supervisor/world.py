@@ -91,11 +91,19 @@ class Child:
         self._events.put_nowait(LogBytes(data))
 
     def finish(
-        self, outcome: Outcome = Outcome.SUCCESS, cause: EndCause = EndCause.NONE, detail: str | None = None
+        self,
+        outcome: Outcome = Outcome.SUCCESS,
+        cause: EndCause = EndCause.NONE,
+        detail: str | None = None,
+        *,
+        overtime_seconds: float | None = None,
     ) -> None:
         """It gives a result."""
         now = virtual_now()
-        self._events.put_nowait(AttemptResult(outcome, cause, detail, now, now, xcoms=(("return_value", b"1"),)))
+        xcoms = (("return_value", b"1"),)
+        self._events.put_nowait(
+            AttemptResult(outcome, cause, detail, now, now, xcoms=xcoms, overtime_seconds=overtime_seconds)
+        )
 
     def exit(self, gone: Exit) -> None:
         self._events.put_nowait(gone)

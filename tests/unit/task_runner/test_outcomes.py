@@ -1,6 +1,7 @@
 """What tasks ask for by exceptions: waiting, skipping others, another run; retry policies, mail, listeners."""
 
 import json
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -295,6 +296,46 @@ def test_mail_that_cannot_be_sent_changes_nothing(run: RunSource, monkeypatch: p
     assert ran.result.detail == "ValueError"
     assert ran.events[-1] == "Failed to send email to: a@x"
     assert "the mail server localhost:1 does not take the mail" in ran.records[-1]["exception"]
+
+
+@pytest.mark.parametrize(
+    ("body", "event", "is_first"),
+    [
+        ("return 1", "on_success_callback", True),
+        ("raise ValueError", "on_failure_callback", False),
+        ("raise AirflowSkipException", "on_skipped_callback", False),
+    ],
+)
+def test_a_success_is_reported_before_its_callbacks_are_called(
+    load: Any, tmp_path: Path, body: str, event: str, is_first: bool
+) -> None:
+    log = tmp_path / "log"
+    seen: list[tuple[float | None, bool]] = []
+
+    def send(message: TaskStarted | AttemptResult) -> None:
+        if isinstance(message, AttemptResult):
+            sys.stdout.flush()
+            seen.append((message.overtime_seconds, "called back" in log.read_text()))
+
+    source = _op(body, arguments=f'{event}=lambda context: print("called back")')
+    with log.open("wb") as file:
+        run_attempt(attempt_request(), load(source), send, log_descriptor=file.fileno())
+
+    assert seen == [(20.0, False) if is_first else (None, True)]
+    assert "called back" in log.read_text()
+
+
+@pytest.mark.parametrize("body", ["return 1", "raise ValueError"])
+def test_callbacks_are_stopped_when_their_time_is_over(
+    run: RunSource, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "0.05")
+    callbacks = "[lambda context: __import__('signal').pause(), print]"
+    ran = run(_op(body, arguments=f"on_success_callback={callbacks}, on_failure_callback={callbacks}"))
+    assert ran.result.outcome == (Outcome.SUCCESS if body == "return 1" else Outcome.FAILED)
+    assert ran.records[-1]["event"] == "Error after the task's end"
+    assert "[core] task_success_overtime of 0.05 s is over" in ran.records[-1]["exception"]
+    assert ran.printed == []
 
 
 def test_success_of_a_resumed_attempt_is_reported_once(load: Any, tmp_path: Path) -> None:

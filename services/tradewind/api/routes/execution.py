@@ -1,7 +1,8 @@
 """`/execution`: what task processes may ask and write, each in the name of its attempt.
 
 Every route checks the attempt and acts in one statement: an attempt that is not current (410) or not running (409)
-reads, writes and deletes nothing. Not found is 404 with `reason` `not_found`.
+reads, writes and deletes nothing; one that has succeeded may for a while read, log and write variables: its callbacks
+are called then. Not found is 404 with `reason` `not_found`.
 """
 
 import json

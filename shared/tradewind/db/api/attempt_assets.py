@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tradewind.db.api.execution import running
+from tradewind.db.api.execution import speaking
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 
@@ -31,14 +31,14 @@ class EventFilters:
 async def get_asset(database: Database, attempt_id: UUID, name: str | None, uri: str | None) -> Row | None:
     """`name`, `uri`, `group`, `extra` of an active asset; None if there is none."""
     row = await database.fetch_row(statement("api_get_attempt_asset"), attempt_id, name, uri)
-    found = running(attempt_id, row)
+    found = speaking(attempt_id, row)
     return found if found["name"] is not None else None
 
 
 async def list_alias_assets(database: Database, attempt_id: UUID, alias: str) -> Sequence[Row]:
     """`name`, `uri`, `group` and `extra` of the active assets that an alias has stood for, by name."""
     rows = await database.fetch(statement("api_list_attempt_alias_assets"), attempt_id, alias)
-    running(attempt_id, rows[0] if rows else None)
+    speaking(attempt_id, rows[0] if rows else None)
     return [row for row in rows if row["name"] is not None]
 
 
@@ -53,7 +53,7 @@ async def list_asset_events(database: Database, attempt_id: UUID, filters: Event
 async def list_inactive_assets(database: Database, attempt_id: UUID) -> Sequence[Row]:
     """`name` and `uri` of inlets and outlets of the attempt's task."""
     rows = await database.fetch(statement("api_list_attempt_inactive_assets"), attempt_id)
-    running(attempt_id, rows[0] if rows else None)
+    speaking(attempt_id, rows[0] if rows else None)
     return [row for row in rows if row["name"] is not None]
 
 
@@ -63,5 +63,5 @@ async def list_triggering_events(database: Database, attempt_id: UUID) -> Sequen
 
 
 def _events(attempt_id: UUID, rows: Sequence[Row]) -> Sequence[Row]:
-    running(attempt_id, rows[0] if rows else None)
+    speaking(attempt_id, rows[0] if rows else None)
     return [row for row in rows if row["id"] is not None]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tradewind.db.api.dags import NewDagRun
-from tradewind.db.api.execution import running
+from tradewind.db.api.execution import running, speaking
 from tradewind.db.pool import Database, Row
 from tradewind.db.statements import statement
 
@@ -52,34 +52,34 @@ async def list_xcoms(
     row = await database.fetch_row(
         statement("api_list_attempt_xcoms"), attempt_id, *values, MAX_PLACE if limit is None else limit
     )
-    return running(attempt_id, row)["xcoms"] or ()
+    return speaking(attempt_id, row)["xcoms"] or ()
 
 
 async def count_xcoms(database: Database, attempt_id: UUID, place: XComPlace) -> int:
     """How many values there are."""
     values = (place.dag_id, place.run_id, place.task_id, place.key)
     row = await database.fetch_row(statement("api_count_attempt_xcoms"), attempt_id, *values)
-    return running(attempt_id, row)["total"]
+    return speaking(attempt_id, row)["total"]
 
 
 async def count_task_instances(database: Database, attempt_id: UUID, filters: InstanceFilters) -> int:
     """How many task instances there are."""
     sql = statement("api_count_attempt_task_instances")
     row = await database.fetch_row(sql, attempt_id, *_instances(filters), filters.states)
-    return running(attempt_id, row)["total"]
+    return speaking(attempt_id, row)["total"]
 
 
 async def list_task_states(database: Database, attempt_id: UUID, filters: InstanceFilters) -> Sequence[Row]:
     """`run_id`, `task_id`, `map_index`, `ti_state` of each task instance."""
     rows = await database.fetch(statement("api_list_attempt_task_states"), attempt_id, *_instances(filters))
-    running(attempt_id, rows[0] if rows else None)
+    speaking(attempt_id, rows[0] if rows else None)
     return [row for row in rows if row["task_id"] is not None]
 
 
 async def list_breadcrumbs(database: Database, attempt_id: UUID, dag_id: str, run_id: str) -> Sequence[Row]:
     """`task_id`, `map_index`, `ti_state`, `operator`, `duration` of each task instance that has ended."""
     rows = await database.fetch(statement("api_list_attempt_breadcrumbs"), attempt_id, dag_id, run_id)
-    running(attempt_id, rows[0] if rows else None)
+    speaking(attempt_id, rows[0] if rows else None)
     return [row for row in rows if row["task_id"] is not None]
 
 
@@ -95,7 +95,7 @@ async def get_previous_task_instance(
 ) -> Row | None:
     """The latest instance of the task before the date; None if there is none."""
     sql = statement("api_get_attempt_previous_task_instance")
-    row = running(
+    row = speaking(
         attempt_id, await database.fetch_row(sql, attempt_id, dag_id, task_id, map_index, logical_date, state)
     )
     return None if row["run_id"] is None else row
@@ -105,12 +105,12 @@ async def count_dag_runs(database: Database, attempt_id: UUID, filters: Instance
     """How many runs there are."""
     values = (filters.dag_id, filters.logical_dates, filters.run_ids, filters.states)
     row = await database.fetch_row(statement("api_count_attempt_dag_runs"), attempt_id, *values)
-    return running(attempt_id, row)["total"]
+    return speaking(attempt_id, row)["total"]
 
 
 async def get_dag_run(database: Database, attempt_id: UUID, dag_id: str, run_id: str) -> Row | None:
     """The run; None if there is none."""
-    row = running(
+    row = speaking(
         attempt_id, await database.fetch_row(statement("api_get_attempt_dag_run"), attempt_id, dag_id, run_id)
     )
     return None if row["run_id"] is None else row
@@ -121,13 +121,13 @@ async def get_previous_dag_run(
 ) -> Row | None:
     """The latest run before the date; None if there is none."""
     sql = statement("api_get_attempt_previous_dag_run")
-    row = running(attempt_id, await database.fetch_row(sql, attempt_id, dag_id, logical_date, state))
+    row = speaking(attempt_id, await database.fetch_row(sql, attempt_id, dag_id, logical_date, state))
     return None if row["run_id"] is None else row
 
 
 async def get_dag(database: Database, attempt_id: UUID, dag_id: str) -> Row | None:
     """The DAG; None if it is unknown."""
-    row = running(attempt_id, await database.fetch_row(statement("api_get_attempt_dag"), attempt_id, dag_id))
+    row = speaking(attempt_id, await database.fetch_row(statement("api_get_attempt_dag"), attempt_id, dag_id))
     return None if row["dag_id"] is None else row
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tradewind.db.api.execution import running
+from tradewind.db.api.execution import running, speaking
 from tradewind.db.pool import Database
 from tradewind.db.statements import statement
 
@@ -21,7 +21,7 @@ class AssetName:
 async def get_task_state(database: Database, attempt_id: UUID, key: str, now: datetime) -> bytes | None:
     """A value of the attempt's own task instance, as JSON text; None if there is none, or not any more."""
     row = await database.fetch_row(statement("api_get_attempt_task_state"), attempt_id, key, now)
-    return running(attempt_id, row)["value"]
+    return speaking(attempt_id, row)["value"]
 
 
 async def set_task_state(
@@ -40,7 +40,7 @@ async def delete_task_state(database: Database, attempt_id: UUID, key: str | Non
 async def get_asset_state(database: Database, attempt_id: UUID, asset: AssetName, key: str) -> bytes | None:
     """A value that is kept for an asset, as JSON text; None if there is none."""
     row = await database.fetch_row(statement("api_get_attempt_asset_state"), attempt_id, asset.name, asset.uri, key)
-    return running(attempt_id, row)["value"]
+    return speaking(attempt_id, row)["value"]
 
 
 async def set_asset_state(

@@ -2,12 +2,15 @@
 -- commits. A chunk that is there already stays as it is. Gives the attempt's state and whether the chunk was there, no
 -- row if another attempt is current; task_instance_attempt, task_log_pkey.
 WITH attempt AS (
-    SELECT dag_run_id, task_id, map_index, try_number, state FROM task_instance WHERE attempt_id = $1 FOR SHARE
+    SELECT dag_run_id, task_id, map_index, try_number, state
+    FROM task_instance
+    WHERE attempt_id = $1 AND (state IS DISTINCT FROM 'success' OR end_date > now() - interval '10 minutes')
+    FOR SHARE
 ), written AS (
     INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, created_at, lines)
     SELECT dag_run_id, task_id, map_index, try_number, $1, $2, $4, $3
     FROM attempt
-    WHERE state IN ('running', 'deferred')
+    WHERE state IN ('running', 'deferred', 'success')
     ON CONFLICT DO NOTHING
 )
 SELECT

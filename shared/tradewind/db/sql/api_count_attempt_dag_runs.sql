@@ -9,5 +9,6 @@ LEFT JOIN LATERAL (
         AND ($3::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($3))
         AND ($4::text[] IS NULL OR dag_run.run_id = ANY ($4))
         AND ($5::text[] IS NULL OR dag_run.state = ANY ($5))
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

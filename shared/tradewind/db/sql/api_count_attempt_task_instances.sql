@@ -12,5 +12,6 @@ LEFT JOIN LATERAL (
         AND ($5::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($5))
         AND ($6::text[] IS NULL OR dag_run.run_id = ANY ($6))
         AND ($7::text[] IS NULL OR ti.state = ANY ($7))
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -7,5 +7,6 @@ LEFT JOIN LATERAL (
     FROM dag_run
     JOIN xcom ON xcom.dag_run_id = dag_run.id AND xcom.task_id = $4 AND xcom.key = $5
     WHERE dag_run.dag_id = $2 AND dag_run.run_id = $3
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -11,5 +11,6 @@ LEFT JOIN LATERAL (
     FROM asset AS a
     WHERE $2::text IS NULL AND a.uri = $3::text AND a.is_active
     LIMIT 1
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

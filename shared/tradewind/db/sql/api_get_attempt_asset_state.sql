@@ -9,5 +9,6 @@ LEFT JOIN LATERAL (
     WHERE (($2::text <> '' AND kept.asset_name = $2) OR ($2 = '' AND kept.asset_uri = $3::text)) AND kept.key = $4
     ORDER BY kept.updated_at DESC
     LIMIT 1
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -3,5 +3,6 @@
 SELECT
     attempt.state, dag.dag_id, dag.is_paused, dag.relative_fileloc, dag.owners, dag.tags, dag.next_dagrun_run_after
 FROM task_instance AS attempt
-LEFT JOIN dag ON dag.dag_id = $2 AND NOT dag.is_stale AND attempt.state IN ('running', 'deferred')
+LEFT JOIN dag ON dag.dag_id = $2 AND NOT dag.is_stale AND attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -5,5 +5,6 @@ SELECT
     run.data_interval_start, run.data_interval_end, run.run_after, run.start_date, run.end_date, run.conf,
     run.triggering_user_name, run.note
 FROM task_instance AS attempt
-LEFT JOIN dag_run AS run ON run.dag_id = $2 AND run.run_id = $3 AND attempt.state IN ('running', 'deferred')
+LEFT JOIN dag_run AS run ON run.dag_id = $2 AND run.run_id = $3 AND attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

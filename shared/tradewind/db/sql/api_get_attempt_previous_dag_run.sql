@@ -11,5 +11,6 @@ LEFT JOIN LATERAL (
     WHERE dag_run.dag_id = $2 AND dag_run.logical_date < $3 AND ($4::text IS NULL OR dag_run.state = $4)
     ORDER BY dag_run.logical_date DESC
     LIMIT 1
-) AS run ON attempt.state IN ('running', 'deferred')
+) AS run ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

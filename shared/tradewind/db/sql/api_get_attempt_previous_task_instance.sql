@@ -16,5 +16,6 @@ LEFT JOIN LATERAL (
         AND ($6::text IS NULL OR ti.state = $6)
     ORDER BY dag_run.logical_date DESC
     LIMIT 1
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -2,5 +2,6 @@
 -- task_instance_attempt, variable_pkey.
 SELECT attempt.state, variable.value
 FROM task_instance AS attempt
-LEFT JOIN variable ON variable.key = $2 AND attempt.state IN ('running', 'deferred')
+LEFT JOIN variable ON variable.key = $2 AND attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

@@ -14,5 +14,6 @@ LEFT JOIN LATERAL (
     WHERE named.dag_id = $2 AND named.run_id = $3
     ORDER BY dag_run.id = named.id DESC, dag_run.logical_date DESC
     LIMIT 1
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

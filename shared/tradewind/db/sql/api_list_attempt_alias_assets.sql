@@ -8,6 +8,7 @@ LEFT JOIN LATERAL (
     JOIN asset_alias_asset AS t ON t.alias_id = l.id
     JOIN asset AS a ON a.id = t.asset_id AND a.is_active
     WHERE l.name = $2
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY found.name, found.uri

@@ -50,9 +50,10 @@ LEFT JOIN LATERAL (
         m."timestamp" DESC,
         m.id DESC
     LIMIT $8::integer
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 LEFT JOIN asset AS a ON a.id = found.asset_id
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY
     CASE WHEN $7::boolean THEN found."timestamp" END,
     CASE WHEN $7::boolean THEN found.id END,

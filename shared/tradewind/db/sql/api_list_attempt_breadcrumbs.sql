@@ -10,6 +10,7 @@ LEFT JOIN LATERAL (
     JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id
     WHERE dag_run.dag_id = $2 AND dag_run.run_id = $3
         AND ti.state IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed')
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY found.task_id, found.map_index

@@ -9,6 +9,7 @@ LEFT JOIN LATERAL (
     JOIN asset_reference AS r ON r.dag_id = run.dag_id AND r.role = place.role AND r.task_id = attempt.task_id
     JOIN asset AS a ON a.id = r.asset_id AND NOT a.is_active
     GROUP BY a.name, a.uri
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY found.name, found.uri

@@ -12,6 +12,7 @@ LEFT JOIN LATERAL (
         AND ($4::text[] IS NULL OR ti.task_id = ANY ($4))
         AND ($5::timestamptz[] IS NULL OR dag_run.logical_date = ANY ($5))
         AND ($6::text[] IS NULL OR dag_run.run_id = ANY ($6))
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY found.run_id, found.task_id, found.map_index

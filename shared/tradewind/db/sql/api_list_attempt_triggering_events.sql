@@ -23,8 +23,10 @@ SELECT
         '[]'
     ) AS created_dagruns
 FROM task_instance AS attempt
-LEFT JOIN dag_run_asset_event AS u ON u.dag_run_id = attempt.dag_run_id AND attempt.state IN ('running', 'deferred')
+LEFT JOIN dag_run_asset_event AS u
+    ON u.dag_run_id = attempt.dag_run_id AND attempt.state IN ('running', 'deferred', 'success')
 LEFT JOIN asset_event AS e ON e.id = u.event_id
 LEFT JOIN asset AS a ON a.id = e.asset_id
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
 ORDER BY e."timestamp", e.id

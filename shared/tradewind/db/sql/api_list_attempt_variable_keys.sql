@@ -4,9 +4,11 @@ SELECT
     attempt.state,
     ARRAY(
         SELECT variable.key FROM variable
-        WHERE attempt.state IN ('running', 'deferred') AND variable.key > $3 AND starts_with(variable.key, $2)
+        WHERE attempt.state IN ('running', 'deferred', 'success')
+            AND variable.key > $3 AND starts_with(variable.key, $2)
         ORDER BY variable.key
         LIMIT $4
     ) AS keys
 FROM task_instance AS attempt
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')

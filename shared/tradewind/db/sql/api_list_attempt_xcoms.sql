@@ -26,5 +26,6 @@ LEFT JOIN LATERAL (
         OFFSET $7::bigint
         LIMIT $8::bigint
     ) AS chosen
-) AS found ON attempt.state IN ('running', 'deferred')
+) AS found ON attempt.state IN ('running', 'deferred', 'success')
 WHERE attempt.attempt_id = $1
+    AND (attempt.state IS DISTINCT FROM 'success' OR attempt.end_date > now() - interval '10 minutes')
