@@ -233,7 +233,7 @@ class Histories:
     def __init__(self, store: MemoryStore, specs: dict[str, DagSpec]) -> None:
         self._specs = specs
         self._runs = {run.id: run for run in store.dag_runs}
-        self._begun = dict.fromkeys(run.id for run in store.dag_runs if run.start_date is not None)
+        self._begun = dict.fromkeys(run.id for run in store.dag_runs if store.task_instances(run.id))
         self.known = {run.id: known_of(store, run.id, specs[run.dag_id]) for run in store.dag_runs}
         self.to_skip = {
             dag_run_id: [key for key in known.skip_requested if len(known.tasks[key[0]].upstream_task_ids) == 1]
