@@ -1,5 +1,6 @@
 """A small execution API for the tests of its client: the documented paths over real HTTP, values in memory."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Generator
@@ -40,9 +41,11 @@ class ExecutionApi:
 
     def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, object]:  # noqa: C901 - one case each
         """Status and JSON body."""
+        kind, *names = (unquote(part) for part in urlsplit(path).path.removeprefix("/execution/").split("/"))
+        if kind in ("stored-variables", "stored-connections"):
+            return self._answer_stored(kind, names[0])
         if token != f"Bearer {TOKEN}":
             return 401, {"detail": "invalid token"}
-        kind, *names = (unquote(part) for part in urlsplit(path).path.removeprefix("/execution/").split("/"))
         key = (*names, urlsplit(path).query)
         match method, kind:
             case "GET", "xcoms" if key in self.xcoms:
@@ -85,6 +88,17 @@ class ExecutionApi:
         for name in names or list(kept):
             kept.pop(name, None)
         return 204, None
+
+    def _answer_stored(self, kind: str, name: str) -> tuple[int, object]:
+        """With the fingerprints of the store in memory."""
+        if kind == "stored-variables" and name in self.variables:
+            value = self.variables[name]
+            return 200, {"key": name, "value": value, "fingerprint": hashlib.sha256(value.encode()).hexdigest()}
+        if kind == "stored-connections" and name in self.connections:
+            fields = self.connections[name]
+            password = str(fields["password"]).encode()
+            return 200, {**fields, "fingerprint": hashlib.sha256(password).hexdigest()}
+        return 404, {"detail": {"reason": "not_found", "message": f"{kind} {name} not found"}}
 
     def _answer_sequence(self, kind: str, names: list[str], query: str) -> tuple[int, object]:
         """What all instances of a task pushed under a key, in the order of their map indexes."""

@@ -9,10 +9,16 @@ from tradewind.dag_processor.fingerprints import ABSENT
 DAG_ID_PREFIX: Final = "//dag_id/"
 """A file that was refused a DAG depends on who owns it: `//dag_id/<dag_id>` → relative_fileloc of the owner. Names of
 files never begin with two slashes."""
+VARIABLE_PREFIX: Final = "//variable/"
+CONNECTION_PREFIX: Final = "//connection/"
+"""A file that read what is stored depends on it: name → the fingerprint that came with the value, or `ABSENT`."""
+UNREAD: Final = "unread"
+"""Fingerprint of what the file asked for in vain, because nobody answered."""
 
 
 def is_about_files(name: str) -> bool:
-    """Whether a dependency is a file or folder, as opposed to a DAG's owner or the environment."""
+    """Whether a dependency is a file or folder, as opposed to a DAG's owner, the environment or what is
+    stored."""
     return not name.startswith("//")
 
 
@@ -81,6 +87,25 @@ class FileIndex:
             for name, fingerprint in row.dependencies.items()
             if name.startswith(DAG_ID_PREFIX)
         )
+
+    def stored_names(self) -> tuple[list[str], list[str]]:
+        """Keys of variables and ids of connections that files have read."""
+        keys = [name.removeprefix(VARIABLE_PREFIX) for name in self._dependents if name.startswith(VARIABLE_PREFIX)]
+        ids = [name.removeprefix(CONNECTION_PREFIX) for name in self._dependents if name.startswith(CONNECTION_PREFIX)]
+        return keys, ids
+
+    def outdated(self, stored: Mapping[str, str], *, ask_again: bool) -> list[str]:
+        """Files that have read something else than what is stored now (by names of dependencies); `ask_again`: also
+        those that got no answer."""
+        found: dict[str, None] = {}
+        for name, files in self._dependents.items():
+            if name.startswith((VARIABLE_PREFIX, CONNECTION_PREFIX)):
+                now = stored.get(name, ABSENT)
+                for file in files:
+                    read = self._files[file].dependencies[name]
+                    if read != now and (read != UNREAD or ask_again):
+                        found[file] = None
+        return list(found)
 
     def _forget(self, row: DagFileRow) -> Sequence[str]:
         for name in row.dependencies:

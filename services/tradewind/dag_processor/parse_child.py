@@ -10,9 +10,12 @@ from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import DependencyRecorder
 from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
+from tradewind.dag_processor.stored_reader import StoredReader
 from tradewind.sdk.dag_file import import_timeout_of, load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.listeners import LISTENERS
+from tradewind.sdk.masking import MASKER
+from tradewind.sdk.runtime import answering_imports
 from tradewind.sdk.serialize import serialize_dag
 
 
@@ -25,7 +28,8 @@ def parse_file(
     path, root = Path(request.path), Path(request.root)
     digest = file_fingerprint(path)
     specs: dict[str, DagSpec] = {}
-    with DependencyRecorder(root, request.prefix, path, installed) as recorder:
+    reader = StoredReader(request)
+    with DependencyRecorder(root, request.prefix, path, installed) as recorder, answering_imports(reader):
         try:
             seconds = import_timeout_of(path, root)
             if allow is not None and seconds is not None:
@@ -36,13 +40,14 @@ def parse_file(
             errors = [_import_error_text(exc)]
             for module in _missing_modules(exc):
                 recorder.add_missing_module(module)
-        if errors:
-            _tell_listeners("\n".join(errors), request)
+        stacktrace = MASKER.redact("\n".join(errors)) or None
+        if stacktrace is not None:
+            _tell_listeners(stacktrace, request)
     return ParseResult(
         file_digest=digest,
         specs=tuple(msgspec.json.encode(spec) for spec in specs.values()),
-        stacktrace="\n".join(errors) or None,
-        dependencies=recorder.found,
+        stacktrace=stacktrace,
+        dependencies={**recorder.found, **reader.found},
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from tradewind.core.errors import AdapterError
 from tradewind.dag_processor.parse_protocol import ALLOWED, READY, ParseReply, ParseRequest
+from tradewind.dag_processor.stored_values import ReaderAccess
 from tradewind.service.backoff import Backoff, Jitter
 from tradewind.service.child_environment import child_environment
 from tradewind.service.lifecycle import pause
@@ -37,8 +38,9 @@ class ParseServerLost(AdapterError):
 class ParseServerClient:
     """One parse server at a time; it is started again when it ends."""
 
-    def __init__(self, *, jitter: Jitter) -> None:
+    def __init__(self, *, jitter: Jitter, access: ReaderAccess) -> None:
         self._jitter = jitter
+        self._access = access
         self._backoff = Backoff(cap_seconds=10.0)
         self._waiting: dict[int, asyncio.Future[ParseReply]] = {}
         self._timeouts: dict[int, asyncio.Timeout] = {}
@@ -70,7 +72,7 @@ class ParseServerClient:
             await pause(stop, delay)
 
     async def parse(self, request: ParseRequest) -> ParseReply:
-        """Have a file parsed (`request_id` is filled in); raises `ParseServerLost`."""
+        """Have a file parsed (its number and its access to stored values are filled in); raises `ParseServerLost`."""
         await self._ready.wait()
         writer = self._writer
         if writer is None:
@@ -79,7 +81,7 @@ class ParseServerClient:
         request_id = self._next_id
         self._waiting[request_id] = answer = asyncio.get_running_loop().create_future()
         try:
-            writer.write(frame(_numbered(request, request_id)))
+            writer.write(frame(self._completed(request, request_id)))
             async with asyncio.timeout(request.timeout_seconds + ANSWER_MARGIN_SECONDS) as timeout:
                 self._timeouts[request_id] = timeout
                 return await answer
@@ -150,14 +152,14 @@ class ParseServerClient:
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
 
+    def _completed(self, request: ParseRequest, request_id: int) -> ParseRequest:
+        url, token = self._access.execution_api_url, self._access.mint_token()
+        return msgspec.structs.replace(request, request_id=request_id, execution_api_url=url, token=token)
+
     def _fail_waiting(self) -> None:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ParseServerLost())
-
-
-def _numbered(request: ParseRequest, request_id: int) -> ParseRequest:
-    return msgspec.structs.replace(request, request_id=request_id)
 
 
 async def _end(process: Process) -> None:

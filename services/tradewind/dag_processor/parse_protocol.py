@@ -30,6 +30,9 @@ class ParseRequest(Message, frozen=True, tag="parse_request.1"):
     """A `TimetableQuestion`: the same."""
     was_broken: bool = False
     """The file could not be imported the last time either: listeners are told so."""
+    execution_api_url: str = ""
+    token: str = ""
+    """With which the file reads stored Variables and Connections; the client fills both in."""
 
 
 class ParseResult(Message, frozen=True, tag="parse_result.1"):

@@ -36,9 +36,12 @@ from tradewind.dag_processor.parse_protocol import (
 )
 from tradewind.dag_processor.requests.child import answer_in
 from tradewind.dag_processor.requests.timetables import said_by
+from tradewind.dag_processor.stored_reader import StoredReader
 from tradewind.sdk.aliases import install
 from tradewind.sdk.entry_points import installed_groups
+from tradewind.sdk.runtime import answering_imports
 from tradewind.service.parent_death import die_with_parent
+from tradewind.task_runner.child_log import LogPipe, OutputStream
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge, frame
 from tradewind.task_runner.process_groups import signal_group
 from tradewind.wire.codec import UndecodableMessage, decode, encode
@@ -196,7 +199,9 @@ class ParseServer:
         if not request.question and not request.timetable:
             return parse_file(request, self._installed, allow)
         path, root = Path(request.path), Path(request.root)
-        answer = answer_in(path, root, request.question) if request.question else said_by(path, root, request.timetable)
+        with answering_imports(StoredReader(request)):
+            question, timetable = request.question, request.timetable
+            answer = answer_in(path, root, question) if question else said_by(path, root, timetable)
         return ParseResult(file_digest="", specs=(), stacktrace=None, dependencies={}, answer=answer)
 
     def _let_go(self) -> None:
@@ -294,6 +299,8 @@ def _redirect(output: int) -> None:
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    pipe = LogPipe(1)
+    sys.stdout, sys.stderr = OutputStream(pipe, 1), OutputStream(pipe, 2)  # secrets masked
 
 
 def main() -> None:

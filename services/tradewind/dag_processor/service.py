@@ -6,8 +6,9 @@
                                        └──── verify ──── StoreWriter ──▶ store, `DagsChanged`
 
 A parse is valid while everything that it read is unchanged: the file's content, modules and data files of the DAGs
-folder, the installed libraries. So a file is parsed when one of these changes, and at no other time, also across
-restarts. Events are seen at once; whatever they miss, a listing every `refresh_interval_seconds` finds and counts.
+folder, the installed libraries, stored Variables and Connections. So a file is parsed when one of these changes, and at
+no other time, also across restarts. Events of the folders are seen at once; whatever they miss, a listing every
+`refresh_interval_seconds` finds and counts. Writes of what is stored are found by a sweep.
 User code never runs in this process.
 """
 
@@ -30,17 +31,21 @@ from tradewind.dag_processor.requests.loop import RequestLoop
 from tradewind.dag_processor.requests.questions import QuestionLoop
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
+from tradewind.dag_processor.stored_values import StoredValuesSweep, reader_access
 from tradewind.dag_processor.watch import watch_root
 from tradewind.db.store import DagRequestStore, DagStore
+from tradewind.db.stored_values import StoredValuesStore
 from tradewind.service.backoff import jitter_from
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.lifecycle import pause
 from tradewind.service.metrics import Telemetry
+from tradewind.service.secrets import jwt_secret
+from tradewind.service.tokens import TokenSigner
 
 HEARTBEAT_SECONDS: Final = 5.0
 
 
-class Store(DagStore, DagRequestStore, Protocol):
+class Store(DagStore, DagRequestStore, StoredValuesStore, Protocol):
     """All that a dag processor asks of the store."""
 
 
@@ -71,7 +76,8 @@ async def run(
         for root in roots
     ]
     index, inbox, queue = FileIndex(rows), Inbox(), ParseQueue()
-    parser = ParseServerClient(jitter=jitter)
+    access = reader_access(settings.execution_api_url, TokenSigner(jwt_secret(settings)), clock)
+    parser = ParseServerClient(jitter=jitter, access=access)
     examiner = Examiner(
         disk=Disk(folders),
         index=index,
@@ -106,6 +112,14 @@ async def run(
     questions = QuestionLoop(
         limits=settings.dag_processor, roots=roots, bus=bus, parser=parser, jitter=jitter, telemetry=telemetry
     )
+    stored_values = StoredValuesSweep(
+        store=store,
+        index=index,
+        queue=queue,
+        telemetry=telemetry,
+        interval_seconds=settings.dag_processor.stored_values_interval_seconds,
+        retry_seconds=settings.dag_processor.refresh_interval_seconds,
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(parser.run(stop), name="parse-server")
         group.create_task(requests.run(stop), name="requests")
@@ -115,6 +129,7 @@ async def run(
         group.create_task(examiner.run(stop), name="examiner")
         group.create_task(parsing.run_parses(stop), name="parses")
         group.create_task(parsing.run_writes(stop), name="writes")
+        group.create_task(stored_values.run(stop), name="stored-values")
         group.create_task(_beat(writer, new_id, stop), name="heartbeat")
 
 

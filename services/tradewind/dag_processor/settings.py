@@ -20,6 +20,8 @@ class DagProcessorGroup(BaseModel):
     """How long a custom timetable or a DAG's callbacks may take, the import of the file included."""
     request_interval_seconds: float = Field(default=1.0, gt=0)
     """How long at most a request stays unseen whose message was lost."""
+    stored_values_interval_seconds: float = Field(default=2.0, gt=0)
+    """How soon a file is parsed again whose import read a Variable or Connection that was changed."""
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
     (network file systems send none) and costs a `stat` per file."""

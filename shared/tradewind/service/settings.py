@@ -124,6 +124,15 @@ class ServiceSettings(BaseSettings):
         """The folder that DAG files are read from."""
         return self.core.dags_folder or self.home / "dags"
 
+    @property
+    def execution_api_url(self) -> str:
+        """Where processes that run authors' code, and log chunks, reach `/execution`, without it at the end."""
+        if self.core.execution_api_server_url is not None:
+            return self.core.execution_api_server_url.rstrip("/").removesuffix("/execution")
+        everywhere = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
+        host = "127.0.0.1" if self.api.host in everywhere else self.api.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api.port}"
+
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 

@@ -39,10 +39,15 @@ class Connection(Protocol):
 
 
 class ExecutionClient:
-    """Speaks for one attempt. Every method raises AirflowRuntimeError when the API refuses or cannot be reached."""
+    """Speaks for one attempt, or for a file that is imported. Every method raises AirflowRuntimeError when the API
+    refuses or cannot be reached."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(
+        self, base_url: str, token: str, *, tries: int = TRIES, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         self._url = base_url.rstrip("/")
+        self._tries = tries
+        self._timeout_seconds = timeout_seconds
         self._token = token
         self._connection: Connection | None = None
         self._prefix = ""
@@ -98,6 +103,14 @@ class ExecutionClient:
     def get_connection(self, conn_id: str) -> dict[str, Any] | None:
         """The connection's fields; None if there is none."""
         return self._get(f"/connections/{_part(conn_id)}")
+
+    def read_stored_variable(self, key: str) -> dict[str, Any] | None:
+        """With a reader's token: `value` and `fingerprint`; None if there is no such variable."""
+        return self._get(f"/stored-variables/{_part(key)}")
+
+    def read_stored_connection(self, conn_id: str) -> dict[str, Any] | None:
+        """With a reader's token: the connection's fields and `fingerprint`; None if there is none."""
+        return self._get(f"/stored-connections/{_part(conn_id)}")
 
     def get_xcom_item(self, dag_id: str, run_id: str, task_id: str, key: str, offset: int) -> tuple[bool, Any]:
         """Of the values of a task's instances, in the order of their map indexes, the one at a place."""
@@ -266,7 +279,7 @@ class ExecutionClient:
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """One request with its answer. Every request may be repeated: each says what is to be, not what to add."""
         pause = FIRST_PAUSE_SECONDS
-        for left in range(TRIES - 1, -1, -1):
+        for left in range(self._tries - 1, -1, -1):
             try:
                 with self._turn:
                     status, answer = self._once(method, path, body)
@@ -305,9 +318,9 @@ class ExecutionClient:
         if parts.scheme == "https":
             from tradewind.task_runner.https_connection import HttpsConnection
 
-            self._connection = HttpsConnection(host, parts.port or 443, timeout_seconds=TIMEOUT_SECONDS)
+            self._connection = HttpsConnection(host, parts.port or 443, timeout_seconds=self._timeout_seconds)
         else:
-            self._connection = HttpConnection(host, parts.port or 80, timeout_seconds=TIMEOUT_SECONDS)
+            self._connection = HttpConnection(host, parts.port or 80, timeout_seconds=self._timeout_seconds)
         return self._connection
 
 

@@ -22,12 +22,3 @@ class TaskRunningSettings(ServiceSettings):
     """Base of the settings of services that run attempts."""
 
     task_runner: TaskRunnerSettings = TaskRunnerSettings()
-
-    @property
-    def execution_api_url(self) -> str:
-        """Where child processes and log chunks reach `/execution`, without it at the end."""
-        if self.core.execution_api_server_url is not None:
-            return self.core.execution_api_server_url.rstrip("/").removesuffix("/execution")
-        everywhere = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
-        host = "127.0.0.1" if self.api.host in everywhere else self.api.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.api.port}"

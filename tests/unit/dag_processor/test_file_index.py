@@ -1,7 +1,8 @@
 from collections.abc import Mapping
 
 from tradewind.core.rows import DagFileRow
-from tradewind.dag_processor.file_index import DAG_ID_PREFIX, FileIndex
+from tradewind.dag_processor.file_index import CONNECTION_PREFIX, DAG_ID_PREFIX, UNREAD, VARIABLE_PREFIX, FileIndex
+from tradewind.dag_processor.fingerprints import ABSENT
 
 
 def row(name: str, *dag_ids: str, digest: str = "d", dependencies: Mapping[str, str] | None = None) -> DagFileRow:
@@ -50,3 +51,18 @@ def test_a_snapshot_does_not_change() -> None:
     index.remove("a.py")
     assert list(snapshot) == ["a.py"]
     assert list(index.files) == []
+
+
+def test_who_read_what_is_not_stored_any_more_is_outdated() -> None:
+    same, gone, unread = VARIABLE_PREFIX + "same", VARIABLE_PREFIX + "gone", CONNECTION_PREFIX + "c"
+    index = FileIndex(
+        [
+            row("same.py", dependencies={same: "1"}),
+            row("gone.py", dependencies={same: "1", gone: "1"}),
+            row("absent.py", dependencies={VARIABLE_PREFIX + "none": ABSENT}),
+            row("unread.py", dependencies={unread: UNREAD}),
+        ]
+    )
+    assert index.stored_names() == (["same", "gone", "none"], ["c"])
+    assert index.outdated({same: "1", unread: "1"}, ask_again=False) == ["gone.py"]
+    assert index.outdated({same: "2"}, ask_again=True) == ["same.py", "gone.py", "unread.py"]
