@@ -90,14 +90,21 @@ def run_ends(api: ApiClient, dag_id: str, run_id: str, deadline: float) -> Scrip
     acted = dict[str, float]()
     while time.monotonic() < deadline:
         act_as_people(api, dag_id, run_id, acted)
-        if api.get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"] in FINISHED:
+        if state_of(api, dag_id, run_id) in FINISHED:
             return
         yield
 
 
+def state_of(api: ApiClient, dag_id: str, run_id: str) -> str:
+    """Of a run that is there."""
+    answer = api.get(f"/dags/{dag_id}/dagRuns/{run_id}")
+    assert answer.status_code == 200, f"{dag_id} {run_id}: {answer.status_code} {answer.text}"
+    return answer.json()["state"]
+
+
 def read(api: ApiClient, dag_id: str, run_id: str) -> Ended:
     """What has become of the run so far."""
-    state = api.get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
+    state = state_of(api, dag_id, run_id)
     instances = sorted((_name(ti), ti) for ti in api.task_instances(dag_id, run_id))
     page = api.get("/assets/events", source_dag_id=dag_id, source_run_id=run_id, limit=100)
     events = [(event["name"], event["extra"], event.get("partition_key")) for event in page.json()["asset_events"]]
