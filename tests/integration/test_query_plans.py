@@ -26,7 +26,9 @@ HOT: Final = (
     "count_active_runs",
     "count_active_task_instances",
     "create_asset_run",
+    "answer_partition_request",
     "create_partition_runs",
+    "insert_partition_request",
     "disown_dag_runs",
     "fire_triggers",
     "grant_claims",
@@ -83,6 +85,7 @@ BY_WHOLE_KEY: Final = {
     "list_due_triggers": {"task_instance_pkey": 3},
     "load_past": {"task_instance_pkey": 2, "dag_run_dag_id_logical_date_key": 1},
     "load_reported_attempts": {"task_instance_pkey": 3, "dag_run_dag_id_run_id_key": 2},
+    "load_stored_fingerprints": {"variable_pkey": 1, "connection_pkey": 1},
     "record_ends": {"task_instance_pkey": 2},  # of what a branch skips, all instances
     "record_beats": {"task_instance_running": 1},
     "take_triggers": {"trigger_unowned": 0, "dag_run_pkey": 1},
