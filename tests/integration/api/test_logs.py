@@ -100,6 +100,7 @@ async def test_attempts_of_one_try_follow_each_other(
     await scene.database.fetch(
         "UPDATE task_instance SET state = 'scheduled', held_slots = 0 WHERE attempt_id = $1", talk.attempt.attempt_id
     )
+    await scene.store.recount_slots()
     second = await scene.start_attempt(talk.run, TASK, try_number=1)
     _, token = await read(client, f"{talk.path}/1")
     await scene.end_attempt(second, log=record("of the second"))
