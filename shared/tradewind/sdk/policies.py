@@ -57,12 +57,13 @@ def hookimpl(function: Callable[..., Any] | None = None, **_options: Any) -> Any
 
 class PlannedTaskInstance:
     """What `task_instance_mutation_hook` is given: any instance of a task, before there is a run. Its attributes are
-    the task's; those that the hook changes hold for all instances."""
+    the task's; those that the hook changes hold for all instances and all their tries. `try_number` counts the tries
+    that are over."""
 
-    def __init__(self, task: BaseOperator) -> None:
+    def __init__(self, task: BaseOperator, try_number: int = 0) -> None:
         self.task = task
         self.dag_id, self.task_id, self.run_id = task.dag.dag_id, task.task_id, None
-        self.map_index, self.try_number, self.state = -1, 0, None
+        self.map_index, self.try_number, self.state = -1, try_number, None
         self.max_tries, self.priority_weight = task.retries, task.priority_weight
         self.operator, self.task_display_name = task.task_type, task.task_display_name
         for name in _MUTABLE:
@@ -144,14 +145,32 @@ class Policies:
 
     def _mutate(self, task: BaseOperator) -> None:
         if self._functions["task_instance_mutation_hook"]:
-            instance = PlannedTaskInstance(task)
+            instance, retried = PlannedTaskInstance(task), PlannedTaskInstance(task, try_number=1)
             self.call("task_instance_mutation_hook", instance, None)
+            if task.retries:
+                self.call("task_instance_mutation_hook", retried, None)
+                _warn_of_differences(instance, retried)
             instance.take_over()
 
     def call(self, name: str, *values: Any) -> None:
         """Ask all of this name, in order."""
         for function in self._functions[name]:
             function(*values)
+
+
+def _warn_of_differences(first: PlannedTaskInstance, retried: PlannedTaskInstance) -> None:
+    """What the hook would have otherwise for a retry is not had: say so, instead of nothing."""
+    for name in (*_MUTABLE, "priority_weight", "max_tries"):
+        wanted, kept = getattr(retried, name), getattr(first, name)
+        if wanted != kept:
+            log.warning(
+                "task_instance_mutation_hook wants %s %r for retries of task %s in DAG %s: they have %r like the first",
+                name,
+                wanted,
+                first.task_id,
+                first.dag_id,
+                kept,
+            )
 
 
 def _checked_vars(found: Mapping[Any, Any]) -> dict[str, str]:

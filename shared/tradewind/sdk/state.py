@@ -1,4 +1,4 @@
-"""Airflow's state names, as DAG files use them."""
+"""Airflow's state names, as DAG files use them: the text of each is its value, whichever module it is imported from."""
 
 from enum import StrEnum
 from types import MappingProxyType

@@ -162,6 +162,22 @@ def test_pods_and_arguments_by_other_names() -> None:
     assert not rules.has("dag_policy")
 
 
+def test_hook_that_tells_tries_apart_is_told_that_it_is_not_followed(caplog: pytest.LogCaptureFixture) -> None:
+    from tradewind.sdk import DAG, BaseOperator
+
+    def hook(task_instance: Any) -> None:
+        task_instance.queue = "big" if task_instance.try_number else "small"
+
+    with DAG("d") as dag:
+        tasks = [BaseOperator(task_id="again", retries=2), BaseOperator(task_id="once")]
+    assert Policies([{"task_instance_mutation_hook": hook}]).apply(dag)
+
+    assert [task.queue for task in tasks] == ["small", "small"]
+    [record] = caplog.records
+    message = "wants queue 'big' for retries of task again in DAG d: they have 'small' like the first"
+    assert record.getMessage() == f"task_instance_mutation_hook {message}"
+
+
 def test_policy_error_tells_what_went_wrong() -> None:
     from tradewind.sdk import DAG
 
