@@ -84,6 +84,7 @@ from airflow.partition_mappers.window import Window
 from airflow.sdk import (
     DAG, Asset, AsyncCallback, DeadlineAlert, DeadlineReference, PartitionedAssetTimetable, PartitionedAtRuntime, task
 )
+from airflow.task.priority_strategy import PriorityWeightStrategy
 from airflow.timetables.base import Timetable
 
 class Hangs(Timetable):
@@ -165,6 +166,23 @@ def counts(dag_id, mapper):
 counts("strips", PrefixStripMapper("eu"))
 counts("rolls_up", RollupMapper(upstream_mapper=AnyPrefix(), window=Regions()))
 counts("hangs_over_keys", HangingMapper())
+
+class Paying(PriorityWeightStrategy):
+    def get_weight(self, ti):
+        return ti.dag_run.conf["weight"] - ti.try_number
+
+class Greedy(PriorityWeightStrategy):
+    def get_weight(self, ti):
+        raise ValueError(f"no weight for {ti.run_id}")
+
+with DAG("weighs", is_paused_upon_creation=False):
+    @task(weight_rule=Paying(), priority_weight=3, retries=1)
+    def paid(): pass
+    @task(weight_rule=Greedy(), priority_weight=4)
+    def unpaid(): pass
+    @task.sensor(poke_interval=0.2, timeout=60)
+    def wait(): return os.path.exists(HEARD + ".weighed")
+    wait() >> [paid(), unpaid()]
 
 make("calls", on_success_callback=heard, on_failure_callback=[fails, heard])
 """
@@ -270,6 +288,18 @@ def test_a_run_that_misses_its_deadline_is_heard_of_while_it_goes_on(api: ApiCli
     (entry,) = [entry for entry in heard(folder) if entry[:2] == ["late", run_id]]
     assert entry[2:4] == ["running", {"who": "me"}]
     assert api.wait_for_run("late", run_id)["state"] == "success"
+
+
+def test_strategies_that_want_the_run_weigh_its_tasks(api: ApiClient, folder: Path) -> None:
+    run_id = api.trigger("weighs", conf={"weight": 70})
+
+    def weights() -> dict[str, int]:
+        return {each["task_id"]: each["priority_weight"] for each in api.task_instances("weighs", run_id)}
+
+    wait_until(lambda: weights().get("paid") == 69, "the strategy's weight")
+    (folder / "heard.weighed").touch()
+    assert api.wait_for_run("weighs", run_id)["state"] == "success"
+    assert (weights()["paid"], weights()["unpaid"]) == (69, 4)
 
 
 def test_own_partition_mappers_say_which_runs_events_count_for(api: ApiClient) -> None:

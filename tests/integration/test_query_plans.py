@@ -27,6 +27,7 @@ HOT: Final = (
     "count_active_task_instances",
     "create_asset_run",
     "answer_partition_request",
+    "answer_weights_request",
     "create_partition_runs",
     "insert_partition_request",
     "disown_dag_runs",

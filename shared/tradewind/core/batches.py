@@ -136,6 +136,8 @@ def _author_requests(changes: RunChanges) -> list[NewDagRequest]:
     kinds: list[RequestKind] = []
     if changes.snapshot.is_new and DagRunState.RUNNING in spec.run_listeners:
         kinds.append(RequestKind.RUN_BEGAN)
+    if changes.snapshot.is_new and spec.asks_weights:
+        kinds.append(RequestKind.RUN_WEIGHTS)
     calls_back = {DagRunState.SUCCESS: spec.has_on_success_callback, DagRunState.FAILED: spec.has_on_failure_callback}
     if state is not None and calls_back.get(state):
         kinds.append(RequestKind.DAG_CALLBACK)

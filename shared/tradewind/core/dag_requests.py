@@ -34,6 +34,8 @@ class RequestKind(StrEnum):
     MAP_PARTITIONS = "map_partitions"
     """Of an author's own partition mapper: which partitions events count for; `reason` is an `AskedEvents` as JSON.
     There is one per DAG; its events wait in the DAG's queue, where the answers are put."""
+    RUN_WEIGHTS = "run_weights"
+    """Of priority strategies that want to know of the run: the weights of their tasks' tries in it."""
     RUN_BEGAN = "run_began"
     """Plugins' listeners are to hear of it: `on_dag_run_running`."""
     RUN_ENDED = "run_ended"

@@ -83,6 +83,8 @@ class DagRunRow:
     timeout_at: datetime | None = None
     """start_date + the DAG's `dagrun_timeout`."""
     backfill_id: int | None = None
+    try_weights: Mapping[str, tuple[int, ...]] | None = None
+    """Task → the weights of its first tries, as its strategy said of this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -347,9 +347,10 @@ class RunSnapshot:
         task = self.task(position)
         if not task.try_weights:
             return task.priority_weight
+        weights = (self.run.try_weights or {}).get(task.task_id, task.try_weights)
         is_over = self.states[position] in (TaskInstanceState.NONE, TaskInstanceState.UP_FOR_RETRY)
         number = max(self.try_numbers[position] + is_over, 1)
-        return task.try_weights[min(number, len(task.try_weights)) - 1]
+        return weights[min(number, len(weights)) - 1]
 
     def id(self, position: int) -> TaskInstanceId:
         """The key of the instance's row."""

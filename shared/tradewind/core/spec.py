@@ -178,6 +178,8 @@ class TaskSpec:
     max_active_tis_per_dagrun: int | None = None
     try_weights: tuple[int, ...] = ()
     """The author's own priority strategy has said so: the weights of the first tries; later ones have the last."""
+    asks_weights: bool = False
+    """The strategy wants to know of the run: those of `try_weights` count until it has said its own."""
     is_sensor: bool = False
     start_trigger: dict[str, object] | None = None
     """`start_from_trigger`: the task begins by waiting for this, without a worker: `classpath`, `kwargs` (JSON text),
@@ -245,6 +247,8 @@ class DagSpec:
     deadlines: tuple[DeadlineSpec, ...] = ()
     has_on_success_callback: bool = False
     has_on_failure_callback: bool = False
+    asks_weights: bool = False
+    """Whether one of the tasks does."""
     run_listeners: tuple[str, ...] = ()
     """What listeners of plugins want to hear of the DAG's runs: of `running`, `success` and `failed`."""
     sla_miss_callback: bool = False

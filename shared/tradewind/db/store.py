@@ -195,6 +195,11 @@ class DagRequestStore(Protocol):
         still, which counts as not looked at; remove the request. False = it is gone: nothing was written."""
         ...
 
+    async def set_run_weights(self, request: DagRequest, weights: Mapping[str, tuple[int, ...]]) -> int | None:
+        """Answer a `RUN_WEIGHTS` request: keep the weights with the run, whose revision is raised, and show them with
+        its task instances; remove the request. Returns the run; None if it is over, or the request gone."""
+        ...
+
     async def finish_dag_request(self, request: DagRequest) -> None:
         """Remove the request, unless it began anew."""
         ...

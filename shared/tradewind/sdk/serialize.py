@@ -56,10 +56,12 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         {task.task_id: sorted(task.downstream_task_ids) for task in ordered},
         {task.task_id: (task.priority_weight, _built_in_rule(task)) for task in ordered},
     )
+    tasks = tuple(_task_spec(task, weights[task.task_id], where) for task in ordered)
     return DagSpec(
         dag_id=dag.dag_id,
         relative_fileloc=relative_fileloc,
-        tasks=tuple(_task_spec(task, weights[task.task_id], where) for task in ordered),
+        tasks=tasks,
+        asks_weights=any(task.asks_weights for task in tasks),
         description=dag.description,
         doc_md=dag.doc_md,
         tags=tuple(sorted(dag.tags)),
@@ -175,7 +177,8 @@ def _rule_name(task: BaseOperator) -> str:
     return str(task.weight_rule) if task.weight_strategy is None else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _try_weights(task: BaseOperator, where: str) -> tuple[int, ...]:
+def _try_weights(task: BaseOperator, where: str) -> tuple[int, ...] | None:
+    """None: the strategy wants to know of the run."""
     if task.weight_strategy is None:
         return ()
     try:
@@ -218,7 +221,8 @@ def _start_trigger(task: BaseOperator, where: str) -> dict[str, object] | None:
 
 
 def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
-    try_weights = _try_weights(task, where)
+    said = _try_weights(task, where)
+    try_weights = (weight,) if said is None else said
     return TaskSpec(
         task_id=task.task_id,
         task_type=task.task_type,
@@ -236,6 +240,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         priority_weight=try_weights[0] if try_weights else weight,
         weight_rule=_rule_name(task),
         try_weights=try_weights,
+        asks_weights=said is None,
         queue=task.queue,
         executor=task.executor,
         execution_timeout_seconds=_seconds(task.execution_timeout),

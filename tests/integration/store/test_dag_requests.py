@@ -110,6 +110,26 @@ async def test_a_run_that_ends_asks_for_its_callbacks_in_the_same_transaction(dr
     assert await take(driver) == []
 
 
+async def test_weights_of_a_run_are_kept_with_it_and_raise_its_revision(driver: Driver) -> None:
+    run = await driver.started_run(TaskSpec(task_id="a"), TaskSpec(task_id="b"), run_id="r")
+    await driver.running(run, "a")
+    request = NewDagRequest(dag_id="dag", kind=RequestKind.RUN_WEIGHTS, dag_run_id=run.id)
+    await end(driver, guard_of(run), request)
+    (taken,) = await take(driver)
+    assert taken.run is not None
+    assert await driver.store.set_run_weights(taken, {"a": (30, 20)}) == run.id
+    assert await driver.store.set_run_weights(taken, {"a": (1,)}) is None
+    told = await driver.run(run.id)
+    assert (told.try_weights, told.revision) == ({"a": (30, 20)}, run.revision + 1)
+    late = guard_of(run, state=DagRunState.SUCCESS, end_date=driver.now)
+    assert type(await end(driver, late, request)).__name__ == "StaleRuns"
+    await end(driver, guard_of(told, state=DagRunState.SUCCESS, end_date=driver.now), request)
+    (after,) = await take(driver)
+    assert await driver.store.set_run_weights(after, {"a": (1,)}) is None
+    driver.now += LEASE * 2
+    assert await take(driver) == []
+
+
 async def end(driver: Driver, guard: DagRunChange, request: NewDagRequest) -> CommitResult:
     batch = DecisionBatch(scheduler_id=driver.scheduler_id, now=driver.now, runs=(guard,), requests=(request,))
     return await driver.store.commit_decisions(batch)

@@ -27,6 +27,17 @@ def test_listeners_hear_of_the_begin_once() -> None:
     assert kinds_of(run_changes(fresh, decide_loaded(snapshot(spec, [row("a")]), NOW), {})) == []
 
 
+def test_strategies_are_told_of_each_run_once() -> None:
+    spec = dag(task("a", try_weights=(1,), asks_weights=True), asks_weights=True)
+    fresh = snapshot(spec)
+    first = run_changes(fresh, decide_loaded(fresh, NOW), {})
+    assert kinds_of(first) == [RequestKind.RUN_WEIGHTS]
+    apply(first)
+    assert kinds_of(run_changes(fresh, decide_loaded(fresh, NOW), {})) == []
+    plain = snapshot(dag(task("a", try_weights=(1,))))
+    assert kinds_of(run_changes(plain, decide_loaded(plain, NOW), {})) == []
+
+
 def test_each_end_tells_those_who_want_to_hear_of_it() -> None:
     for state, calls_back, listens in product((S.SUCCESS, S.FAILED), BOOLEANS, BOOLEANS):
         run_state = DagRunState(state.value)

@@ -123,3 +123,13 @@ def test_priority_is_that_of_the_try() -> None:
     assert (snapshot(spec).priority(1), snapshot(spec, rows).priority(1)) == (9, 7)
     third = [row("b", state=TaskInstanceState.SCHEDULED, try_number=3)]
     assert snapshot(spec, third).priority(1) == 7
+
+
+def test_what_a_strategy_says_of_the_run_counts() -> None:
+    told = snapshot(
+        dag(task("a", priority_weight=5), task("b", try_weights=(9,), asks_weights=True), asks_weights=True)
+    )
+    told.run = replace(told.run, try_weights={"b": (30, 20)})
+    assert (told.priority(0), told.priority(1)) == (5, 30)
+    told.states[1], told.try_numbers[1] = TaskInstanceState.UP_FOR_RETRY, 1
+    assert told.priority(1) == 20

@@ -22,6 +22,7 @@ from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.deadlines import deadline_alerts
 from tradewind.sdk.listeners import LISTENERS
+from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.timetables import base
 
@@ -46,6 +47,8 @@ def _answer(dag: DAG | None, request: DagRequest) -> Answer:
         from tradewind.dag_processor.requests.partitions import mapped_events
 
         return Answer(mapped=mapped_events(dag, request.reason or ""))
+    if request.kind is RequestKind.RUN_WEIGHTS:
+        return _weights(dag, request)
     if request.kind is RequestKind.DAG_CALLBACK:
         return Answer(error=_call_back(dag, request))
     if request.kind is RequestKind.DEADLINE:
@@ -82,6 +85,23 @@ def _last(request: DagRequest) -> base.DagRunInfo | None:
     assert start is not None
     assert end is not None
     return base.DagRunInfo.interval(start, end)
+
+
+def _weights(dag: DAG, request: DagRequest) -> Answer:
+    """What one strategy raises leaves its task as it was."""
+    assert request.run is not None
+    dag_run = callback_context(dag, request.run, None)["dag_run"]
+    weights: dict[str, tuple[int, ...]] = {}
+    errors: list[str] = []
+    for task in dag.tasks:
+        try:
+            said = None if task.weight_strategy is None else weights_by_try(task.weight_strategy, task, dag_run)
+        except Exception as exc:
+            errors.append(f"task {task.task_id!r}: {user_traceback(exc)}")
+            continue
+        if said is not None:
+            weights[task.task_id] = said
+    return Answer(weights=weights, error="\n".join(errors) or None)
 
 
 def _call_back(dag: DAG, request: DagRequest) -> str | None:

@@ -1,7 +1,7 @@
 """Takes requests, has them answered in children, and writes what came of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_eac
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DagRunsCreated, DagsChanged
+from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged
 from tradewind.wire.queues import DAG_REQUESTS, EVENTS, RUNS
 
 LEASE_MARGIN: Final = timedelta(seconds=30)
@@ -139,6 +139,8 @@ class RequestLoop:
             await self._settle_partitions(request, answer if error is None else None)
         elif request.kind is RequestKind.NEXT_RUN:
             await self._settle_next_run(request, answer if error is None else None)
+        elif request.kind is RequestKind.RUN_WEIGHTS and answer is not None:
+            await self._settle_weights(request, answer.weights)
         elif answer is None and reply.status != TIMED_OUT and request.attempts < ATTEMPTS_MAX:
             # The child was lost before it could say anything: not the fault of the callback.
             await self._postpone(request)
@@ -158,6 +160,11 @@ class RequestLoop:
         elif await self._store.answer_partition_request(request, answer.mapped):
             message = DagRunsCreated(dag_ids=(), asset_dag_ids=(request.dag_id,))
             await self._bus.publish(RUNS, [Message(body=encode(message))], confirm=False)
+
+    async def _settle_weights(self, request: DagRequest, weights: Mapping[str, tuple[int, ...]]) -> None:
+        dag_run_id = await self._store.set_run_weights(request, weights)
+        if dag_run_id is not None:
+            await self._bus.broadcast(EVENTS, Message(body=encode(DagRunsRevised((dag_run_id,)))))
 
     async def _postpone(self, request: DagRequest) -> None:
         await self._store.postpone_dag_request(request, self._clock() + delay_after(request.attempts))

@@ -1,6 +1,7 @@
 """Requests to authors' code, on the in-memory store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tradewind.core.dag_requests import DagRequest, RequestedRun, RequestKind
@@ -28,6 +29,21 @@ class MemoryDagRequestStore(MemoryStoreBase):
         del self.tables.dag_requests[request.id]
         self.tables.dags[request.dag_id].next_run = run
         return True
+
+    async def set_run_weights(self, request: DagRequest, weights: Mapping[str, tuple[int, ...]]) -> int | None:
+        if not self._is_current(request):
+            return None
+        dag_run_id = self.tables.dag_requests.pop(request.id).new.dag_run_id
+        assert dag_run_id is not None
+        run = self.tables.dag_runs[dag_run_id]
+        if run.state not in (DagRunState.QUEUED, DagRunState.RUNNING):
+            return None
+        run.try_weights, run.revision = dict(weights), run.revision + 1
+        for row in self._rows(dag_run_id):
+            if said := weights.get(row.id.task_id):
+                weight = said[min(max(row.try_number, 1), len(said)) - 1]
+                row.new = replace(row.new, priority_weight=weight)
+        return dag_run_id
 
     async def finish_dag_request(self, request: DagRequest) -> None:
         if self._is_current(request):

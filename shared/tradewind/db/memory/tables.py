@@ -1,6 +1,6 @@
 """The rows of the in-memory store, and what all of its ports share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -111,6 +111,7 @@ class DagRunTableRow:
     partition_key: str | None = None
     partition_date: datetime | None = None
     timeout_at: datetime | None = None
+    try_weights: Mapping[str, tuple[int, ...]] | None = None
     deadlines_set_at: datetime | None = None
     backfill_id: int | None = None
     clear_number: int = 0
@@ -462,4 +463,5 @@ def core_dag_run(run: DagRunTableRow, dag: DagTableRow | None) -> DagRunRow:
         run_type=run.run_type,
         logical_date=run.logical_date,
         timeout_at=run.timeout_at,
+        try_weights=run.try_weights,
     )

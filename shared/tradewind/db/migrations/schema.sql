@@ -258,6 +258,7 @@ CREATE TABLE dag_run (
     timeout_at                      timestamp with time zone,
     backfill_id                     bigint,
     clear_number                    integer NOT NULL DEFAULT 0,
+    try_weights                     text,
     deadlines_set_at                timestamp with time zone,
     partition_key                   text,
     partition_date                  timestamp with time zone,
@@ -724,6 +725,8 @@ COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have;
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
+
+COMMENT ON COLUMN dag_run.try_weights IS 'JSON, task to weights of its tries: what priority strategies said of the run';
 
 COMMENT ON COLUMN dag_run.deadlines_set_at IS 'when its rows of `deadline` were made; only of DAGs that have deadlines';
 

@@ -1,7 +1,10 @@
 """Requests to authors' code, on Postgres."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import cast
+
+import msgspec
 
 from tradewind.core.dag_requests import DagRequest, NewDagRequest, RequestedRun, RequestKind
 from tradewind.core.timetables.values import DataInterval, NextRun
@@ -34,6 +37,11 @@ class PostgresDagRequestStore:
                 None if interval is None else interval.end,
             )
         return True
+
+    async def set_run_weights(self, request: DagRequest, weights: Mapping[str, tuple[int, ...]]) -> int | None:
+        text = msgspec.json.encode(weights).decode()
+        values = (request.id, request.generation, text)
+        return cast("int | None", await self._database.fetch_value(statement("answer_weights_request"), *values))
 
     async def finish_dag_request(self, request: DagRequest) -> None:
         await self._database.fetch(statement("delete_dag_request"), request.id, request.generation)

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from tradewind.core.rows import Capacity, DagRunRow, PoolCapacity, TaskInstanceId, TaskInstanceRow
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.db.pool import Row
 
 T = TypeVar("T")
+RunWeights = dict[str, tuple[int, ...]]
 
 
 def task_instance_id(row: Row) -> TaskInstanceId:
@@ -56,6 +59,7 @@ def dag_run_row(row: Row) -> DagRunRow:
         run_type=row["run_type"],
         logical_date=row["logical_date"],
         timeout_at=row["timeout_at"],
+        try_weights=None if row["try_weights"] is None else msgspec.json.decode(row["try_weights"], type=RunWeights),
     )
 
 

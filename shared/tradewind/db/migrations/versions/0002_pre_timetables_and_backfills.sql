@@ -3,7 +3,9 @@
 ALTER TABLE dag_run
     ADD COLUMN timeout_at timestamptz,
     ADD COLUMN backfill_id bigint,
-    ADD COLUMN clear_number integer NOT NULL DEFAULT 0;
+    ADD COLUMN clear_number integer NOT NULL DEFAULT 0,
+    ADD COLUMN try_weights text;
+COMMENT ON COLUMN dag_run.try_weights IS 'JSON, task to weights of its tries: what priority strategies said of the run';
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
 
 ALTER TABLE dag ADD COLUMN dagrun_timeout_seconds double precision;
