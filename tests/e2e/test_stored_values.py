@@ -24,10 +24,35 @@ with DAG("from_stored_values", schedule=None, is_paused_upon_creation=False):
         load.override(task_id=f"load_{name}")(name)
 """
 
+WAITING = """
+from airflow.sdk import DAG, BaseOperator, Variable
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+greeting = Variable.get("greeting", default="none")
+
+class Greet(BaseTrigger):
+    def serialize(self):
+        return f"{type(self).__module__}.Greet", {}
+
+    async def run(self):
+        yield TriggerEvent(greeting)
+
+class Waits(BaseOperator):
+    def execute(self, context):
+        self.defer(trigger=Greet(), method_name="resume")
+
+    def resume(self, context, event):
+        return [greeting, event]
+
+with DAG("waits_with_stored_values", schedule=None, is_paused_upon_creation=False):
+    Waits(task_id="wait")
+"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _file(dags_folder: Path) -> None:  # pyright: ignore[reportUnusedFunction] - autouse
     (dags_folder / "from_stored_values.py").write_text(FILE)
+    (dags_folder / "waits_with_stored_values.py").write_text(WAITING)
 
 
 def task_ids(api: ApiClient) -> list[str]:
@@ -39,12 +64,12 @@ def import_error(api: ApiClient) -> str:
     return "\n".join(error["stack_trace"] for error in api.get("/importErrors").json()["import_errors"])
 
 
-def run_results(api: ApiClient) -> dict[str, object]:
-    run_id = api.trigger(DAG_ID)
-    run = api.wait_for_run(DAG_ID, run_id, timeout_seconds=60)
-    assert run["state"] == "success", api.states(DAG_ID, run_id)
-    ids = [each["task_id"] for each in api.task_instances(DAG_ID, run_id)]
-    return {task_id: api.xcom(DAG_ID, run_id, task_id) for task_id in sorted(ids)}
+def run_results(api: ApiClient, dag_id: str = DAG_ID) -> dict[str, object]:
+    run_id = api.trigger(dag_id)
+    run = api.wait_for_run(dag_id, run_id, timeout_seconds=60)
+    assert run["state"] == "success", api.states(dag_id, run_id)
+    ids = [each["task_id"] for each in api.task_instances(dag_id, run_id)]
+    return {task_id: api.xcom(dag_id, run_id, task_id) for task_id in sorted(ids)}
 
 
 def test_tasks_follow_the_variable_within_seconds_and_run_with_it(api: ApiClient) -> None:
@@ -64,3 +89,9 @@ def test_tasks_follow_the_variable_within_seconds_and_run_with_it(api: ApiClient
     wait_until(lambda: task_ids(api) == ["load_c"], "the DAG has the other tasks")
     assert run_results(api) == {"load_c": "c at there for everybody"}
     assert import_error(api) == ""
+
+
+def test_a_triggerer_imports_such_a_file_too(api: ApiClient) -> None:
+    api.wait_for_dag("waits_with_stored_values")
+    api.post("/variables", {"key": "greeting", "value": "hello"})
+    assert run_results(api, "waits_with_stored_values") == {"wait": ["hello", "hello"]}
