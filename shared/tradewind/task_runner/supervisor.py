@@ -119,7 +119,7 @@ class Supervisor:
             kill=self._kill,
             telemetry=metrics.telemetry,
         )
-        metrics.running.set_function(lambda: len(self._roster.running))
+        metrics.running.set_function(lambda: len(self._roster.running) + len(self._roster.overtime))
         metrics.kept_ends.set_function(lambda: self._roster.kept_ends)
 
     @property
@@ -155,8 +155,8 @@ class Supervisor:
         self._metrics.handed_back.inc(handed_back)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Ends that the collector has not
-        answered some seconds after the last child's end are given up; the lease will end those attempts."""
+        """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are still called after
+        a success may take the time that they have. Ends that the collector has not answered some seconds after the last child's end are given up; the lease will end those attempts."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")

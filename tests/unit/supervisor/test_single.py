@@ -78,6 +78,22 @@ async def test_failure_exits_with_1_after_its_end_is_committed() -> None:
 
 
 @in_virtual_time
+async def test_callbacks_of_a_success_are_waited_for() -> None:
+    exits: list[int] = []
+
+    def act(child: Child) -> None:
+        child.finish(overtime_seconds=20.0)
+        asyncio.get_running_loop().call_later(15.0, leave, child)
+
+    def leave(child: Child) -> None:
+        exits.append(len(child.kills))
+        child.exit(Exit(code=0))
+
+    assert await Run(act).exit_code() == SUCCEEDED
+    assert exits == [0]
+
+
+@in_virtual_time
 async def test_superseded_attempt_runs_nothing_and_exits_with_3() -> None:
     run = Run(lambda child: None)
     run.collector.void.append(attempt(1))
