@@ -155,8 +155,9 @@ class Supervisor:
         self._metrics.handed_back.inc(handed_back)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are still called after
-        a success may take the time that they have. Ends that the collector has not answered some seconds after the last child's end are given up; the lease will end those attempts."""
+        """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are called after a
+        success may take the time that they have. Ends that the collector has not answered some seconds after the last
+        child's end are given up; the lease will end those attempts."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")
