@@ -22,6 +22,7 @@ from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.deadlines import deadline_alerts
 from tradewind.sdk.listeners import LISTENERS
+from tradewind.sdk.masking import MASKER
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.timetables import base
@@ -34,7 +35,7 @@ def answer_in(path: Path, root: Path, question: bytes) -> bytes:
         answer = _answer(load_dag_file(path, root).dags.get(request.dag_id), request)
     except BaseException as exc:
         answer = Answer(error=user_traceback(exc))
-    return msgspec.json.encode(answer)
+    return msgspec.json.encode(replace(answer, error=MASKER.redact(answer.error) if answer.error else None))
 
 
 def _answer(dag: DAG | None, request: DagRequest) -> Answer:

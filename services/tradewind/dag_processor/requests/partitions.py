@@ -18,8 +18,8 @@ from tradewind.sdk.dags import DAG
 
 
 def mapped_events(dag: DAG, question: str) -> dict[int, MappedEvent]:
-    """The answers to an `AskedEvents`; what one event makes a mapper raise is the answer to that one. There are none of a
-    DAG that waits for no partitions any more."""
+    """The answers to an `AskedEvents`; what one event makes a mapper raise is the answer to that one. There
+    are none of a DAG that waits for no partitions any more."""
     asked = asked_events(question)
     timetable = asset_schedule_of(dag.schedule)
     if not isinstance(timetable, PartitionedAssetTimetable):

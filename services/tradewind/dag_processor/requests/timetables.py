@@ -9,6 +9,7 @@ from tradewind.core.timetables.asking import Asked
 from tradewind.sdk import timezone as tz
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.masking import MASKER
 from tradewind.sdk.timetables.base import DagRunInfo, TimeRestriction
 from tradewind.wire.codec import decode, encode
 from tradewind.wire.messages import TimetableAnswer, TimetableQuestion
@@ -23,7 +24,7 @@ def said_by(path: Path, root: Path, question: bytes) -> bytes:
         dag = load_dag_file(path, root).dags.get(asked.dag_id)
         answer = TimetableAnswer(tuple(_runs(_known(dag, asked), asked)))
     except BaseException as exc:
-        answer = TimetableAnswer(error=user_traceback(exc))
+        answer = TimetableAnswer(error=MASKER.redact(user_traceback(exc)))
     return encode(answer)
 
 
