@@ -10,12 +10,11 @@ from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import DependencyRecorder
 from tradewind.dag_processor.fingerprints import file_fingerprint
 from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
-from tradewind.dag_processor.stored_reader import StoredReader
+from tradewind.dag_processor.stored_reader import reading_stored_values
 from tradewind.sdk.dag_file import import_timeout_of, load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
-from tradewind.sdk.runtime import answering_imports
 from tradewind.sdk.serialize import serialize_dag
 
 
@@ -28,8 +27,8 @@ def parse_file(
     path, root = Path(request.path), Path(request.root)
     digest = file_fingerprint(path)
     specs: dict[str, DagSpec] = {}
-    reader = StoredReader(request)
-    with DependencyRecorder(root, request.prefix, path, installed) as recorder, answering_imports(reader):
+    recording = DependencyRecorder(root, request.prefix, path, installed)
+    with recording as recorder, reading_stored_values(request) as reader:
         try:
             seconds = import_timeout_of(path, root)
             if allow is not None and seconds is not None:

@@ -36,10 +36,9 @@ from tradewind.dag_processor.parse_protocol import (
 )
 from tradewind.dag_processor.requests.child import answer_in
 from tradewind.dag_processor.requests.timetables import said_by
-from tradewind.dag_processor.stored_reader import StoredReader
+from tradewind.dag_processor.stored_reader import reading_stored_values
 from tradewind.sdk.aliases import install
 from tradewind.sdk.entry_points import installed_groups
-from tradewind.sdk.runtime import answering_imports
 from tradewind.service.parent_death import die_with_parent
 from tradewind.task_runner.child_log import LogPipe, OutputStream
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge, frame
@@ -199,7 +198,7 @@ class ParseServer:
         if not request.question and not request.timetable:
             return parse_file(request, self._installed, allow)
         path, root = Path(request.path), Path(request.root)
-        with answering_imports(StoredReader(request)):
+        with reading_stored_values(request):
             question, timetable = request.question, request.timetable
             answer = answer_in(path, root, question) if question else said_by(path, root, timetable)
         return ParseResult(file_digest="", specs=(), stacktrace=None, dependencies={}, answer=answer)

@@ -1,16 +1,29 @@
 """A parse child's way to what is stored: the file's questions go to the execution API, and are kept as dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from tradewind.dag_processor.file_index import CONNECTION_PREFIX, UNREAD, VARIABLE_PREFIX
 from tradewind.dag_processor.fingerprints import ABSENT
 from tradewind.dag_processor.parse_protocol import ParseRequest
 from tradewind.sdk.exceptions import AirflowRuntimeError
+from tradewind.sdk.runtime import answering_imports
 from tradewind.task_runner.execution_client import ExecutionClient
 
 TRIES: Final = 3
 LONGEST_TRY_SECONDS: Final = 5.0
+
+
+@contextmanager
+def reading_stored_values(request: ParseRequest) -> Generator["StoredReader"]:
+    """What is imported and called in here may ask."""
+    reader = StoredReader(request)
+    try:
+        with answering_imports(reader):
+            yield reader
+    finally:
+        reader.close()
 
 
 class StoredReader:
@@ -33,6 +46,10 @@ class StoredReader:
         """The connection's fields; None if there is no such connection."""
         name = CONNECTION_PREFIX + conn_id
         return self._read(f"connection {conn_id!r}", name, lambda: self._client.read_stored_connection(conn_id))
+
+    def close(self) -> None:
+        """Close the connection, if one was opened."""
+        self._client.close()
 
     def _read(self, what: str, name: str, ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
         first = self.found.setdefault(name, UNREAD)
