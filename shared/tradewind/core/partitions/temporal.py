@@ -71,7 +71,10 @@ class TemporalMapper:
         return start_of(self.kind, self.decode(downstream_key))
 
     def _shown(self, moment: datetime) -> datetime:
-        """In the time zone; a time that the clocks jumped over becomes the one that they showed."""
+        """In the time zone, which is that of a moment without any; a time that the clocks jumped over becomes the one
+        that they showed."""
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone_of(self.timezone))
         return moment.astimezone(UTC).astimezone(zone_of(self.timezone))
 
     def _read(self, key: str, key_format: str) -> datetime:

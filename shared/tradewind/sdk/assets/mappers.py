@@ -121,10 +121,8 @@ def form_of(item: "PartitionMapper | Window") -> dict[str, Any]:
         raise ValueError(f"{name}.serialize() must give JSON: {exc}") from exc
 
 
-def _rule_of(item: Any) -> Any:
-    if isinstance(item, PartitionMapper):
-        return OwnMapper(item) if _is_own(item) or not isinstance(item, _BuiltInMapper) else item.rule()
-    return OwnWindow(item) if _is_own(item) else item.serialize()
+def _rule_of(item: "PartitionMapper | Window") -> OwnMapper | OwnWindow:
+    return OwnMapper(item) if isinstance(item, PartitionMapper) else OwnWindow(item)
 
 
 def _is_own(item: object) -> bool:
@@ -192,8 +190,9 @@ class _TemporalMapper(_BuiltInMapper):
         return {"timezone": self.timezone, "input_format": self.input_format, **output_format}
 
     def decode_downstream(self, downstream_key: str) -> dt.datetime:
-        """The start of the period that a run's key names."""
-        return self.rule().decode(downstream_key)
+        """The start of the period that a run's key names; without a time zone, unless the key has one."""
+        moment: dt.datetime = self.rule().decode(downstream_key)
+        return moment if "%z" in (self.output_format or "") else moment.replace(tzinfo=None)
 
     def encode_upstream(self, decoded: dt.datetime) -> str:
         """A moment as a key of an event."""

@@ -1,4 +1,4 @@
-"""Partition mappers and windows that authors write, as the rules of `core.partitions` see them."""
+"""Partition mappers and windows as authors have them, be they their own or not, as rules of `core.partitions`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """Partition mappers as authors write them."""
 
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -133,6 +134,25 @@ def test_own_parts_work_inside_others() -> None:
     assert len(days.to_upstream("2024-03-13")) == 24
     with pytest.raises(TypeError, match=r"Regions does not go with the keys of StartOfDayMapper"):
         RollupMapper(upstream_mapper=StartOfDayMapper(), window=Regions())
+
+
+class Weekend(Window):
+    """Compares with moments that have no time zone."""
+
+    expected_decoded_type = datetime
+
+    def to_upstream(self, decoded_downstream: datetime) -> list[datetime]:
+        """Two days."""
+        start = max(decoded_downstream, datetime(2024, 3, 30))  # noqa: DTZ001 - as authors write
+        return [start, start + timedelta(days=1)]
+
+
+def test_own_windows_get_moments_without_a_zone() -> None:
+    day = StartOfDayMapper(timezone="Europe/Paris", input_format="%Y-%m-%dT%H:%M:%S%z")
+    expected = {"2024-03-30T00:00:00+0100", "2024-03-31T00:00:00+0100"}
+    assert RollupMapper(upstream_mapper=day, window=Weekend()).to_upstream("2024-03-30") == expected
+    fan_out = FanOutMapper(upstream_mapper=StartOfWeekMapper(), window=Weekend(), downstream_mapper=StartOfDayMapper())
+    assert fan_out.to_downstream("2024-03-28T00:00:00") == ["2024-03-30", "2024-03-31"]
 
 
 def test_one_half_of_a_pair_is_refused() -> None:
