@@ -374,6 +374,15 @@ class DAG:
             use_executor=use_executor,
         )
 
+    def cli(self) -> None:
+        """Be the command that the process's arguments name (`tasks list`, `tasks test`, `dags test`), for a file that
+        ends in `if __name__ == "__main__": dag.cli()`. Exits with 1 if what was tried failed."""
+        from tradewind.sdk.dag_cli import run_dag_cli
+
+        code = run_dag_cli(self, sys.argv[1:])
+        if code:
+            raise SystemExit(code)
+
     def add_result(self, xcom_arg: XComArg) -> XComArg:
         """Name the task whose return value is the DAG's result. Raises ValueError for anything else."""
         if type(xcom_arg) is not XComArg or xcom_arg.key != XCOM_RETURN_KEY:

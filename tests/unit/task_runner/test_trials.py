@@ -385,3 +385,41 @@ def test_with_an_executor_each_task_has_a_process_of_its_own(load: LoadDag) -> N
     assert run.get_task_instance("total").xcom_pull() == [6, True]
     assert run.get_task_instance("crashes").try_number == 2
     assert run.get_task_instance("crashes").xcom_pull() != os.getpid()
+
+
+def test_a_file_is_a_command_of_its_own(
+    load: LoadDag, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dag = load("""
+        with DAG("d"):
+            @task
+            def size(dag_run=None): return dag_run.conf["n"]
+            @task
+            def broken(): raise KeyError("gone")
+            size() >> broken()
+    """)
+
+    def run(*arguments: str) -> tuple[Any, list[str], str]:
+        monkeypatch.setattr("sys.argv", ["d.py", *arguments])
+        try:
+            code = dag.cli()
+        except SystemExit as exc:
+            code = exc.code
+        said = capsys.readouterr()
+        return code, said.out.splitlines(), said.err
+
+    assert run("tasks", "list") == (None, ["broken", "size"], "")
+    code, lines, _ = run("tasks", "test", "size", "2026-01-02", "-t", '{"n": 3}')
+    assert (code, lines[-1]) == (None, "size: success")
+    code, lines, _ = run("tasks", "test", "broken")
+    assert (code, lines[-1].startswith("broken: failed (KeyError")) == (1, True)
+    code, lines, _ = run("dags", "test", "-c", '{"n": 3}', "--mark-success-pattern", "broken")
+    assert (code, lines[-3:-1]) == (None, ["size: success", "broken: success"])
+    for arguments, error in (
+        (("tasks", "test", "none"), "none"),
+        (("tasks", "test", "size", "soon"), "'soon' is not a date"),
+        (("dags", "test", "-c", "[1]"), "argument -c/--conf: not a JSON object: [1]"),
+        (("dags", "pause"), "invalid choice: 'pause'"),
+    ):
+        code, _, said = run(*arguments)
+        assert (code, error in said) == (2, True), said
