@@ -45,6 +45,11 @@ def test_who_runs_tasks_holds_no_credentials_but_the_brokers(services: dict[str,
     assert [volume for volume in services[name]["volumes"] if "home" in volume] == []
 
 
+@pytest.mark.parametrize("name", ["api", "dag-processor", "collector", "triggerer"])
+def test_who_signs_tokens_shares_the_secret(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert "home:/opt/tradewind/home" in services[name]["volumes"]
+
+
 @pytest.mark.parametrize("name", ["postgres", "rabbitmq", "redis", *SERVICES])
 def test_each_lasting_service_has_a_health_check(services: dict[str, dict[str, Any]], name: str) -> None:
     assert services[name]["healthcheck"]["test"][0] == "CMD"
