@@ -302,13 +302,23 @@ def test_strategies_that_want_the_run_weigh_its_tasks(api: ApiClient, folder: Pa
     assert (weights()["paid"], weights()["unpaid"]) == (69, 4)
 
 
-def test_own_partition_mappers_say_which_runs_events_count_for(api: ApiClient) -> None:
+def test_own_partition_mappers_say_which_runs_events_count_for(api: ApiClient, folder: Path) -> None:
     assert api.wait_for_run("sells", api.trigger("sells"))["state"] == "success"
     wait_until(lambda: len(ended(api, "strips")) >= 2 and bool(ended(api, "rolls_up")), "the runs of partitions")
     assert sorted(run["partition_key"] for run in ended(api, "strips")) == ["daily", "us::daily"]
     (rolled_up,) = ended(api, "rolls_up")
     assert (rolled_up["partition_key"], rolled_up["run_type"]) == ("daily", "asset_triggered")
+    wait_until(
+        lambda: len(logged(folder, "hangs_over_keys", "dag_request.failed", "eu::daily", "no answer")) > 0, "why"
+    )
     assert api.get("/dags/hangs_over_keys/dagRuns").json()["total_entries"] == 0
+    assert logged(folder, "strips", "asset_event.refused", "key 'bad' of asset 'sales'", "no such region")
+
+
+def logged(folder: Path, *words: str) -> list[str]:
+    """Lines of the services' logs that have all of these words."""
+    lines = [line for file in sorted(folder.glob("*.log")) for line in file.read_text(errors="replace").splitlines()]
+    return [line for line in lines if all(word in line for word in words)]
 
 
 def test_an_own_timetable_is_asked_about_runs_that_people_want(api: ApiClient) -> None:
