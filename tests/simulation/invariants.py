@@ -325,17 +325,29 @@ def _left_violations(store: MemoryStore, specs: dict[str, DagSpec]) -> list[str]
     """Nothing was ended by rule, or left alone, that could still run."""
     found: list[str] = []
     histories = Histories(store, specs)
+    late = _skipped_late(store)
     for run in store.dag_runs:
         known = histories.known[run.id]
         for row in store.task_instances(run.id):
             key, task = (row.id.task_id, row.id.map_index), known.tasks[row.id.task_id]
             is_unready = row.state in _UNREADIED and known.map_length(task) is None
-            if is_unready and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
+            was_misled = any((run.id, task_id) in late for task_id in task.upstream_task_ids)
+            if is_unready and not was_misled and run.state in ENDED_RUNS and verdict(known, key) is Answer.RUN:
                 found.append(f"{row.id} ({task.trigger_rule}) is {row.state} over {_upstream_states(known, task)}")
             is_left = run.state in ENDED_RUNS and row.state is not TaskInstanceState.SKIPPED
             if row.skip_requested and row.attempt_id is None and is_left:
                 found.append(f"{row.id} was to be skipped, and is {row.state}")
     return found
+
+
+def _skipped_late(store: MemoryStore) -> dict[tuple[int, str], None]:
+    """Tasks of runs that a branch had skipped after a failure had ended them; what had followed by then stays."""
+    return {
+        (entry.id.dag_run_id, entry.id.task_id): None
+        for entry in store.journal
+        if isinstance(entry.id, TaskInstanceId)
+        and (entry.from_state, entry.to_state) == (TaskInstanceState.UPSTREAM_FAILED, TaskInstanceState.SKIPPED)
+    }
 
 
 ENDED_RUNS = (DagRunState.SUCCESS, DagRunState.FAILED)
