@@ -55,7 +55,7 @@ class DispatchBatch(Message, frozen=True, tag="dispatch_batch.1"):
 
 
 class DagRunsCreated(Message, frozen=True, tag="dag_runs_created.1"):
-    """api or collector → any scheduler: these DAGs have queued runs."""
+    """api, collector or dag processor → any scheduler: these DAGs have queued runs."""
 
     dag_ids: tuple[str, ...]
     asset_dag_ids: tuple[str, ...] = ()
@@ -270,7 +270,7 @@ class DagsChanged(Message, frozen=True, tag="dags_changed.1"):
 
 
 class DagRunsRevised(Message, frozen=True, tag="dag_runs_revised.1"):
-    """A person changed these runs: their owners reload them."""
+    """A person changed these runs, or weights of their tasks were asked for: their owners reload them."""
 
     dag_run_ids: tuple[int, ...]
 
