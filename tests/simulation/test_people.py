@@ -20,7 +20,7 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.db.memory.people import MemoryPeopleStore
 from tradewind.db.memory.tables import TaskInstanceTableRow
 
-SEEDS = int(os.environ.get("TRADEWIND_TEST_SEEDS", "200")) // 4
+SEEDS = int(os.environ.get("TRADEWIND_TEST_SEEDS", "200")) // 8
 CHUNKS = 5
 MUTANT_SEEDS = 60
 
