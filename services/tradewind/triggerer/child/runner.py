@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -199,8 +199,10 @@ class _Closable:
 
 
 async def _clean_up(trigger: BaseTrigger) -> None:
-    with suppress(Exception):
+    try:
         await trigger.cleanup()
+    except Exception:
+        log.exception("cleanup() failed")
 
 
 def _fired(trigger_id: int, event: Any, lines: bytes) -> TriggerFired:

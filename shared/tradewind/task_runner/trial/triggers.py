@@ -1,7 +1,6 @@
 """Waiting for a trigger in the process of a trial, instead of in a triggerer."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import traceback
@@ -49,8 +48,10 @@ async def _first_event(deferral: Deferral) -> TriggerEvent:
             raise
         raise RuntimeError(f"trigger {trigger!r}: {exc!r}") from exc
     finally:
-        with contextlib.suppress(Exception):
+        try:
             await trigger.cleanup()
+        except Exception:
+            log.exception("cleanup() failed")
 
 
 def _made(deferral: Deferral) -> BaseTrigger:
