@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import ApiClient, wait_until
+from tests.servers.process import is_alive
 from tests.servers.stack import Stack
 
 FILE = """
@@ -60,10 +61,8 @@ def test_fail_fast_ends_what_runs(client: ApiClient, folder: Path) -> None:
 
 def wait_until_gone(folder: Path) -> None:
     """A second is what a kill may take."""
-    wait_until(lambda: (folder / "killed").exists() and not is_alive(folder), "the task is killed", 1.0)
-
-
-def is_alive(folder: Path) -> bool:
-    """Whether the task's process is still there."""
-    status = Path("/proc", (folder / "pid").read_text(), "status")
-    return status.exists() and "\nState:\tZ" not in status.read_text()
+    wait_until(
+        lambda: (folder / "killed").exists() and not is_alive(int((folder / "pid").read_text())),
+        "the task is killed",
+        1.0,
+    )

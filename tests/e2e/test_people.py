@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import ApiClient, wait_until
+from tests.servers.process import is_alive
 from tests.servers.stack import Stack
 
 FILE = """
@@ -136,16 +137,17 @@ def versions(client: ApiClient) -> list[int]:
     return [version["version_number"] for version in answer["dag_versions"]]
 
 
-def is_alive(pid: str) -> bool:
-    status = Path("/proc", pid, "status")
-    return status.exists() and "\nState:\tZ" not in status.read_text()
-
-
-def wait_for_pid(own: Path, task_id: str, other_than: str = "") -> str:
+def wait_for_pid(own: Path, task_id: str, other_than: int = 0) -> int:
     """The process of the task, once it runs."""
     file = own / f"{task_id}.pid"
-    wait_until(lambda: file.exists() and file.read_text() not in ("", other_than), f"{task_id} runs")
-    return file.read_text()
+    seen: list[int] = []
+
+    def is_written() -> bool:
+        seen.extend(int(word) for word in (file.read_text().split() if file.exists() else ()))
+        return bool(seen) and seen[-1] != other_than
+
+    wait_until(is_written, f"{task_id} runs")
+    return seen[-1]
 
 
 def test_a_running_task_that_is_cleared_is_killed_within_a_second_and_runs_again(

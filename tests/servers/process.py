@@ -130,9 +130,11 @@ class ServerProcess:
         return self._log.read_text(errors="replace")[-3000:]
 
 
-def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs (a zombie does not)."""
+def is_alive(process: psutil.Process | int) -> bool:
+    """Whether the process, or the one of this pid, still runs (a zombie does not)."""
     try:
+        if isinstance(process, int):
+            process = psutil.Process(process)
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -8,6 +8,7 @@ import psutil
 
 from tests.integration.dag_processor.running import DagTables, dag_text, running_processor
 from tests.polling import poll_until
+from tests.servers.process import is_alive
 
 
 async def test_a_hanging_file_is_stopped_at_its_timeout_and_the_others_go_on(tables: DagTables, folder: Path) -> None:
@@ -54,7 +55,7 @@ async def test_what_a_hanging_file_has_started_ends_with_it(tables: DagTables, f
         await processor.until_watching()
         processor.write("hang.py", text)
         await processor.until_error("hang.py", "timed out", timeout=8.0)
-        await poll_until(lambda: not _is_alive_pid(int(note.read_text())))
+        await poll_until(lambda: not is_alive(int(note.read_text())))
 
 
 async def test_a_crash_is_reported_with_the_place_and_the_others_go_on(tables: DagTables, folder: Path) -> None:
@@ -112,7 +113,7 @@ async def test_no_process_is_left_when_the_service_ends(tables: DagTables, folde
         processor.write("hang.py", "import time  # dag airflow\ntime.sleep(600)\n")
         await poll_until(lambda: bool(_parse_children()))
         processes = [_parse_server(), *_parse_children()]
-    await poll_until(lambda: not any(map(_is_alive, processes)))
+    await poll_until(lambda: not any(map(is_alive, processes)))
 
 
 def _parse_server() -> psutil.Process:
@@ -121,12 +122,4 @@ def _parse_server() -> psutil.Process:
 
 
 def _parse_children() -> list[psutil.Process]:
-    return [child for child in _parse_server().children() if _is_alive(child)]
-
-
-def _is_alive_pid(pid: int) -> bool:
-    return psutil.pid_exists(pid) and _is_alive(psutil.Process(pid))
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return [child for child in _parse_server().children() if is_alive(child)]

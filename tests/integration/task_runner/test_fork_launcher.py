@@ -20,6 +20,7 @@ import pytest
 
 from tests.execution_api import TOKEN, execution_api
 from tests.polling import poll_until
+from tests.servers.process import is_alive
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.exits import ChildEnd, result_of
@@ -98,13 +99,6 @@ async def watch(child: RunningAttempt, on_log: Callable[[bytes], None] = lambda 
 async def folder(tmp_path: Path) -> AsyncGenerator[Folder]:
     async with open_fork_launcher() as launcher:
         yield Folder(tmp_path, launcher)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_success_gives_its_result_and_its_output_in_order(folder: Folder) -> None:
@@ -211,7 +205,7 @@ async def test_kill_ends_a_hanging_task_and_everything_that_it_started(folder: F
     seen = await watching
     assert seen.conclusion == Exit(signal=signal.SIGKILL)
     started = [int(pid) for pid in pids.read_text().split()]
-    await poll_until(lambda: not any(is_running(pid) for pid in started))
+    await poll_until(lambda: not any(is_alive(pid) for pid in started))
 
 
 async def test_sigterm_lets_the_task_clean_up(folder: Folder) -> None:
@@ -504,7 +498,7 @@ async def test_process_left_by_a_task_that_ended_well_lives_on(folder: Folder, t
     pid = int(out.read_text())
     assert (await folder.run(file)).outcome == Outcome.SUCCESS
     try:
-        assert is_running(pid)
+        assert is_alive(pid)
     finally:
         for left in (pid, int(out.read_text())):
             with suppress(ProcessLookupError):
@@ -522,7 +516,7 @@ async def test_crash_takes_the_task_s_processes_with_it(folder: Folder, tmp_path
         run()
     """)
     assert (await folder.run(file)).conclusion == Exit(signal=signal.SIGKILL)
-    await poll_until(lambda: not is_running(int(out.read_text())))
+    await poll_until(lambda: not is_alive(int(out.read_text())))
 
 
 async def test_death_of_a_server_ends_its_children_and_the_next_attempt_gets_another(
@@ -548,7 +542,7 @@ async def test_death_of_a_server_ends_its_children_and_the_next_attempt_gets_ano
     assert seen.conclusion == Exit(signal=signal.SIGKILL)
     assert child.pid is not None
     pid = child.pid
-    await poll_until(lambda: not is_running(pid))
+    await poll_until(lambda: not is_alive(pid))
     assert (await folder.run(file, "short")).outcome == Outcome.SUCCESS
 
 
@@ -562,7 +556,7 @@ async def test_death_of_the_root_is_survived(folder: Folder) -> None:
     assert (await folder.run(file)).outcome == Outcome.SUCCESS
     root = next(process for process in psutil.Process().children() if "forkserver" in " ".join(process.cmdline()))
     root.kill()
-    await poll_until(lambda: not is_running(root.pid))
+    await poll_until(lambda: not is_alive(root.pid))
     await poll_until(lambda: len(psutil.Process().children()) >= 1)
     seen = await folder.run(file)
     end = ChildEnd(started=seen.started, conclusion=seen.conclusion, kill_cause=None)
@@ -594,7 +588,7 @@ async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> 
     finally:
         supervisor.kill()
         await supervisor.wait()
-    await poll_until(lambda: not any(is_running(int(pid)) for pid in pids.read_text().split()))
+    await poll_until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
 
 
 ORPHANING = """
@@ -631,9 +625,9 @@ async def test_least_recently_used_servers_make_way(tmp_path: Path) -> None:
         first, second = await server_of(0), await server_of(1)
         assert await server_of(0) == first
         await server_of(2)
-        await poll_until(lambda: not is_running(second))
+        await poll_until(lambda: not is_alive(second))
         assert await server_of(0) == first
-        assert is_running(first)
+        assert is_alive(first)
 
 
 async def test_throughput_of_200_tasks(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
