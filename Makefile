@@ -20,10 +20,10 @@ else
 endif
 
 test-rules: venv-dev
-	$(BIN)/python -m pytest -q tests/unit tests/property tests/simulation
+	$(BIN)/python -m pytest -q -m 'not full' tests/unit tests/property tests/simulation
 
 test-services: venv-dev
-	$(BIN)/python -m pytest -q --ignore tests/unit --ignore tests/property --ignore tests/simulation
+	$(BIN)/python -m pytest -q -m 'not full' --ignore tests/unit --ignore tests/property --ignore tests/simulation
 
 test-full: venv-dev
 	TRADEWIND_TEST_SEEDS=$${TRADEWIND_TEST_SEEDS:-2000} $(BIN)/python -m pytest -q $(ARGS)
