@@ -15,6 +15,7 @@ from tradewind.wire.celery import TASK_NAME, CeleryTask, parse_task_message, tas
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 from tradewind.wire.envelope import Message as Envelope
 from tradewind.wire.messages import Message, QueuedTaskInstance
+from tradewind.wire.task_run import TaskRun, task_run_command
 
 Strategy = st.SearchStrategy[Any]
 
@@ -83,9 +84,18 @@ def test_a_damaged_byte_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @settings(deadline=None)
-@given(messages_of(QueuedTaskInstance))
-def test_task_messages_come_back_as_they_were(drawn: QueuedTaskInstance) -> None:
-    item = msgspec.structs.replace(drawn, ti=msgspec.structs.replace(drawn.ti, task=TASK_NAME))
+@given(messages_of(QueuedTaskInstance), st.integers(-1, 10**9 - 1))
+def test_task_messages_come_back_as_they_were(drawn: QueuedTaskInstance, map_index: int) -> None:
+    key = msgspec.structs.replace(drawn.ti.key, map_index=map_index)
+    run = TaskRun(
+        dag_id=key.dag_id,
+        task_id=key.task_id,
+        run_id=key.run_id,
+        map_index=map_index,
+        attempt_id=drawn.attempt_id,
+    )
+    ti = msgspec.structs.replace(drawn.ti, key=key, command=task_run_command(run), task=TASK_NAME)
+    item = msgspec.structs.replace(drawn, ti=ti)
     assert parse_task_message(task_message(item)) == CeleryTask(
         key=item.ti.key, attempt_id=item.attempt_id, command=item.ti.command, relative_fileloc=item.relative_fileloc
     )

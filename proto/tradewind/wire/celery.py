@@ -1,8 +1,8 @@
 """Task messages to workers: Celery's message protocol 2 with a JSON body, so that Celery's own tools can read them.
 
 The body is `[args, kwargs, embed]`, and `args` is one argument, the argv of `tradewind tasks run …`: a stock Celery
-worker on which `tradewind.execute_command` is registered runs it. Our own workers read the header `tradewind`, and
-the argv of a message that lacks it.
+worker on which `tradewind.execute_command` is registered runs it. Our own workers read the argv, which must be one of
+`tradewind tasks run`, and the header `tradewind`, which must agree with it; a message may lack the header.
 """
 
 from typing import Any, Final
@@ -13,6 +13,7 @@ import msgspec
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.envelope import Message
 from tradewind.wire.messages import QueuedTaskInstance, TaskInstanceKey
+from tradewind.wire.task_run import NO_FLAGS, RunFlags, TaskRun, parse_task_run_command
 
 TASK_NAME: Final = "tradewind.execute_command"
 """Name under which the callable that takes the argv is registered."""
@@ -47,8 +48,6 @@ _UNSUPPORTED_HEADERS: Final = ("eta", "expires")
 
 _EMBED: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
-_OPTIONS_BEFORE_ARGUMENTS: Final = ("tradewind", "tasks", "run")
-
 
 class _Extra(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     """The header `tradewind`: a JSON object, read by name, so that old and new can meet."""
@@ -66,6 +65,7 @@ class CeleryTask(msgspec.Struct, frozen=True):
     attempt_id: UUID
     command: tuple[str, ...]
     relative_fileloc: str = ""
+    flags: RunFlags = NO_FLAGS
 
 
 _Body = tuple[tuple[tuple[str, ...]], dict[str, Any], dict[str, Any]]
@@ -100,12 +100,14 @@ def task_message(item: QueuedTaskInstance) -> Message:
 def parse_task_message(message: Message) -> CeleryTask:
     """The task that the message asks for; raises `UndecodableMessage`, whose text names what is wrong."""
     _check_envelope(message)
-    attempt_id = _uuid(message.headers.get("id"), "header `id`")
+    attempt_id = _uuid(message.headers.get("id"))
     command = _command(message.body)
+    run = _run_of(command, attempt_id)
     extra = message.headers.get(HEADER)
     if extra is None:
-        return _task_from_command(attempt_id, command)
-    return _task_from_header(attempt_id, command, extra)
+        key = TaskInstanceKey(run.dag_id, run.task_id, run.run_id, 0, run.map_index)
+        return CeleryTask(key, attempt_id, command, flags=run.flags)
+    return _task_from_header(attempt_id, command, run, extra)
 
 
 def _shortened(text: str) -> str:
@@ -140,7 +142,19 @@ def _command(body: bytes) -> tuple[str, ...]:
     return command
 
 
-def _task_from_header(attempt_id: UUID, command: tuple[str, ...], extra: object) -> CeleryTask:
+def _run_of(command: tuple[str, ...], attempt_id: UUID) -> TaskRun:
+    try:
+        run = parse_task_run_command(command)
+    except UndecodableMessage as exc:
+        raise UndecodableMessage(f"body: {exc}") from exc
+    if run.attempt_id != attempt_id:
+        raise UndecodableMessage(
+            f"body: option `--attempt-id` of the command: {run.attempt_id}; header `id`: {attempt_id}"
+        )
+    return run
+
+
+def _task_from_header(attempt_id: UUID, command: tuple[str, ...], run: TaskRun, extra: object) -> CeleryTask:
     if not isinstance(extra, str):
         raise UndecodableMessage(f"header `{HEADER}`: not text but {type(extra).__name__}")
     try:
@@ -149,25 +163,14 @@ def _task_from_header(attempt_id: UUID, command: tuple[str, ...], extra: object)
         raise UndecodableMessage(f"header `{HEADER}`: {exc}") from exc
     if parsed.attempt_id != attempt_id:
         raise UndecodableMessage(f"header `{HEADER}`: attempt {parsed.attempt_id} where header `id` says {attempt_id}")
-    return CeleryTask(parsed.key, attempt_id, command, parsed.relative_fileloc)
+    key = parsed.key
+    if (key.dag_id, key.task_id, key.run_id, key.map_index) != (run.dag_id, run.task_id, run.run_id, run.map_index):
+        raise UndecodableMessage(f"header `{HEADER}`: the key is of another task instance than the command's")
+    return CeleryTask(key, attempt_id, command, parsed.relative_fileloc, run.flags)
 
 
-def _task_from_command(attempt_id: UUID, command: tuple[str, ...]) -> CeleryTask:
-    known = len(_OPTIONS_BEFORE_ARGUMENTS)
-    if command[:known] != _OPTIONS_BEFORE_ARGUMENTS or len(command) < known + 3:
-        raise UndecodableMessage("body: the argv is not `tradewind tasks run DAG_ID TASK_ID RUN_ID …`")
-    dag_id, task_id, run_id = command[known : known + 3]
-    options = dict(zip(command[known + 3 :: 2], command[known + 4 :: 2], strict=False))
-    if _uuid(options.get("--attempt-id"), "body: option `--attempt-id` of the argv") != attempt_id:
-        raise UndecodableMessage("body: option `--attempt-id` of the argv is not header `id`")
-    map_index = options.get("--map-index", "-1")
-    if not map_index.removeprefix("-").isdecimal():
-        raise UndecodableMessage(f"body: option `--map-index` of the argv: {map_index!r} is not a whole number")
-    return CeleryTask(TaskInstanceKey(dag_id, task_id, run_id, 0, int(map_index)), attempt_id, command)
-
-
-def _uuid(value: object, what: str) -> UUID:
+def _uuid(value: object) -> UUID:
     try:
         return UUID(value if isinstance(value, str) else "")
     except ValueError as exc:
-        raise UndecodableMessage(f"{what}: {value!r} is not a UUID") from exc
+        raise UndecodableMessage(f"header `id`: {value!r} is not a UUID") from exc

@@ -13,6 +13,7 @@ from tradewind.wire.celery import HEADER, TASK_NAME, CeleryTask, parse_task_mess
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.envelope import Message
 from tradewind.wire.messages import TaskInstanceKey
+from tradewind.wire.task_run import RunFlags
 
 VECTORS: Final[dict[str, Any]] = json.loads(
     (Path(__file__).resolve().parents[3] / "proto" / "vectors" / "celery.json").read_text()
@@ -66,7 +67,9 @@ def test_priority_fits_into_its_octet(weight: int, priority: int) -> None:
 
 
 def test_long_argument_representations_are_cut() -> None:
-    ti = msgspec.structs.replace(QUEUED.ti, command=("x" * 200_000,))
+    command = (*QUEUED.ti.command[:5], "x" * 200_000, *QUEUED.ti.command[6:])
+    key = msgspec.structs.replace(KEY, run_id="x" * 200_000)
+    ti = msgspec.structs.replace(QUEUED.ti, key=key, command=command)
     message = task_message(msgspec.structs.replace(QUEUED, ti=ti))
     assert len(str(message.headers["argsrepr"])) <= 1024
     assert parse_task_message(message).command == ti.command
@@ -82,7 +85,7 @@ def argv(*command: str) -> Message:
 
 
 RUN: Final = ("tradewind", "tasks", "run", "d", "t", "r")
-EXTRA: Final = {"key": ["d", "t", "r", 1], "attempt_id": str(ATTEMPT)}
+EXTRA: Final = {"key": [KEY.dag_id, KEY.task_id, KEY.run_id, 1, KEY.map_index], "attempt_id": str(ATTEMPT)}
 
 
 @pytest.mark.parametrize(
@@ -113,8 +116,10 @@ EXTRA: Final = {"key": ["d", "t", "r", 1], "attempt_id": str(ATTEMPT)}
         (changed({HEADER: json.dumps({**EXTRA, "key": ["d", "t"]})}), f"`{HEADER}`.*key"),
         (changed({HEADER: json.dumps({**EXTRA, "attempt_id": "x"})}), f"`{HEADER}`.*attempt_id"),
         (changed({HEADER: json.dumps({**EXTRA, "attempt_id": str(OTHER_ATTEMPT)})}), f"`{HEADER}`.*`id`"),
-        (argv("rm", "-rf", "/", "d", "t", "r"), "argv"),
-        (argv(*RUN[:4]), "argv"),
+        (changed({HEADER: json.dumps({**EXTRA, "key": ["d", "t", "r", 1]})}), f"`{HEADER}`.*another task instance"),
+        (changed(body=body(args=(("rm", "-rf", "/"),))), "not `tradewind tasks run` but 'rm -rf /'"),
+        (argv("rm", "-rf", "/", "d", "t", "r"), "not `tradewind tasks run` but 'rm -rf /"),
+        (argv(*RUN[:4]), "too few arguments"),
         (argv(*RUN), "--attempt-id"),
         (argv(*RUN, "--attempt-id", str(OTHER_ATTEMPT)), "--attempt-id"),
         (argv(*RUN, "--attempt-id", str(ATTEMPT), "--map-index", "one"), "--map-index"),
@@ -123,6 +128,14 @@ EXTRA: Final = {"key": ["d", "t", "r", 1], "attempt_id": str(ATTEMPT)}
 def test_undecodable_messages_are_refused_by_name(message: Message, named: str) -> None:
     with pytest.raises(UndecodableMessage, match=named):
         parse_task_message(message)
+
+
+def test_flags_of_the_argv_are_read_with_and_without_our_header() -> None:
+    ti = msgspec.structs.replace(QUEUED.ti, command=(*QUEUED.ti.command, "--mark-success"))
+    message = task_message(msgspec.structs.replace(QUEUED, ti=ti))
+    assert parse_task_message(message).flags == RunFlags(mark_success=True)
+    bare = replace(message, headers={name: value for name, value in message.headers.items() if name != HEADER})
+    assert parse_task_message(bare).flags == RunFlags(mark_success=True)
 
 
 def test_the_registered_name_is_what_the_scheduler_writes() -> None:
