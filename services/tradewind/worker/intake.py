@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
+from prometheus_client import Counter
+
 from tradewind.bus.port import Batch, Bus, Delivery, Queue
 from tradewind.core.errors import AdapterError
 from tradewind.service.backoff import Backoff
@@ -20,11 +22,12 @@ class QueueIntake:
     """Consumes one queue while the supervisor has slots. When offers have waited for a slot for too long, it gives
     them back and leaves the queue to other workers until a slot is free."""
 
-    def __init__(self, *, bus: Bus, supervisor: Supervisor, queue: str, prefetch: int) -> None:
+    def __init__(self, *, bus: Bus, supervisor: Supervisor, queue: str, prefetch: int, refused: Counter) -> None:
         self._bus = bus
         self._supervisor = supervisor
         self._queue = Queue(name=queue, durable=True)
         self._prefetch = prefetch
+        self._refused = refused
         self._offers: dict[int, Offer] = {}
         self._log = get_logger(queue=queue)
 
@@ -72,6 +75,7 @@ class QueueIntake:
             try:
                 offers[delivery.tag] = self._offer(acknowledger, batch, delivery)
             except UndecodableMessage as exc:
+                self._refused.inc()
                 self._log.error("task_message.undecodable", reason=str(exc))
                 await batch.dead_letter(delivery, str(exc))
         self._offers.update(offers)
@@ -85,7 +89,13 @@ class QueueIntake:
             if settlement is not Settlement.HANDED_BACK:
                 acknowledger.note(batch, delivery)
 
-        return Offer(key=task.key, attempt_id=task.attempt_id, relative_fileloc=task.relative_fileloc, settle=settle)
+        return Offer(
+            key=task.key,
+            attempt_id=task.attempt_id,
+            relative_fileloc=task.relative_fileloc,
+            settle=settle,
+            mark_success=task.flags.mark_success,
+        )
 
 
 async def _wait_for_either(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -32,6 +32,7 @@ async def run(
     reported."""
     telemetry = Telemetry(registry, service="worker")
     identity = _identity(settings, new_id)
+    refused = telemetry.counter("refused_total", "Task messages that were dead-lettered: what they ask for is unknown")
     async with open_children(settings) as children:
         supervisor = Supervisor(
             identity=identity,
@@ -46,7 +47,9 @@ async def run(
         async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.run(stop), name="supervisor")
             for queue in identity.queues:
-                intake = QueueIntake(bus=bus, supervisor=supervisor, queue=queue, prefetch=identity.concurrency)
+                intake = QueueIntake(
+                    bus=bus, supervisor=supervisor, queue=queue, prefetch=identity.concurrency, refused=refused
+                )
                 group.create_task(intake.run(stop), name=f"intake-{queue}")
 
 

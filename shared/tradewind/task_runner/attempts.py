@@ -50,6 +50,8 @@ class Offer:
     """Called exactly once; must not block."""
     ended: Callable[[TaskFinished, str], None] = _ignore_end
     """Called with the end and the collector's final verdict on it; must not block."""
+    mark_success: bool = False
+    """It ends as success as soon as it is granted, without a child."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -35,16 +35,18 @@ NOT_RUN: Final = 3
 """The attempt was not granted, or its end was not accepted: another attempt is current, or this one was stopped."""
 
 
-def main(*, dag_id: str, task_id: str, run_id: str, map_index: int, attempt_id: UUID) -> None:
-    """Run the attempt; the process's exit code is 0 for success or skip, 1 for failure, 3 if it was not this
-    process's to run."""
+def main(
+    *, dag_id: str, task_id: str, run_id: str, map_index: int, attempt_id: UUID, mark_success: bool = False
+) -> None:
+    """Run the attempt, or end it as success without running its code; the process's exit code is 0 for success or
+    skip, 1 for failure, 3 if it was not this process's to run."""
     key = TaskInstanceKey(dag_id, task_id, run_id, 0, map_index)
     codes: list[int] = []
-    run_service(_run(key, attempt_id, codes))
+    run_service(_run(key, attempt_id, codes, mark_success=mark_success))
     raise SystemExit(codes[0])
 
 
-async def _run(key: TaskInstanceKey, attempt_id: UUID, codes: list[int]) -> None:
+async def _run(key: TaskInstanceKey, attempt_id: UUID, codes: list[int], *, mark_success: bool) -> None:
     settings = load_settings(SingleSettings)
     configure_logging(settings.logging, service="task")
     broker_url = required_broker_url(settings)
@@ -53,7 +55,14 @@ async def _run(key: TaskInstanceKey, attempt_id: UUID, codes: list[int]) -> None
         bus = await stack.enter_async_context(open_bus(broker_url, name="tradewind tasks run"))
         codes.append(
             await run_single_attempt(
-                settings=settings, bus=bus, key=key, attempt_id=attempt_id, clock=utc_now, new_id=new_id, stop=stop
+                settings=settings,
+                bus=bus,
+                key=key,
+                attempt_id=attempt_id,
+                clock=utc_now,
+                new_id=new_id,
+                stop=stop,
+                mark_success=mark_success,
             )
         )
 
@@ -72,6 +81,7 @@ async def run_single_attempt(
     new_id: IdFactory,
     stop: asyncio.Event,
     open_children: OpenChildren = open_forked_children,
+    mark_success: bool = False,
 ) -> int:
     """Claim and run one attempt; returns the exit code (`SUCCEEDED`, `FAILED`, `NOT_RUN`) once its end is committed.
     `stop` preempts it."""
@@ -92,7 +102,14 @@ async def run_single_attempt(
         killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
     )
     single = _SingleAttempt()
-    offer = Offer(key=key, attempt_id=attempt_id, relative_fileloc="", settle=single.on_settled, ended=single.on_ended)
+    offer = Offer(
+        key=key,
+        attempt_id=attempt_id,
+        relative_fileloc="",
+        settle=single.on_settled,
+        ended=single.on_ended,
+        mark_success=mark_success,
+    )
     async with open_children(settings) as children, asyncio.TaskGroup() as group:
         supervisor = Supervisor(
             identity=identity,

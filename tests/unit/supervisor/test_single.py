@@ -27,7 +27,7 @@ class Run:
         self.stop = asyncio.Event()
         self._then = then
 
-    async def exit_code(self) -> int:
+    async def exit_code(self, *, mark_success: bool = False) -> int:
         ids = (UUID(int=1_000_000 + count) for count in range(1000))
         async with asyncio.TaskGroup() as group:
             collecting = group.create_task(self.collector.run())
@@ -41,6 +41,7 @@ class Run:
                 new_id=lambda: next(ids),
                 stop=self.stop,
                 open_children=self._children,
+                mark_success=mark_success,
             )
             collecting.cancel()
             acting.cancel()
@@ -53,6 +54,14 @@ class Run:
     @asynccontextmanager
     async def _children(self, settings: TaskRunningSettings) -> AsyncGenerator[Children]:
         yield Children(self.launcher, LogStore())
+
+
+@in_virtual_time
+async def test_marked_as_success_it_exits_with_0_and_has_no_child() -> None:
+    run = Run(lambda child: child.finish(Outcome.FAILED))
+    assert await run.exit_code(mark_success=True) == SUCCEEDED
+    assert run.launcher.launches == []
+    assert run.collector.ended[attempt(1)].outcome == Outcome.SUCCESS
 
 
 @in_virtual_time

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from tests.unit.supervisor.world import Collector, Launcher, LogStore, attempt, in_virtual_time, key_of, virtual_now
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message, Queue
+from tradewind.core.states import EndCause, Outcome
 from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
 from tradewind.wire.celery import TASK_NAME, task_message
@@ -20,9 +22,9 @@ from tradewind.worker.service import run
 from tradewind.worker.settings import WorkerSettings
 
 
-def queued(number: int, queue: str = "default") -> QueuedTaskInstance:
+def queued(number: int, queue: str = "default", *options: str) -> QueuedTaskInstance:
     command = ("tradewind", "tasks", "run", "dag", f"task_{number}", "manual", "--attempt-id", str(attempt(number)))
-    ti = TaskInstanceInCelery(key_of(number), command, queue, TASK_NAME)
+    ti = TaskInstanceInCelery(key_of(number), (*command, *options), queue, TASK_NAME)
     return QueuedTaskInstance(ti, attempt(number), relative_fileloc="file.py")
 
 
@@ -34,6 +36,7 @@ class Worker:
         self.launcher = Launcher()
         self.logs = LogStore()
         self.stop = asyncio.Event()
+        self.registry = CollectorRegistry()
         self.task = fleet.group.create_task(self._run(number, settings))
 
     async def _run(self, number: int, settings: WorkerSettings) -> None:
@@ -44,7 +47,7 @@ class Worker:
             clock=virtual_now,
             new_id=lambda: next(ids),
             stop=self.stop,
-            registry=CollectorRegistry(),
+            registry=self.registry,
             open_children=self._children,
         )
 
@@ -164,6 +167,39 @@ async def test_undecodable_messages_go_to_the_dead_letter_queue_and_the_queue_mo
             batch = await anext(batches)
             assert "content_type" in str(batch.deliveries[0].message.headers["x-reason"])
             assert batch.deliveries[0].message.headers["x-source-queue"] == "default"
+
+
+@in_virtual_time
+async def test_commands_that_are_not_ours_are_refused_counted_and_run_nothing() -> None:
+    async with Fleet() as fleet:
+        worker = await fleet.add_worker()
+        worker.launcher.finishes_at_once = True
+        item = queued(1)
+        rogue = msgspec.structs.replace(item, ti=msgspec.structs.replace(item.ti, command=("rm", "-rf", "/")))
+        newer = queued(2, "default", "--in-another-way")
+        await fleet.bus.publish("default", [task_message(rogue), task_message(newer), task_message(queued(3))])
+        await until(lambda: fleet.broker.depth(DEAD_LETTER) == 2)
+        await until(lambda: attempt(3) in fleet.collector.ended)
+        assert fleet.launched == [3]
+        assert worker.registry.get_sample_value("tradewind_worker_refused_total") == 2
+        async with fleet.bus.consume(Queue(name=DEAD_LETTER, durable=True), prefetch=9, max_batch=9) as batches:
+            reasons = [str(delivery.message.headers["x-reason"]) for delivery in (await anext(batches)).deliveries]
+            assert "'rm -rf /'" in reasons[0]
+            assert "'--in-another-way'" in reasons[1]
+
+
+@in_virtual_time
+async def test_mark_success_ends_an_attempt_without_a_child() -> None:
+    async with Fleet() as fleet:
+        await fleet.add_worker(concurrency=1)
+        messages = [task_message(queued(number, "default", "--mark-success")) for number in (1, 2, 3)]
+        await fleet.bus.publish("default", messages, mandatory=True)
+        await until(lambda: len(fleet.collector.ended) == 3)
+        assert fleet.launched == []
+        end = fleet.collector.ended[attempt(1)]
+        assert (end.outcome, end.cause, end.is_silent) == (Outcome.SUCCESS, EndCause.NONE, False)
+        assert b"its code was not run" in end.log
+        assert [item.attempt_id for item in fleet.collector.claims] == [attempt(1), attempt(2), attempt(3)]
 
 
 @in_virtual_time
