@@ -81,6 +81,10 @@ class AttemptRunner:
         """Granted when it was too late to start it: it can be dispatched again at no cost."""
         self._end_unlaunched(attempt, EndCause.NOT_STARTED, "its worker was stopping when the claim was granted")
 
+    def refuse(self, attempt: Attempt) -> None:
+        """Granted after somebody had revoked it: it ends as cancelled, and nothing of it runs."""
+        self._end_unlaunched(attempt, EndCause.CANCELLED, "revoked before it was started")
+
     async def _follow(self, attempt: Attempt, child: RunningAttempt) -> None:
         attempt.child = child
         if attempt.kill_cause is not None:

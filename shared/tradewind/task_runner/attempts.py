@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause
 from tradewind.task_runner.launcher import RunningAttempt
 from tradewind.wire.messages import EndEffects, Grant, TaskFinished, TaskInstanceKey
@@ -281,6 +282,13 @@ class Roster:
         self.is_closed = True
         self.hand_back(list(self.waiting.values()))
 
+    def set_concurrency(self, concurrency: int) -> None:
+        """Slots from now on; 0 = no limit. What runs beyond them runs to its end."""
+        if concurrency > self.concurrency or concurrency == 0:
+            self.freed.set()
+        self.concurrency = concurrency
+        self._update()
+
     def renew(self, incarnation: UUID) -> list[Attempt]:
         """Go on under another incarnation. What ran under the old one is void, its ends are forgotten: the store has
         ended them all. Returns the attempts whose children are to be killed."""
@@ -288,6 +296,7 @@ class Roster:
         self.registered.clear()
         for end in [*self.unsent.values(), *self.sent.values()]:
             self.drop_end(end)
+            end.offer.ended(end.finished, Verdict.SUPERSEDED)
         for attempt in [*self.running.values(), *self.ending.values()]:
             attempt.is_void = True
         return list(self.running.values())

@@ -31,6 +31,7 @@ class HeartbeatLoop:
         telemetry: Telemetry,
     ) -> None:
         self._identity = identity
+        self.queues = identity.queues
         self._roster = roster
         self._collector = collector
         self._interval_seconds = interval_seconds
@@ -83,8 +84,8 @@ class HeartbeatLoop:
             hostname=me.hostname,
             pid=me.pid,
             kind=me.kind,
-            queues=me.queues,
-            concurrency=me.concurrency,
+            queues=self.queues,
+            concurrency=self._roster.concurrency,
             attempts=self._roster.held_attempts,
             leaving=leaving,
         )

@@ -5,7 +5,7 @@ bus, a launcher, a log sink, and the clock of the event loop; so the simulation 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from uuid import UUID
@@ -35,6 +35,7 @@ _PREEMPT_GRACE_SECONDS: Final = 5.0
 _KILL_MARGIN_SECONDS: Final = 5.0
 _LAST_REPORTS_SECONDS: Final = 10.0
 _KILLS_PREFETCH: Final = 100
+_REVOKED_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ class Supervisor:
         self._log = get_logger(worker_id=identity.worker_id)
         self._group: asyncio.TaskGroup | None = None
         self._attempt_tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._revoked: dict[UUID, None] = {}
         self._roster = Roster(
             incarnation=new_id(),
             concurrency=identity.concurrency,
@@ -136,6 +138,45 @@ class Supervisor:
     def open_slots(self) -> int:
         """How many more attempts could be claimed now, beyond those that wait already."""
         return max(0, self._roster.free_slots - len(self._roster.waiting))
+
+    @property
+    def concurrency(self) -> int:
+        """Slots; 0 = no limit."""
+        return self._roster.concurrency
+
+    def set_concurrency(self, concurrency: int) -> None:
+        """Slots from now on; what runs beyond them runs to its end. The next heartbeat says so."""
+        self._roster.set_concurrency(concurrency)
+
+    def set_queues(self, queues: Sequence[str]) -> None:
+        """What heartbeats name from now on; to consume them is the caller's part."""
+        self._heartbeats.queues = tuple(queues)
+
+    @property
+    def pids(self) -> Mapping[UUID, int]:
+        """Attempt → its child process, as far as it has one."""
+        attempts = [*self._roster.running.values(), *self._roster.overtime.values()]
+        children = ((attempt.offer.attempt_id, attempt.child) for attempt in attempts)
+        return {attempt_id: child.pid for attempt_id, child in children if child is not None and child.pid is not None}
+
+    @property
+    def revoked(self) -> tuple[UUID, ...]:
+        """What was revoked here, oldest first."""
+        return tuple(self._revoked)
+
+    def revoke(self, attempt_ids: Sequence[UUID]) -> None:
+        """Attempts that shall not start here: they end as cancelled if they are granted. What runs goes on. The last
+        some thousand are remembered."""
+        for attempt_id in attempt_ids:
+            self._revoked.pop(attempt_id, None)
+            self._revoked[attempt_id] = None
+        for oldest in list(self._revoked)[:-_REVOKED_MAX]:
+            del self._revoked[oldest]
+
+    def terminate(self, attempt_ids: Sequence[UUID]) -> None:
+        """Revoke them and end the children of those that run; their ends are reported as cancelled."""
+        self.revoke(attempt_ids)
+        self._kill(attempt_ids)
 
     async def wait_for_slots(self) -> None:
         """Until a slot has come free since the last call. For one waiter."""
@@ -211,6 +252,9 @@ class Supervisor:
         self._roster.doomed.pop(attempt_id, None)
         if self._roster.is_closed:
             self._runner.hand_back(attempt)
+            return
+        if attempt_id in self._revoked:
+            self._runner.refuse(attempt)
             return
         if is_doomed:
             attempt.kill(EndCause.CANCELLED, self._options.killed_task_cleanup_seconds)

@@ -244,7 +244,7 @@ async def test_expired_incarnation_kills_everything_and_registers_anew() -> None
         new = world.collector.beats[-1].incarnation
         assert new != old
         assert list(world.collector.ended) == [attempt(3)]
-        assert world.verdicts == {1: Verdict.SUPERSEDED, 3: Verdict.DONE}
+        assert world.verdicts == {1: Verdict.SUPERSEDED, 2: Verdict.SUPERSEDED, 3: Verdict.DONE}
         assert world.collector.reports[-1].incarnation == new
 
 
@@ -285,6 +285,56 @@ async def test_kill_that_overtakes_the_grant_ends_the_child_as_soon_as_there_is_
         await world.until(lambda: bool(child.kills))
         await world.until(lambda: 1 in world.verdicts)
         assert end_of(world, 1).cause == EndCause.CANCELLED
+
+
+@in_virtual_time
+async def test_revoked_attempt_is_claimed_and_ends_as_cancelled_without_a_child() -> None:
+    async with World(concurrency=1) as world:
+        (running,) = await started(world, 1)
+        world.offer(2)
+        world.supervisor.revoke([attempt(1), attempt(2)])
+        running.finish()
+        await world.until(lambda: 2 in world.verdicts)
+        assert world.launcher.launches == [1]
+        assert running.kills == []
+        assert (end_of(world, 2).outcome, end_of(world, 2).cause) == (Outcome.FAILED, EndCause.CANCELLED)
+        assert end_of(world, 2).started_at is None
+        assert b"revoked" in end_of(world, 2).log
+
+
+@in_virtual_time
+async def test_terminated_attempt_is_ended_and_is_revoked_should_it_be_offered_again() -> None:
+    async with World(killed_task_cleanup_seconds=7.0) as world:
+        (running,) = await started(world, 1)
+        assert world.supervisor.pids == {attempt(1): 4711}
+        world.supervisor.terminate([attempt(1), attempt(5)])
+        await world.until(lambda: 1 in world.verdicts)
+        assert [grace for _, grace in running.kills] == [7.0]
+        assert end_of(world, 1).cause == EndCause.CANCELLED
+        assert world.supervisor.revoked == (attempt(1), attempt(5))
+        world.offer(5)
+        await world.until(lambda: 5 in world.verdicts)
+        assert world.launcher.launches == [1]
+
+
+@in_virtual_time
+async def test_slots_and_queues_change_while_it_runs_and_heartbeats_say_so() -> None:
+    async with World(concurrency=1, heartbeat_seconds=2.0) as world:
+        first, *_ = await started(world, 1)
+        world.offer(2, 3)
+        world.supervisor.set_concurrency(2)
+        second = await world.child(2)
+        assert world.supervisor.concurrency == 2
+        world.supervisor.set_concurrency(1)
+        world.supervisor.set_queues(["a", "b"])
+        await asyncio.sleep(5)
+        assert (first.kills, second.kills) == ([], [])
+        assert (world.collector.beats[-1].concurrency, world.collector.beats[-1].queues) == (1, ("a", "b"))
+        first.finish()
+        await world.until(lambda: 1 in world.verdicts)
+        assert world.launcher.launches == [1, 2]
+        second.finish()
+        await world.child(3)
 
 
 @in_virtual_time
