@@ -13,7 +13,7 @@ import socket
 import sys
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -93,12 +93,20 @@ class ForkLauncher:
         if self._root is None:
             raise LaunchFailed("the process that forks children is not running")
         try:
-            child = self._server(file, self._root).take()
+            server = self._server(file, self._root)
+            child = server.take()
         except OSError as exc:
             raise LaunchFailed(f"no socket or pipe can be had for a child: {exc}") from exc
         child.assign(request)
-        self._make_room()
+        asyncio.get_running_loop().call_soon(self._refill, server)
         return child
+
+    def _refill(self, server: FileServer) -> None:
+        """Fork children ahead for the next attempts: not before this one's was woken, from which it would take the
+        processor."""
+        with suppress(OSError):
+            server.park()
+        self._make_room()
 
     async def keep_root(self) -> None:
         """Run the root process, again whenever it ends, until cancelled."""

@@ -119,12 +119,8 @@ class FileServer:
         return len(self._children) > len(self.parked)
 
     def take(self) -> ForkedChild:
-        """A child for an attempt: a parked one if there is one. Its place is filled at once, beside the attempt.
-        Raises OSError when no sockets are left."""
-        child = self.parked.popleft() if self.parked else self._fork()
-        with suppress(OSError):
-            self.park()
-        return child
+        """A child for an attempt: a parked one if there is one. Raises OSError when no sockets are left."""
+        return self.parked.popleft() if self.parked else self._fork()
 
     def park(self) -> None:
         """Fork ahead what may wait here; raises OSError when no sockets are left."""

@@ -115,7 +115,7 @@ def _run_server(request: StartServer, control: socket.socket, root: int, rehears
         die_with_parent(root)  # until the import is over, which may never be
         DagFileServer(request, control, rehearsal).run()
         code = 0
-    except BrokenPipeError:
+    except ConnectionError:
         code = 0  # the launcher is gone
     except BaseException:
         traceback.print_exc()

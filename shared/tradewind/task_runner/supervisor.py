@@ -195,6 +195,11 @@ class Supervisor:
         handed_back = self._roster.hand_back(offers)
         self._metrics.handed_back.inc(handed_back)
 
+    def preempt(self) -> None:
+        """Kill what runs. Its ends say so, and it is dispatched again at the cost of infrastructure, not of tries."""
+        for attempt in list(self._roster.running.values()):
+            attempt.kill(EndCause.PREEMPTED, _PREEMPT_GRACE_SECONDS)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are called after a
         success may take the time that they have. Ends that the collector has not answered some seconds after the last
@@ -226,8 +231,7 @@ class Supervisor:
             return not (roster.claiming or roster.running)
 
         if not await self._until(is_done, self._options.shutdown_grace_seconds):
-            for attempt in list(roster.running.values()):
-                attempt.kill(EndCause.PREEMPTED, _PREEMPT_GRACE_SECONDS)
+            self.preempt()
             await self._until(is_done, _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
         overtime = max((attempt.overtime_seconds for attempt in roster.overtime.values()), default=0.0)
         await self._until(lambda: not roster.overtime, overtime + _PREEMPT_GRACE_SECONDS + _KILL_MARGIN_SECONDS)
