@@ -11,6 +11,7 @@ from tradewind.service.health import bus_check, serve_health
 from tradewind.service.lifecycle import run_service, stop_on_signals
 from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url
+from tradewind.worker.celery_control.control import Link
 from tradewind.worker.service import run
 from tradewind.worker.settings import WorkerSettings
 
@@ -31,8 +32,25 @@ async def work(*, queues: str | None, concurrency: int | None, name: str | None)
         bus = await stack.enter_async_context(open_bus(broker_url, name="tradewind worker"))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         group.create_task(serve_health(settings.health, {"bus": bus_check(bus)}, registry, stop), name="health")
-        service = run(settings=settings, bus=bus, clock=utc_now, new_id=new_id, stop=stop, registry=registry)
+        service = run(
+            settings=settings,
+            bus=bus,
+            clock=utc_now,
+            new_id=new_id,
+            stop=stop,
+            registry=registry,
+            celery_link=_celery_link(settings, broker_url),
+        )
         group.create_task(service, name="worker")
+
+
+def _celery_link(settings: WorkerSettings, broker_url: str) -> Link | None:
+    """Celery's tools speak AMQP only here; what they need of the driver is loaded for them alone."""
+    if not settings.celery.worker_enable_remote_control or not broker_url.startswith(("amqp://", "amqps://")):
+        return None
+    from tradewind.worker.celery_control.link import CeleryLink
+
+    return CeleryLink(broker_url, name="tradewind worker: Celery's tools")
 
 
 def _completed(

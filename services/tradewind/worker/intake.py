@@ -16,17 +16,18 @@ from tradewind.task_runner.attempts import Offer, Settlement
 from tradewind.task_runner.supervisor import Supervisor
 from tradewind.wire.celery import parse_task_message
 from tradewind.wire.codec import UndecodableMessage
+from tradewind.worker.celery_control.ledger import Ledger
 
 
 class QueueIntake:
     """Consumes one queue while the supervisor has slots. When offers have waited for a slot for too long, it gives
     them back and leaves the queue to other workers until a slot is free."""
 
-    def __init__(self, *, bus: Bus, supervisor: Supervisor, queue: str, prefetch: int, refused: Counter) -> None:
+    def __init__(self, *, bus: Bus, supervisor: Supervisor, queue: str, ledger: Ledger, refused: Counter) -> None:
         self._bus = bus
         self._supervisor = supervisor
         self._queue = Queue(name=queue, durable=True)
-        self._prefetch = prefetch
+        self._ledger = ledger
         self._refused = refused
         self._offers: dict[int, Offer] = {}
         self._log = get_logger(queue=queue)
@@ -51,9 +52,10 @@ class QueueIntake:
     async def _consume(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until the supervisor has been full for too long."""
         acknowledger, leave = Acknowledger(), asyncio.Event()
+        prefetch = max(1, self._supervisor.concurrency)
         async with (
             entered_unless_stopped(
-                stop, self._bus.consume(self._queue, prefetch=self._prefetch, max_batch=self._prefetch)
+                stop, self._bus.consume(self._queue, prefetch=prefetch, max_batch=prefetch)
             ) as batches,
             asyncio.TaskGroup() as group,
         ):
@@ -83,9 +85,11 @@ class QueueIntake:
 
     def _offer(self, acknowledger: Acknowledger, batch: Batch, delivery: Delivery) -> Offer:
         task = parse_task_message(delivery.message)
+        self._ledger.receive(task, delivery)
 
         def settle(settlement: Settlement) -> None:
             self._offers.pop(delivery.tag, None)
+            self._ledger.settle(task.attempt_id, settlement)
             if settlement is not Settlement.HANDED_BACK:
                 acknowledger.note(batch, delivery)
 
@@ -94,6 +98,7 @@ class QueueIntake:
             attempt_id=task.attempt_id,
             relative_fileloc=task.relative_fileloc,
             settle=settle,
+            ended=self._ledger.end,
             mark_success=task.flags.mark_success,
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from contextlib import AsyncExitStack
 
 from prometheus_client import CollectorRegistry
 
@@ -14,7 +15,13 @@ from tradewind.task_runner.children import OpenChildren, open_forked_children
 from tradewind.task_runner.collector_client import WorkerIdentity
 from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.worker.celery_control.control import CeleryControl, Link
+from tradewind.worker.celery_control.controlled import ControlledWorker
+from tradewind.worker.celery_control.events import EventStream
+from tradewind.worker.celery_control.ledger import Ledger
+from tradewind.worker.celery_control.logical_clock import LogicalClock
 from tradewind.worker.intake import QueueIntake
+from tradewind.worker.intakes import QueueIntakes
 from tradewind.worker.settings import WorkerSettings
 
 
@@ -27,9 +34,10 @@ async def run(
     stop: asyncio.Event,
     registry: CollectorRegistry,
     open_children: OpenChildren = open_forked_children,
+    celery_link: Link | None = None,
 ) -> None:
     """Work until `stop`, then drain: no more messages, running tasks finish within the grace, their ends are
-    reported."""
+    reported. With a `celery_link`, Celery's own tools see the worker."""
     telemetry = Telemetry(registry, service="worker")
     identity = _identity(settings, new_id)
     refused = telemetry.counter("refused_total", "Task messages that were dead-lettered: what they ask for is unknown")
@@ -44,20 +52,43 @@ async def run(
             new_id=new_id,
             metrics=SupervisorMetrics(telemetry),
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(supervisor.run(stop), name="supervisor")
-            for queue in identity.queues:
-                intake = QueueIntake(
-                    bus=bus, supervisor=supervisor, queue=queue, prefetch=identity.concurrency, refused=refused
+        logical_clock = LogicalClock()
+        wanted = celery_link is not None and settings.celery.worker_send_task_events
+        events = EventStream(worker_id=identity.worker_id, logical_clock=logical_clock, clock=clock, wanted=wanted)
+        ledger = Ledger(events, clock)
+        intakes = QueueIntakes(
+            identity.queues,
+            lambda queue: QueueIntake(bus=bus, supervisor=supervisor, queue=queue, ledger=ledger, refused=refused),
+            supervisor.set_queues,
+        )
+        async with AsyncExitStack() as stack:
+            if celery_link is not None:
+                controlled = ControlledWorker(
+                    worker_id=identity.worker_id,
+                    name=_name(settings),
+                    broker=celery_link.broker,
+                    settings=settings,
+                    supervisor=supervisor,
+                    intakes=intakes,
+                    ledger=ledger,
+                    events=events,
+                    logical_clock=logical_clock,
+                    stop=stop,
                 )
-                group.create_task(intake.run(stop), name=f"intake-{queue}")
+                await stack.enter_async_context(CeleryControl(controlled, celery_link, telemetry).serving())
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            group.create_task(supervisor.run(stop), name="supervisor")
+            group.create_task(intakes.run(stop), name="intakes")
+
+
+def _name(settings: WorkerSettings) -> str:
+    return settings.worker.name or f"worker@{socket.gethostname()}"
 
 
 def _identity(settings: WorkerSettings, new_id: IdFactory) -> WorkerIdentity:
     hostname = socket.gethostname()
-    name = settings.worker.name or f"worker@{hostname}"
     return WorkerIdentity(
-        worker_id=f"{name}-{new_id().hex[-12:]}",
+        worker_id=f"{_name(settings)}-{new_id().hex[-12:]}",
         hostname=hostname,
         pid=os.getpid(),
         kind="celery",

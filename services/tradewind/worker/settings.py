@@ -11,6 +11,10 @@ class CelerySettings(BaseModel):
 
     worker_concurrency: int = Field(default=16, ge=1)
     """Tasks that one worker runs at once."""
+    worker_enable_remote_control: bool = True
+    """Celery's tools (`celery inspect`, `celery control`, flower) see the worker; over RabbitMQ only."""
+    worker_send_task_events: bool = False
+    """Events are sent from the start, not only once somebody enables them, as flower does."""
 
 
 class WorkerOptions(BaseModel):
