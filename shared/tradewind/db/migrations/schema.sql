@@ -164,6 +164,27 @@ CREATE TABLE backfill_dag_run (
     CONSTRAINT backfill_dag_run_pkey PRIMARY KEY (backfill_id, sort_ordinal)
 );
 
+CREATE TABLE bundle_blob (
+    digest                          text NOT NULL,
+    size                            bigint NOT NULL,
+    content                         bytea NOT NULL,
+    CONSTRAINT bundle_blob_pkey PRIMARY KEY (digest)
+);
+
+CREATE TABLE bundle_manifest (
+    digest                          text NOT NULL,
+    content                         bytea NOT NULL,
+    CONSTRAINT bundle_manifest_pkey PRIMARY KEY (digest)
+);
+
+CREATE TABLE bundle_manifest_blob (
+    manifest_digest                 text NOT NULL,
+    blob_digest                     text NOT NULL,
+    CONSTRAINT bundle_manifest_blob_blob_digest_fkey FOREIGN KEY (blob_digest) REFERENCES bundle_blob(digest),
+    CONSTRAINT bundle_manifest_blob_manifest_digest_fkey FOREIGN KEY (manifest_digest) REFERENCES bundle_manifest(digest) ON DELETE CASCADE,
+    CONSTRAINT bundle_manifest_blob_pkey PRIMARY KEY (manifest_digest, blob_digest)
+);
+
 CREATE TABLE connection (
     conn_id                         text NOT NULL,
     conn_type                       text NOT NULL,
@@ -206,8 +227,29 @@ CREATE TABLE dag (
     timetable_partitioned           boolean NOT NULL DEFAULT false,
     allowed_run_types               text[],
     has_deadlines                   boolean NOT NULL DEFAULT false,
+    bundle_name                     text NOT NULL DEFAULT 'dags-folder'::text,
+    bundle_version                  text,
+    disable_bundle_versioning       boolean NOT NULL DEFAULT false,
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
+);
+
+CREATE TABLE dag_bundle (
+    name                            text NOT NULL,
+    version                         text,
+    error                           text,
+    refreshed_at                    timestamp with time zone NOT NULL,
+    CONSTRAINT dag_bundle_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE dag_bundle_version (
+    bundle_name                     text NOT NULL,
+    version                         text NOT NULL,
+    digest                          text NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    left_at                         timestamp with time zone,
+    CONSTRAINT dag_bundle_version_digest_fkey FOREIGN KEY (digest) REFERENCES bundle_manifest(digest),
+    CONSTRAINT dag_bundle_version_pkey PRIMARY KEY (bundle_name, version)
 );
 
 CREATE TABLE dag_file (
@@ -286,6 +328,8 @@ CREATE TABLE dag_version (
     relative_fileloc                text NOT NULL,
     spec                            json NOT NULL,
     created_at                      timestamp with time zone NOT NULL,
+    bundle_name                     text NOT NULL DEFAULT 'dags-folder'::text,
+    bundle_version                  text,
     CONSTRAINT dag_version_dag_id_version_number_key UNIQUE (dag_id, version_number),
     CONSTRAINT dag_version_pkey PRIMARY KEY (id)
 );
@@ -433,6 +477,7 @@ CREATE TABLE task_instance (
     task_reschedule_count           integer NOT NULL DEFAULT 0,
     next_method                     text,
     next_kwargs                     bytea,
+    by_hand                         jsonb,
     CONSTRAINT task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
     CONSTRAINT task_instance_held_slots_check CHECK ((held_slots >= 0)),
     CONSTRAINT task_instance_kept_slots_check CHECK ((kept_slots >= 0)),
@@ -517,6 +562,21 @@ CREATE TABLE task_log (
     lines                           bytea NOT NULL,
     CONSTRAINT task_log_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
     CONSTRAINT task_log_pkey PRIMARY KEY (dag_run_id, task_id, map_index, try_number, attempt_id, sequence)
+);
+
+CREATE TABLE task_log_file (
+    dag_run_id                      bigint NOT NULL,
+    task_id                         text NOT NULL,
+    map_index                       integer NOT NULL,
+    try_number                      integer NOT NULL,
+    base                            text NOT NULL,
+    path                            text NOT NULL,
+    claim                           uuid NOT NULL,
+    claimed_at                      timestamp with time zone NOT NULL,
+    moved_at                        timestamp with time zone,
+    size_bytes                      bigint,
+    CONSTRAINT task_log_file_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT task_log_file_pkey PRIMARY KEY (dag_run_id, task_id, map_index, try_number)
 );
 
 CREATE TABLE task_state_store (
@@ -630,7 +690,15 @@ CREATE INDEX backfill_by_dag ON public.backfill USING btree (dag_id, id);
 
 CREATE INDEX backfill_dag_run_by_run ON public.backfill_dag_run USING btree (dag_run_id) WHERE (dag_run_id IS NOT NULL);
 
+CREATE INDEX bundle_manifest_blob_by_blob ON public.bundle_manifest_blob USING btree (blob_digest);
+
+CREATE INDEX dag_bundle_version_by_digest ON public.dag_bundle_version USING btree (digest);
+
+CREATE INDEX dag_bundle_version_left ON public.dag_bundle_version USING btree (left_at) WHERE (left_at IS NOT NULL);
+
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
+
+CREATE INDEX dag_held_back ON public.dag USING btree (bundle_version) WHERE (bundle_version IS NOT NULL);
 
 CREATE INDEX dag_next_run ON public.dag USING btree (next_dagrun_run_after) WHERE ((next_dagrun_run_after IS NOT NULL) AND (NOT is_paused) AND (NOT is_stale) AND (NOT has_import_errors));
 
@@ -643,6 +711,8 @@ CREATE INDEX dag_run_asset_event_by_event ON public.dag_run_asset_event USING bt
 CREATE INDEX dag_run_backfill_queued ON public.dag_run USING btree (dag_id, backfill_id) WHERE ((state = 'queued'::text) AND (backfill_id IS NOT NULL));
 
 CREATE INDEX dag_run_by_backfill ON public.dag_run USING btree (backfill_id, state) WHERE (backfill_id IS NOT NULL);
+
+CREATE INDEX dag_run_by_bundle ON public.dag_run USING btree (bundle_version) WHERE (bundle_version IS NOT NULL);
 
 CREATE INDEX dag_run_by_partition_date ON public.dag_run USING btree (dag_id, partition_date) WHERE (partition_date IS NOT NULL);
 
@@ -657,6 +727,8 @@ CREATE INDEX dag_run_queued ON public.dag_run USING btree (dag_id, run_after, id
 CREATE INDEX dag_run_running ON public.dag_run USING btree (owner, id) WHERE (state = 'running'::text);
 
 CREATE INDEX dag_run_running_by_dag ON public.dag_run USING btree (dag_id) WHERE (state = 'running'::text);
+
+CREATE INDEX dag_version_by_bundle ON public.dag_version USING btree (bundle_version) WHERE (bundle_version IS NOT NULL);
 
 CREATE INDEX dag_with_deadlines ON public.dag USING btree (dag_id) WHERE has_deadlines;
 
@@ -722,6 +794,10 @@ COMMENT ON COLUMN dag.timetable_type IS 'class of the timetable; null = not pars
 
 COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have; null = all';
 
+COMMENT ON COLUMN dag.bundle_version IS 'Null = the current one of its bundle; else what its last good parse read, empty if that was never stored';
+
+COMMENT ON COLUMN dag_bundle.version IS 'What new runs are made on; null = its content could not be stored';
+
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
@@ -758,7 +834,13 @@ COMMENT ON COLUMN task_instance.first_start_date IS 'start of the first attempt 
 
 COMMENT ON COLUMN task_instance.next_kwargs IS 'JSON text; the trigger''s event is added when it fires';
 
+COMMENT ON COLUMN task_instance.by_hand IS 'how a person had it run: flags, queue, executor; kept until it is cleared';
+
 COMMENT ON COLUMN task_log.lines IS 'whole NDJSON lines';
+
+COMMENT ON COLUMN task_log_file.base IS 'the store: s3://bucket/prefix or file:///folder';
+
+COMMENT ON COLUMN task_log_file.moved_at IS 'null = somebody (claim) is moving it: the chunks in task_log are the log';
 
 COMMENT ON COLUMN task_state_store.value IS 'JSON text as the task gave it; kept over the tries';
 
