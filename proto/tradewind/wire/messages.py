@@ -131,6 +131,12 @@ class Grant(Message, frozen=True):
     map_lengths: tuple[tuple[str, int], ...] = ()
     """Upstream task id → number of its mapped instances, for what this task maps over or collects."""
     partition_date: datetime | None = None
+    bundle_name: str = ""
+    """The bundle that `relative_fileloc` is a file of."""
+    bundle_version: str | None = None
+    """What the run is bound to, as people read it; None = it takes the latest."""
+    bundle_digest: str | None = None
+    """Of the manifest of the content to run; None = what stands in the folders of the worker."""
 
 
 class ClaimVerdict(Message, frozen=True):

@@ -121,4 +121,7 @@ def _grant(run: GrantedRun, token: str) -> Grant:
         partition_key=run.partition_key,
         map_lengths=run.map_lengths,
         partition_date=run.partition_date,
+        bundle_name=run.bundle_name,
+        bundle_version=run.bundle_version,
+        bundle_digest=run.bundle_digest,
     )

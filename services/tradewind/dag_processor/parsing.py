@@ -6,6 +6,7 @@ from typing import Final
 
 from tradewind.core.errors import NotFound
 from tradewind.core.rows import DagFileParse
+from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.examiner import Examiner
 from tradewind.dag_processor.file_index import FileIndex
 from tradewind.dag_processor.fingerprints import ABSENT, file_fingerprint
@@ -46,6 +47,7 @@ class Parsing:
         inbox: Inbox,
         writer: StoreWriter,
         examiner: Examiner,
+        bundles: Bundles,
         telemetry: Telemetry,
     ) -> None:
         self._settings = settings
@@ -56,6 +58,7 @@ class Parsing:
         self._inbox = inbox
         self._writer = writer
         self._examiner = examiner
+        self._bundles = bundles
         self._telemetry = telemetry
         group = settings.dag_processor
         self._fast = asyncio.Semaphore(group.parsing_processes)
@@ -144,7 +147,7 @@ class Parsing:
         outcomes = [self._outcomes[name] for name in list(self._outcomes)[:MAX_BATCH]]
         for outcome in outcomes:
             del self._outcomes[outcome.relative_fileloc]
-        parses = settle(outcomes, self._index, self._examiner.environment)
+        parses = await self._bundles.cover(settle(outcomes, self._index, self._examiner.environment))
         written = await self._writer.write(parses, stop)
         again: dict[str, None] = {}
         for parse in written or ():

@@ -19,6 +19,9 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
+from tradewind.dag_processor.bundles.folder import BundleFolder
+from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, PlainFolder
+from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.disk import Disk
 from tradewind.dag_processor.examiner import Examiner
 from tradewind.dag_processor.file_index import FileIndex
@@ -33,10 +36,11 @@ from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.dag_processor.stored_values import StoredValuesSweep, reader_access
 from tradewind.dag_processor.watch import watch_root
+from tradewind.db.bundles.store import BundleStore
 from tradewind.db.store import DagRequestStore, DagStore
 from tradewind.db.stored_values import StoredValuesStore
 from tradewind.service.backoff import jitter_from
-from tradewind.service.dag_roots import dag_roots
+from tradewind.service.dag_roots import DagRoot, dag_roots
 from tradewind.service.lifecycle import pause
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import jwt_secret
@@ -45,7 +49,7 @@ from tradewind.service.tokens import TokenSigner
 HEARTBEAT_SECONDS: Final = 5.0
 
 
-class Store(DagStore, DagRequestStore, StoredValuesStore, Protocol):
+class Store(DagStore, DagRequestStore, StoredValuesStore, BundleStore, Protocol):
     """All that a dag processor asks of the store."""
 
 
@@ -88,6 +92,11 @@ async def run(
         telemetry=telemetry,
         refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
     )
+    bundle_metrics = BundleMetrics(telemetry)
+    bundles = Bundles(
+        [_keeper(root, settings, index, store, clock, bundle_metrics) for root in roots],
+        refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
+    )
     parsing = Parsing(
         settings=settings,
         roots=roots,
@@ -97,6 +106,7 @@ async def run(
         inbox=inbox,
         writer=writer,
         examiner=examiner,
+        bundles=bundles,
         telemetry=telemetry,
     )
     requests = RequestLoop(
@@ -125,12 +135,28 @@ async def run(
         group.create_task(requests.run(stop), name="requests")
         group.create_task(questions.run(stop), name="timetable-questions")
         for root in roots:
-            group.create_task(watch_root(root, inbox, stop), name=f"watch {root.folder}")
+            group.create_task(watch_root(root, inbox, stop, bundles.touch), name=f"watch {root.folder}")
         group.create_task(examiner.run(stop), name="examiner")
         group.create_task(parsing.run_parses(stop), name="parses")
         group.create_task(parsing.run_writes(stop), name="writes")
         group.create_task(stored_values.run(stop), name="stored-values")
+        group.create_task(bundles.run(stop), name="bundles")
         group.create_task(_beat(writer, new_id, stop), name="heartbeat")
+
+
+def _keeper(
+    root: DagRoot, settings: DagProcessorSettings, index: FileIndex, store: Store, clock: Clock, metrics: BundleMetrics
+) -> BundleKeeper:
+    return BundleKeeper(
+        name=root.bundle_name,
+        prefix=root.prefix,
+        folder=BundleFolder(root.folder, settings.dag_processor.bundle_limits),
+        source=PlainFolder(),
+        index=index,
+        store=store,
+        clock=clock,
+        metrics=metrics,
+    )
 
 
 async def _beat(writer: StoreWriter, new_id: IdFactory, stop: asyncio.Event) -> None:

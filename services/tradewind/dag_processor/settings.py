@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from tradewind.core.bundles import BundleLimits
 from tradewind.service.settings import ServiceSettings
 
 
@@ -22,9 +23,21 @@ class DagProcessorGroup(BaseModel):
     """How long at most a request stays unseen whose message was lost."""
     stored_values_interval_seconds: float = Field(default=2.0, gt=0)
     """How soon a file is parsed again whose import read a Variable or Connection that was changed."""
+    bundle_file_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1, le=48 * 1024 * 1024)
+    """The largest file that travels to workers with its bundle."""
+    bundle_max_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    """All files of one version of a bundle together; a bundle that is larger is not stored."""
+    bundle_max_files: int = Field(default=20_000, ge=1)
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
     (network file systems send none) and costs a `stat` per file."""
+
+    @property
+    def bundle_limits(self) -> BundleLimits:
+        """How much of each bundle is stored."""
+        return BundleLimits(
+            file_bytes=self.bundle_file_max_bytes, bundle_bytes=self.bundle_max_bytes, files=self.bundle_max_files
+        )
 
 
 class DagProcessorSettings(ServiceSettings):

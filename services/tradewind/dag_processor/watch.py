@@ -1,6 +1,7 @@
 """File events of one root, handed to the examiner. Whatever they miss, the periodic listing finds."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -22,8 +23,9 @@ RETRY_SECONDS: Final = 30.0
 """After the system has refused to watch."""
 
 
-async def watch_root(root: DagRoot, inbox: Inbox, stop: asyncio.Event) -> None:
-    """Touch what changes under the root until `stop`; survives the root's absence, return and replacement."""
+async def watch_root(root: DagRoot, inbox: Inbox, stop: asyncio.Event, touch: Callable[[], object]) -> None:
+    """Touch what changes under the root until `stop`, and call `touch` then; survives the root's absence, return and
+    replacement."""
     log = get_logger(path=str(root.folder))
     missing = False
     while not stop.is_set():
@@ -36,7 +38,7 @@ async def watch_root(root: DagRoot, inbox: Inbox, stop: asyncio.Event) -> None:
             continue
         missing = False
         try:
-            await _watch(root, identity, inbox, stop)
+            await _watch(root, identity, inbox, stop, touch)
         except (OSError, RuntimeError) as exc:
             log.warning(
                 "dags_folder.unwatchable",
@@ -47,7 +49,9 @@ async def watch_root(root: DagRoot, inbox: Inbox, stop: asyncio.Event) -> None:
             await pause(stop, RETRY_SECONDS)
 
 
-async def _watch(root: DagRoot, identity: tuple[int, int], inbox: Inbox, stop: asyncio.Event) -> None:
+async def _watch(
+    root: DagRoot, identity: tuple[int, int], inbox: Inbox, stop: asyncio.Event, touch: Callable[[], object]
+) -> None:
     events = awatch(
         root.folder,
         watch_filter=None,
@@ -65,9 +69,11 @@ async def _watch(root: DagRoot, identity: tuple[int, int], inbox: Inbox, stop: a
                 inbox.list_folders()  # what changed before the watch stood
                 is_first = False
             if changes:
+                touch()
                 inbox.touch(Path(path) for path in sorted(path for _change, path in changes))
             if _identity(root.folder) != identity:
                 inbox.list_folders()
+                touch()
                 return
 
 

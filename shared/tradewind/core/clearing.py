@@ -94,6 +94,7 @@ def _cleared_run(loaded: LoadedRun, clearing: Clearing) -> RunRevision | None:
         state=state,
         counts_as_clear=clearing.resets_dag_runs,
         dag_version_id=version_id if rows.moves else None,
+        takes_latest_bundle=clearing.latest_version_id is not None,
         task_instances=rows.revised(meant),
     )
 

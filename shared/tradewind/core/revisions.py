@@ -53,6 +53,8 @@ class RunRevision:
     counts_as_clear: bool = False
     dag_version_id: UUID | None = None
     """The version that the run moves to; None = it keeps its own."""
+    takes_latest_bundle: bool = False
+    """It goes on with the code that its DAG has now."""
     created: tuple[NewTaskInstance, ...] = ()
     """Rows that the run does not have yet; `task_instances` may name them."""
     task_instances: tuple[RevisedTaskInstance, ...] = ()

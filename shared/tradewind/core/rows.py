@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from tradewind.core.bundles import DAGS_FOLDER_BUNDLE
+from tradewind.core.by_hand.flags import RunByHand
 from tradewind.core.dag_requests import NewDagRequest
 from tradewind.core.spec import DagSpec
 from tradewind.core.states import DagRunState, EndCause, Outcome, TaskInstanceState
@@ -327,6 +329,11 @@ class GrantedRun:
     partition_date: datetime | None = None
 
 
+    bundle_name: str = DAGS_FOLDER_BUNDLE
+    bundle_version: str | None = None
+    """What the run is bound to; None = it takes the latest."""
+    bundle_digest: str | None = None
+    """Of the content that the attempt is to run; None = what stands in the folders of its worker."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimAnswer:
     """Answer to one claim; `run` only with `DONE`."""
@@ -447,6 +454,9 @@ class DagFileParse:
     """What else the parse read: name → fingerprint (made by the dag processor, opaque to the store)."""
 
 
+    bundle_name: str = DAGS_FOLDER_BUNDLE
+    bundle_version: str = ""
+    """The version that holds what the parse read; empty = none that is stored does."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DagFileRow:
     """A DAG file as last parsed, good or bad."""

@@ -263,6 +263,8 @@ class DagSpec:
     """Whether the schedule has a period, so that it can be run for the past."""
     timetable_partitioned: bool = False
     """Whether its runs are about partitions."""
+    disable_bundle_versioning: bool = False
+    """Runs take the latest code with each attempt, not what their DAG was when they were made."""
 
     def allows(self, run_type: str) -> bool:
         """Whether the DAG may have runs of this kind."""

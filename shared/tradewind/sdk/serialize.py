@@ -70,6 +70,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         timetable_description=dag.timetable.description,
         timetable_type=dag.timetable.type_name,
         timetable_periodic=dag.timetable.periodic,
+        disable_bundle_versioning=dag.disable_bundle_versioning,
         timetable_partitioned=dag.timetable.partitioned,
         start_date=_utc(dag.start_date),
         end_date=_utc(dag.end_date),

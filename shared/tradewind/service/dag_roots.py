@@ -11,12 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tradewind.core.bundles import DAGS_FOLDER_BUNDLE, prefix_of
 from tradewind.core.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from tradewind.service.settings import ServiceSettings
 
-EXAMPLES_PREFIX: Final = ".example_dags/"
+EXAMPLES_BUNDLE: Final = "example_dags"
+EXAMPLES_PREFIX: Final = prefix_of(EXAMPLES_BUNDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class DagRoot:
 
     folder: Path
     prefix: str = ""
+    bundle_name: str = DAGS_FOLDER_BUNDLE
 
     def name_of(self, path: Path) -> str:
         """The `relative_fileloc` of a file under this root."""
@@ -53,7 +56,7 @@ def dag_roots(settings: "ServiceSettings") -> tuple[DagRoot, ...]:
     own = DagRoot(settings.dags_folder.absolute())
     if not settings.core.load_examples:
         return (own,)
-    return (own, DagRoot(examples_folder(), EXAMPLES_PREFIX))
+    return (own, DagRoot(examples_folder(), EXAMPLES_PREFIX, EXAMPLES_BUNDLE))
 
 
 def resolve_dag_file(roots: Sequence[DagRoot], relative_fileloc: str) -> DagFileLocation:

@@ -97,6 +97,9 @@ GRANT: Final = Grant(
     map_lengths=(("extract", 5), ("other", 0)),
     partition_date=at(12),
 )
+    bundle_name="team",
+    bundle_version="4f2a",
+    bundle_digest="9c1e",
 
 EFFECTS: Final = EndEffects(
     map_length=3,

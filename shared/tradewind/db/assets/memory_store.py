@@ -173,6 +173,7 @@ class MemoryAssetStore(MemoryStoreBase):
             run_type="asset_triggered",
             triggered_by="asset",
             dag_version_id=dag.dag_version_id,
+            bundle_version=self.tables.pinned_bundle_version(dag.dag_id),
             run_after=run_after,
             queued_at=now,
             conf=b"{}",

@@ -81,18 +81,27 @@ class MemoryDagStore(MemoryStoreBase):
                 is_paused=is_paused,
                 max_active_runs=spec.max_active_runs,
             )
+            self._set_bundle(self.tables.dags[spec.dag_id], version, spec, parse)
             self._set_schedule(self.tables.dags[spec.dag_id], spec, now)
             return True
         version = self.tables.dag_versions[dag.dag_version_id]
         is_changed = version.spec != spec or dag.is_stale or dag.relative_fileloc != parse.relative_fileloc
-        if version.structure_digest != structure_digest(spec) and self._has_runs(version.id):
+        is_moved = (dag.bundle_name, dag.relative_fileloc) != (parse.bundle_name, parse.relative_fileloc)
+        if (is_moved or version.structure_digest != structure_digest(spec)) and self._has_runs(version.id):
             version = self._new_version(spec, parse, version.version_number + 1)
         version.spec, version.structure_digest = spec, structure_digest(spec)
         version.file_digest, version.relative_fileloc = parse.file_digest, parse.relative_fileloc
         dag.dag_version_id, dag.relative_fileloc = version.id, parse.relative_fileloc
         dag.max_active_runs, dag.is_stale = spec.max_active_runs, False
+        self._set_bundle(dag, version, spec, parse)
         self._set_schedule(dag, spec, now)
         return is_changed
+
+    def _set_bundle(self, dag: DagTableRow, version: DagVersionTableRow, spec: DagSpec, parse: DagFileParse) -> None:
+        is_current = self.tables.bundles.current.get(parse.bundle_name) == parse.bundle_version
+        dag.bundle_name, dag.bundle_version = parse.bundle_name, None if is_current else parse.bundle_version
+        dag.disable_bundle_versioning = spec.disable_bundle_versioning
+        version.bundle_name, version.bundle_version = parse.bundle_name, parse.bundle_version or None
 
     def _set_schedule(self, dag: DagTableRow, spec: DagSpec, now: datetime) -> None:
         dag.next_run = next_run_of(spec, last_automated_interval(self.tables, dag.dag_id), now)
@@ -177,6 +186,7 @@ class MemoryDagStore(MemoryStoreBase):
             run_type=run_type,
             triggered_by=triggered_by,
             dag_version_id=dag.dag_version_id,
+            bundle_version=self.tables.pinned_bundle_version(dag_id),
             run_after=run_after or now,
             queued_at=now,
             conf=msgspec.json.encode(conf or {}),

@@ -50,6 +50,8 @@ class MemoryPeopleStore(MemoryStoreBase):
         run.revision += 1
         run.clear_number += revision.counts_as_clear
         run.dag_version_id = revision.dag_version_id or run.dag_version_id
+        if revision.takes_latest_bundle:
+            run.bundle_version = self.tables.pinned_bundle_version(run.dag_id)
         if revision.counts_as_clear or revision.state is DagRunState.QUEUED:
             run.queued_at = now
         if revision.state is not None:

@@ -93,6 +93,7 @@ class MemoryRunCreationStore(MemoryStoreBase):
             run_type="scheduled",
             triggered_by="timetable",
             dag_version_id=creation.dag_version_id,
+            bundle_version=self.tables.pinned_bundle_version(dag_id),
             run_after=run.run_after,
             queued_at=now,
             conf=b"{}",

@@ -6,6 +6,8 @@ Each method is atomic because none awaits anything, and deterministic: only dict
 from collections.abc import Sequence
 
 from tradewind.db.assets.memory_store import MemoryAssetStore
+from tradewind.db.bundles.memory import MemoryBundleStore
+from tradewind.db.memory.by_hand import MemoryHandStore
 from tradewind.db.memory.collector import MemoryCollectorStore
 from tradewind.db.memory.dag_requests import MemoryDagRequestStore
 from tradewind.db.memory.dags import MemoryDagStore
@@ -34,6 +36,7 @@ class MemoryStore(
     MemoryTriggererStore,
     MemoryWatcherStore,
     MemoryPeopleStore,
+    MemoryBundleStore,
     MemoryAssetStore,
     MemoryStoredValues,
 ):

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from tradewind.core.bundles import DAGS_FOLDER_BUNDLE
+from tradewind.core.by_hand.flags import RunByHand
 from tradewind.core.dag_requests import NewDagRequest
 from tradewind.core.ends import AttemptEnd, end_of_attempt, unheard_request
 from tradewind.core.rows import (
@@ -32,6 +34,7 @@ from tradewind.core.timetables.values import NextRun
 from tradewind.core.transitions import Actor
 from tradewind.core.triggers import HumanAnswer
 from tradewind.db.assets.memory_tables import MemoryAssets
+from tradewind.db.bundles.memory_tables import MemoryBundles
 
 DEFAULT_POOL: Final = "default_pool"
 DEFAULT_POOL_SLOTS: Final = 128
@@ -63,6 +66,9 @@ class DagTableRow:
     has_deadlines: bool = False
     is_stale: bool = False
     has_import_errors: bool = False
+    bundle_name: str = DAGS_FOLDER_BUNDLE
+    bundle_version: str | None = None
+    disable_bundle_versioning: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +82,8 @@ class DagVersionTableRow:
     file_digest: str
     relative_fileloc: str
     spec: DagSpec
+    bundle_name: str = DAGS_FOLDER_BUNDLE
+    bundle_version: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +123,7 @@ class DagRunTableRow:
     deadlines_set_at: datetime | None = None
     backfill_id: int | None = None
     clear_number: int = 0
+    bundle_version: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -299,6 +308,19 @@ class MemoryTables:
     """Index: latest attempts."""
     assets: MemoryAssets = field(default_factory=MemoryAssets)
 
+    bundles: MemoryBundles = field(default_factory=MemoryBundles)
+
+    def pinned_bundle_version(self, dag_id: str) -> str | None:
+        """What a run of the DAG is bound to that is made now."""
+        dag = self.dags.get(dag_id)
+        if dag is None or dag.disable_bundle_versioning:
+            return None
+        return self.latest_bundle_version(dag)
+
+    def latest_bundle_version(self, dag: DagTableRow) -> str | None:
+        """What the DAG's last good parse read, if that is stored."""
+        own = self.bundles.current.get(dag.bundle_name) if dag.bundle_version is None else dag.bundle_version
+        return own or None
 
 class MemoryStoreBase:
     """What the ports of the in-memory store share."""

@@ -208,6 +208,9 @@ def _granted_run(row: Row) -> GrantedRun:
         triggering_user_name=row["triggering_user_name"],
         partition_key=row["partition_key"],
         partition_date=row["partition_date"],
+        bundle_name=row["bundle_name"],
+        bundle_version=row["bundle_version"],
+        bundle_digest=row["bundle_digest"],
     )
 
 

@@ -38,8 +38,11 @@ class _Dag:
     spec_text: str
     has_runs: bool
     has_import_errors: bool
+    bundle_name: str
     spec: StoredSpec | None = None
     """Set if this batch writes it."""
+    bundle_version: str = ""
+    """That this batch's parse has read."""
     is_new_version: bool = False
     is_changed: bool = False
     became_stale: bool = False
@@ -92,7 +95,9 @@ class PostgresDagStore:
     def _written(self, dag: _Dag | None, spec: StoredSpec, parse: DagFileParse) -> _Dag:
         if dag is None:
             return self._first(spec, parse)
-        needs_version = dag.has_runs and dag.structure_digest != spec.structure_digest
+        # A run finds its file by the version's name of it, in the bundle that it was made on.
+        is_moved = (dag.bundle_name, dag.relative_fileloc) != (parse.bundle_name, parse.relative_fileloc)
+        needs_version = dag.has_runs and (dag.structure_digest != spec.structure_digest or is_moved)
         is_changed = dag.spec_text != spec.text or dag.is_stale or dag.relative_fileloc != parse.relative_fileloc
         return replace(
             dag,
@@ -106,6 +111,8 @@ class PostgresDagStore:
             spec_text=spec.text,
             has_runs=dag.has_runs and not needs_version,
             spec=spec,
+            bundle_name=parse.bundle_name,
+            bundle_version=parse.bundle_version,
             is_new_version=dag.is_new_version or needs_version,
             is_changed=dag.is_changed or is_changed,
         )
@@ -123,6 +130,8 @@ class PostgresDagStore:
             has_runs=False,
             has_import_errors=False,
             spec=spec,
+            bundle_name=parse.bundle_name,
+            bundle_version=parse.bundle_version,
             is_new_version=True,
             is_changed=True,
         )
@@ -181,6 +190,7 @@ def _stored_dag(row: Row) -> _Dag:
         spec_text=row["spec_text"],
         has_runs=row["has_runs"],
         has_import_errors=row["has_import_errors"],
+        bundle_name=row["bundle_name"],
     )
 
 
@@ -194,6 +204,8 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
         [dag.file_digest for dag in written],
         [dag.relative_fileloc for dag in written],
         [dag.spec_text for dag in written],
+        [dag.bundle_name for dag in written],
+        [dag.bundle_version for dag in written],
     ]
     if written:
         await session.fetch(statement("write_dag_versions"), now, *versions)
@@ -214,7 +226,7 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
 
 
 def _dag_values(dag: _Dag) -> tuple[object, ...]:
-    """One row of parameters $2 to $19 of write_dags.sql."""
+    """One row of parameters $2 to $22 of write_dags.sql."""
     assert dag.spec is not None
     spec = dag.spec.spec
     return (
@@ -228,6 +240,7 @@ def _dag_values(dag: _Dag) -> tuple[object, ...]:
         None if spec.allowed_run_types is None else msgspec.json.encode(spec.allowed_run_types).decode(),
         *(spec.max_active_tasks, spec.max_active_runs, spec.max_consecutive_failed_dag_runs),
         any(task.max_active_tis_per_dag or task.max_active_tis_per_dagrun for task in spec.tasks),
+        *(dag.bundle_name, dag.bundle_version, spec.disable_bundle_versioning),
     )
 
 

@@ -95,7 +95,10 @@ def _stops(row: RevisedTaskInstance) -> bool:
 
 
 def _run_values(revision: RunRevision) -> tuple[object, ...]:
-    return revision.dag_run_id, revision.state, revision.dag_version_id, revision.counts_as_clear
+    return (
+        *(revision.dag_run_id, revision.state, revision.dag_version_id),
+        *(revision.counts_as_clear, revision.takes_latest_bundle),
+    )
 
 
 def _created_values(row: NewTaskInstance) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from tradewind.core.clock import IdFactory
 from tradewind.db.assets.store import PostgresAssetStore
+from tradewind.db.bundles.store import PostgresBundleStore
 from tradewind.db.pool import Database
 from tradewind.db.postgres.collector import PostgresCollectorStore
 from tradewind.db.postgres.dag_requests import PostgresDagRequestStore
@@ -30,6 +31,7 @@ class PostgresStore(
     PostgresAssetStore,
     PostgresStoredValues,
 ):
+    PostgresBundleStore,
     """Every port, on one pool of connections."""
 
     def __init__(self, database: Database, *, new_id: IdFactory = new_id, specs: SpecCache | None = None) -> None:
@@ -45,3 +47,4 @@ class PostgresStore(
         PostgresPeopleStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)
         PostgresStoredValues.__init__(self, database)
+        PostgresBundleStore.__init__(self, database)

@@ -11,11 +11,18 @@ WITH attempt AS (
 ), created AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
-        data_interval_end, run_after, queued_at, conf, note, dag_version_id
+        data_interval_end, run_after, queued_at, conf, note, dag_version_id,
+        bundle_version
     )
     SELECT
         $2, $3, 'queued', 'operator_triggered', 'operator', attempt.triggering_user_name, $4, $5, $6, $7, $8, $9::json,
-        $10, $11
+        $10, $11,
+        (
+            SELECT nullif(coalesce(d.bundle_version, b.version), '')
+            FROM dag d
+            JOIN dag_bundle b ON b.name = d.bundle_name
+            WHERE d.dag_id = $2 AND NOT d.disable_bundle_versioning
+        )
     FROM attempt
     WHERE attempt.state IN ('running', 'deferred')
     ON CONFLICT DO NOTHING

@@ -3,8 +3,16 @@
 INSERT INTO dag_run (
     dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
     data_interval_end, run_after, queued_at, conf, note, dag_version_id, partition_key,
-    partition_date
+    partition_date, bundle_version
 )
-VALUES ($1, $2, 'queued', $13, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $14, $15)
+VALUES (
+    $1, $2, 'queued', $13, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $14, $15,
+    (
+        SELECT nullif(coalesce(d.bundle_version, b.version), '')
+        FROM dag d
+        JOIN dag_bundle b ON b.name = d.bundle_name
+        WHERE d.dag_id = $1 AND NOT d.disable_bundle_versioning
+    )
+)
 ON CONFLICT DO NOTHING
-RETURNING id
+RETURNING id, bundle_version

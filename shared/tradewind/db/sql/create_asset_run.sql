@@ -6,8 +6,16 @@ WITH used AS (
     RETURNING q.event_id
 ),
 made AS (
-    INSERT INTO dag_run (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id)
-    VALUES ($1::text, $2::text, 'queued', 'asset_triggered', 'asset', $3::timestamptz, $4::timestamptz, $5::uuid)
+    INSERT INTO dag_run (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, bundle_version)
+    VALUES (
+        $1::text, $2::text, 'queued', 'asset_triggered', 'asset', $3::timestamptz, $4::timestamptz, $5::uuid,
+        (
+            SELECT nullif(coalesce(d.bundle_version, b.version), '')
+            FROM dag d
+            JOIN dag_bundle b ON b.name = d.bundle_name
+            WHERE d.dag_id = $1::text AND NOT d.disable_bundle_versioning
+        )
+    )
     RETURNING id
 ),
 since AS MATERIALIZED (

@@ -7,11 +7,17 @@ WITH given AS MATERIALIZED (
 made AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, partition_key,
-        partition_date
+        partition_date, bundle_version
     )
     SELECT
         $1::text, g.run_id, 'queued', 'asset_triggered', 'asset', $2::timestamptz, $2::timestamptz, $3::uuid,
-        g.partition_key, g.partition_date
+        g.partition_key, g.partition_date,
+        (
+            SELECT nullif(coalesce(d.bundle_version, b.version), '')
+            FROM dag d
+            JOIN dag_bundle b ON b.name = d.bundle_name
+            WHERE d.dag_id = $1::text AND NOT d.disable_bundle_versioning
+        )
     FROM given g
     ORDER BY g.partition_id
     RETURNING id, run_id

@@ -29,11 +29,17 @@ moved AS (
 inserted AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, logical_date, data_interval_start, data_interval_end, run_after,
-        queued_at, dag_version_id, partition_key, partition_date
+        queued_at, dag_version_id, partition_key, partition_date, bundle_version
     )
     SELECT
         r.dag_id, r.run_id, 'queued', 'scheduled', 'timetable', r.interval_start, r.interval_start, r.interval_end,
-        r.run_after, $1::timestamptz, l.dag_version_id, r.partition_key, r.partition_date
+        r.run_after, $1::timestamptz, l.dag_version_id, r.partition_key, r.partition_date,
+        (
+            SELECT nullif(coalesce(d.bundle_version, b.version), '')
+            FROM dag d
+            JOIN dag_bundle b ON b.name = d.bundle_name
+            WHERE d.dag_id = l.dag_id AND NOT d.disable_bundle_versioning
+        )
     FROM unnest(
         $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
         $14::timestamptz[]

@@ -90,7 +90,23 @@ LEFT JOIN (
         r.triggering_user_name,
         r.partition_key,
         r.partition_date,
-        r.conf::text AS conf
+        r.conf::text AS conf,
+        v.bundle_name,
+        r.bundle_version,
+        CASE
+            WHEN r.bundle_version IS NOT NULL THEN (
+                SELECT b.digest
+                FROM dag_bundle_version b
+                WHERE b.bundle_name = v.bundle_name AND b.version = r.bundle_version
+            )
+            ELSE (
+                SELECT b.digest
+                FROM dag d
+                JOIN dag_bundle n ON n.name = d.bundle_name
+                JOIN dag_bundle_version b ON b.bundle_name = n.name AND b.version = coalesce(d.bundle_version, n.version)
+                WHERE d.dag_id = l.dag_id AND d.bundle_name = v.bundle_name
+            )
+        END AS bundle_digest
     FROM locked l
     JOIN dag_run r ON r.id = l.dag_run_id
     JOIN dag_version v ON v.id = r.dag_version_id

@@ -14,14 +14,16 @@ created AS (
     INSERT INTO dag_run (
         dag_id, run_id, state, run_type, triggered_by, triggering_user_name, logical_date, data_interval_start,
         data_interval_end, run_after, queued_at, conf, dag_version_id, backfill_id,
-        partition_key, partition_date
+        partition_key, partition_date, bundle_version
     )
     SELECT
         $2::text, w.run_id, 'queued', 'backfill', 'backfill', $5::text, w.logical_date, w.logical_date, w.interval_end,
         w.run_after, $1::timestamptz, coalesce($4::json, '{}'), d.dag_version_id, $3::bigint,
-        w.partition_key, w.partition_date
+        w.partition_key, w.partition_date,
+        CASE WHEN NOT d.disable_bundle_versioning THEN nullif(coalesce(d.bundle_version, b.version), '') END
     FROM wanted w
     JOIN dag d ON d.dag_id = $2::text
+    LEFT JOIN dag_bundle b ON b.name = d.bundle_name
     WHERE w.taken_over IS NULL AND w.exception_reason IS NULL
     ORDER BY w.sort_ordinal
     ON CONFLICT DO NOTHING
