@@ -1,11 +1,12 @@
 """Reads a run and what is around it, and has the core explain one of its task instances."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
+from tradewind.core.executors import configured_executors
 from tradewind.core.explain.explaining import explain
 from tradewind.core.explain.values import Circumstances, Explanation, PoolHolders, PoolQueue
 from tradewind.core.explain.view import WAITING_FOR_SLOTS
@@ -34,14 +35,14 @@ async def explained(
         raise NotFound(f"The run {run_id!r} of the DAG {dag_id!r} was not found")
     found, loaded = read
     plan = DagPlan(await state["dag_specs"].get(VersionKey.of_row(found.row)))
-    snapshot = RunSnapshot(_of_plan(loaded, plan), plan)
+    snapshot = RunSnapshot(of_plan(loaded, plan), plan)
     id_ = TaskInstanceId(found.run.id, task_id, map_index)
-    position = _position(snapshot, id_)
-    seen = await _circumstances(state, snapshot, position, found)
+    position = position_of(snapshot, id_)
+    seen = await circumstances(state, snapshot, position, found)
     return id_, explain(snapshot, position, seen, now)
 
 
-def _of_plan(loaded: LoadedRun, plan: DagPlan) -> LoadedRun:
+def of_plan(loaded: LoadedRun, plan: DagPlan) -> LoadedRun:
     """Without rows of tasks that the run's version does not have."""
 
     def is_known(row: TaskInstanceRow) -> bool:
@@ -51,7 +52,8 @@ def _of_plan(loaded: LoadedRun, plan: DagPlan) -> LoadedRun:
     return LoadedRun(run=loaded.run, task_instances=tuple(filter(is_known, loaded.task_instances)))
 
 
-def _position(snapshot: RunSnapshot, id_: TaskInstanceId) -> int:
+def position_of(snapshot: RunSnapshot, id_: TaskInstanceId) -> int:
+    """Where the task instance stands; raises `NotFound` saying what there is instead."""
     place, run = snapshot.plan.positions.get(id_.task_id), snapshot.run
     if place is None:
         raise NotFound(
@@ -66,12 +68,16 @@ def _position(snapshot: RunSnapshot, id_: TaskInstanceId) -> int:
     raise NotFound(f"The task {id_.task_id!r} has no instance with map_index {id_.map_index} in the run {run.run_id!r}")
 
 
-async def _circumstances(
+async def circumstances(
     state: ApiState, snapshot: RunSnapshot, position: int, found: queries.RunRead
 ) -> Circumstances:
+    """What is around the run, as far as it bears on the task instance."""
     database, now, task = state["database"], state["clock"](), snapshot.task(position)
     store = PostgresSchedulerStore(database, SpecCache())
-    executors = _executors(state)
+    core = state["settings"].core
+    executors = configured_executors(core.executor, core.executor_queues)
+    attempt = await queries.get_attempt(database, snapshot.id(position), task.executor or "", now)
+    chosen = executors.choose(attempt.executor, attempt.queue or task.queue)
     waits = snapshot.states[position] in WAITING_FOR_SLOTS
     is_ready = snapshot.states[position] is TaskInstanceState.SCHEDULED
     priority = snapshot.priority(position)
@@ -85,8 +91,8 @@ async def _circumstances(
         queue=await queries.get_pool_queue(database, task.pool, snapshot.run, priority, now)
         if is_ready
         else _NOBODY_WAITS,
-        attempt=await queries.get_attempt(database, snapshot.id(position), task.executor or executors[0], now),
-        executors=tuple(executors),
+        attempt=attempt if chosen is None else replace(attempt, executor=chosen.class_name),
+        executors=tuple(dict.fromkeys(name for each in executors.executors for name in (each.name, each.class_name))),
         workers=tuple(await queries.list_workers(database, now)),
     )
 
@@ -103,9 +109,3 @@ async def _active_in_dag(store: PostgresSchedulerStore, dag_id: str, task: TaskS
         return None
     [active] = await store.count_active([(dag_id, task.task_id)])
     return active
-
-
-def _executors(state: ApiState) -> Sequence[str]:
-    """The names by which tasks may call the executors, the default one first."""
-    names = [name.strip() for name in state["settings"].core.executor.split(",") if name.strip()]
-    return list(dict.fromkeys(alias for name in names for alias in (name.rpartition(":")[2], name)))

@@ -18,6 +18,7 @@ from tradewind.cli.crash import ServiceCrashed
 from tradewind.collector import service as collector
 from tradewind.collector.settings import CollectorSettings
 from tradewind.core.errors import ConfigError
+from tradewind.core.executors import CELERY_EXECUTOR, configured_executors
 from tradewind.dag_processor import service as dag_processor
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.db.pool import Database
@@ -41,8 +42,6 @@ GracefulT = TypeVar("GracefulT", DispatcherSettings, WorkerSettings)
 GRACE_SECONDS: Final = 5.0
 """How long running tasks may go on after Ctrl-C, at most: a person waits."""
 
-CELERY_EXECUTOR: Final = "CeleryExecutor"
-
 
 class SettingsSource(Protocol):
     """Reads the settings of one service, completed by what this process has found out (addresses, secrets)."""
@@ -51,10 +50,11 @@ class SettingsSource(Protocol):
 
 
 def service_names(settings: ServiceSettings) -> tuple[str, ...]:
-    """The services to run: a worker only where an executor sends tasks to queues."""
+    """The services to run: a worker only where an executor sends tasks to queues. Raises `ConfigError`."""
     always = ("api-server", "collector", "scheduler", "dispatcher", "dag-processor", "triggerer")
-    executors = [name.strip() for name in settings.core.executor.split(",")]
-    return (*always, "worker") if CELERY_EXECUTOR in executors else always
+    configured = configured_executors(settings.core.executor, settings.core.executor_queues)
+    sends = any(each.target == CELERY_EXECUTOR for each in configured.executors)
+    return (*always, "worker") if sends else always
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

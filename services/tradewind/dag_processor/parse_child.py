@@ -13,6 +13,7 @@ from tradewind.dag_processor.parse_protocol import ParseRequest, ParseResult
 from tradewind.dag_processor.stored_reader import reading_stored_values
 from tradewind.sdk.dag_file import import_timeout_of, load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
+from tradewind.sdk.executors import check_executors
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.serialize import serialize_dag
@@ -55,7 +56,9 @@ def _serialize(dags: Iterable[DAG], relative_fileloc: str, specs: dict[str, DagS
     errors: list[str] = []
     for dag in dags:
         try:
-            specs[dag.dag_id] = serialize_dag(dag, relative_fileloc)
+            spec = serialize_dag(dag, relative_fileloc)
+            check_executors(spec)
+            specs[dag.dag_id] = spec
         except Exception as exc:
             errors.append(_import_error_text(exc))
     return errors

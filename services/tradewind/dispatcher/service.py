@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.dispatcher.dispatching import DispatchLoop
-from tradewind.dispatcher.executors.base import ExecutorParts
+from tradewind.dispatcher.executors.base import BaseExecutor, ExecutorParts
 from tradewind.dispatcher.executors.loading import load_executors
+from tradewind.dispatcher.heartbeats import ExecutorHeartbeats
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.service.metrics import Telemetry
 from tradewind.task_runner.children import OpenChildren, open_forked_children
@@ -40,15 +41,32 @@ async def run(
         supervisor_metrics=SupervisorMetrics(telemetry),
         open_children=open_children,
     )
-    executors = load_executors(settings.core.executor, parts)
+    executors = load_executors(settings.core.executor, parts, queues=settings.core.executor_queues)
+    heartbeats = ExecutorHeartbeats(
+        executors=executors.by_name,
+        interval_seconds=settings.dispatcher.executor_heartbeat_seconds,
+        telemetry=telemetry,
+    )
     loop = DispatchLoop(
         bus=bus,
         executors=executors,
+        heartbeats=heartbeats,
         prefetch=settings.dispatcher.prefetch,
         max_batch=settings.dispatcher.max_batch,
         telemetry=telemetry,
     )
     async with asyncio.TaskGroup() as group:
-        for executor in {executor.name: executor for executor in executors.values()}.values():
-            group.create_task(executor.run(stop), name=executor.name)
+        for executor in executors.by_name.values():
+            group.create_task(_run_executor(executor, stop), name=executor.name)
         group.create_task(loop.run(stop), name="dispatch")
+        group.create_task(heartbeats.run(stop), name="executor-heartbeats")
+
+
+async def _run_executor(executor: BaseExecutor, stop: asyncio.Event) -> None:
+    """`end` after a stop in good order, else `terminate`."""
+    try:
+        await executor.run(stop)
+    except BaseException:
+        await executor.terminate()
+        raise
+    await executor.end()

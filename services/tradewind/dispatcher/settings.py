@@ -14,13 +14,20 @@ class DispatcherOptions(BaseModel):
     """Messages handled at once."""
     shutdown_grace_seconds: float = Field(default=20.0, ge=0)
     """How long tasks of local executors may go on after SIGTERM before they are killed as preempted."""
+    executor_heartbeat_seconds: float = Field(default=5.0, gt=0)
+    """Between two heartbeats of an executor that nothing was queued for: when it looks after what runs, and tries again
+    what it could not pass on (Airflow's `scheduler_heartbeat_sec`). No slot waits for it."""
 
 
 class CeleryExecutorSettings(BaseModel):
     """What Airflow keeps in [celery]: `TRADEWIND__CELERY__…`."""
 
     task_publish_max_retries: int = Field(default=3, ge=0)
-    """Failures in a row of a queue before its messages wait longer between two tries."""
+    """How often publishing an attempt is tried again before it is left to the scheduler's sweep."""
+    operation_timeout: float = Field(default=1.0, gt=0)
+    """Seconds within which the broker confirms a flush (for each begun thousand messages); later, it has failed."""
+    task_adoption_timeout: float = Field(default=600.0, ge=0)
+    """Seconds for which an attempt that was published is taken to be on its way, if its dispatch is redelivered."""
 
 
 class DispatcherSettings(TaskRunningSettings):

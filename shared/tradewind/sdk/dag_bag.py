@@ -10,6 +10,7 @@ from tradewind.sdk.configuration import conf
 from tradewind.sdk.dag_file import load_dag_file, user_traceback
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import AirflowDagDuplicatedIdException
+from tradewind.sdk.executors import check_executors
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.types import NOTSET
 from tradewind.service.dag_files import iterate_dag_files, may_hold_dags
@@ -150,7 +151,7 @@ class DagBag:
     def bag_dag(self, dag: DAG) -> None:
         """Take a DAG in. Raises DagSpecError for one that cannot be scheduled, AirflowDagDuplicatedIdException for one
         whose id a DAG of another file has."""
-        serialize_dag(dag, self._shown(Path(dag.fileloc)))
+        check_executors(serialize_dag(dag, self._shown(Path(dag.fileloc))))
         known = self.dags.get(dag.dag_id)
         if known is not None and known.fileloc != dag.fileloc:
             raise AirflowDagDuplicatedIdException(dag.dag_id, dag.fileloc, known.fileloc)

@@ -23,7 +23,10 @@ class CoreSettings(BaseModel):
     dags_folder: Path | None = None
     """Unset: `dags` under the home folder."""
     executor: str = "LocalExecutor"
-    """One or several executors, separated by commas; the first is the default."""
+    """One or several executors, separated by commas; the first is the default. `core.executors` says how they are
+    written. The same for every service."""
+    executor_queues: str = ""
+    """`queue=executor` pairs, separated by commas: who gets tasks of these queues that name no executor."""
     parallelism: int = Field(default=32, ge=0)
     """Task instances queued or running at once over the whole system; 0 = no cap."""
     fernet_key: SecretStr | None = None
@@ -94,10 +97,22 @@ class HealthSettings(BaseModel):
 
 
 class LogSettings(BaseModel):
-    """Service logs (not task logs)."""
+    """What Airflow keeps in [logging]: `level` and `format` of the services' own logs, and where task logs go."""
 
     level: str = "INFO"
     format: Annotated[str, Field(pattern="^(json|console)$")] = "json"
+    base_log_folder: Path | None = None
+    """A folder that every API process sees: finished task logs are moved there. Unset: they stay in Postgres."""
+    remote_logging: bool = False
+    """Finished task logs are moved to `remote_base_log_folder` instead."""
+    remote_base_log_folder: str = ""
+    """`s3://bucket/key`, or a folder."""
+    remote_log_conn_id: str = ""
+    """A stored connection of the type `aws`. Empty: the credentials of the machine."""
+    encrypt_s3_logs: bool = False
+    """Server-side encryption with the bucket's own key (AES256)."""
+    log_retention_days: int = Field(default=0, ge=0)
+    """Task logs of tries that ended longer ago are deleted, from Postgres and from the store; 0 = kept."""
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]

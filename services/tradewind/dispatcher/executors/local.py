@@ -14,9 +14,9 @@ from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 
 
 class LocalExecutor(BaseExecutor):
-    """`parallelism` tasks at once, each in a process of its own; 0 = no limit."""
+    """`parallelism` tasks at once, each in a process of its own; 0 = no limit. A process that has ended frees its slot
+    at once, for the first by priority of those that wait."""
 
-    name = "LocalExecutor"
     kind = "local"
 
     def __init__(self, parts: ExecutorParts) -> None:
@@ -56,11 +56,16 @@ class LocalExecutor(BaseExecutor):
                 feeding = group.create_task(self._feed(supervisor), name="feed")
                 await supervisor.run(stop)
                 feeding.cancel()
-        await self.end()
 
     async def end(self) -> None:
         self._supervisor = None
         await super().end()
+
+    async def terminate(self) -> None:
+        """What runs is killed as preempted, so that it is dispatched again."""
+        if self._supervisor is not None:
+            self._supervisor.preempt()
+        await self.end()
 
     async def _feed(self, supervisor: Supervisor) -> None:
         while True:
@@ -74,6 +79,7 @@ class LocalExecutor(BaseExecutor):
             attempt_id=item.attempt_id,
             relative_fileloc=item.relative_fileloc,
             settle=partial(self._on_settled, workload),
+            mark_success=workload.flags.mark_success,
         )
 
     def _on_settled(self, workload: Workload, settlement: Settlement) -> None:
@@ -103,9 +109,8 @@ class LocalExecutor(BaseExecutor):
 
 
 class SequentialExecutor(LocalExecutor):
-    """One task at a time."""
+    """One task at a time, by priority."""
 
-    name = "SequentialExecutor"
     kind = "sequential"
 
     @property
