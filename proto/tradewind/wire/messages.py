@@ -301,6 +301,12 @@ class DagRequestsCreated(Message, frozen=True, tag="dag_requests_created.1"):
     count: int
 
 
+class LogsGrew(Message, frozen=True, tag="logs_grew.1"):
+    """api or collector → every api: there is more of these tries' logs, or they are whole."""
+
+    keys: tuple[TaskInstanceKey, ...]
+
+
 class TimetableQuestion(Message, frozen=True, tag="timetable_question.1"):
     """api → any dag processor, request/reply: what an author's own timetable says of runs that a person wants."""
 

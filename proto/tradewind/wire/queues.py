@@ -31,6 +31,9 @@ EVENTS: Final = "tradewind.events"
 DAG_REQUESTS: Final = "tradewind.dag_requests"
 """Topic, fan-out, scheduler → dag processors: `DagRequestsCreated`."""
 
+LOG_NEWS: Final = "tradewind.log_news"
+"""Topic, fan-out, api or collector → every api: `LogsGrew`."""
+
 
 def scheduler_queue(scheduler_id: UUID) -> str:
     """Exclusive queue of one scheduler: `TaskInstancesEnded` about the runs that it owns."""

@@ -20,15 +20,25 @@ from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DagRunsCreated, DagRunsRevised, DagsChanged, PastChanged, SlotsFreed
-from tradewind.wire.queues import EVENTS, RUNS
+from tradewind.wire.messages import (
+    DagRunsCreated,
+    DagRunsRevised,
+    DagsChanged,
+    DispatchBatch,
+    LogsGrew,
+    PastChanged,
+    QueuedTaskInstance,
+    SlotsFreed,
+    TaskInstanceKey,
+)
+from tradewind.wire.queues import DISPATCH, EVENTS, LOG_NEWS, RUNS
 
 MAX_WAITING: Final = 10_000
 """Ids kept for the next message; what comes on top is left to the sweep."""
 IDLE_SECONDS: Final = 3600.0
 NO_SCHEDULER: Final = UUID(int=0)
 
-IdT = TypeVar("IdT", str, int, AttemptHolder)
+IdT = TypeVar("IdT", str, int, AttemptHolder, TaskInstanceKey, QueuedTaskInstance)
 
 
 class Announcer:
@@ -47,8 +57,10 @@ class Announcer:
         self._changed: dict[str, None] = {}
         self._revised: dict[int, None] = {}
         self._killed: dict[AttemptHolder, None] = {}
+        self._queued: dict[QueuedTaskInstance, None] = {}
         self._freed: dict[str, None] = {}
         self._past: dict[str, None] = {}
+        self._grown: dict[TaskInstanceKey, None] = {}
 
     def dag_runs_created(self, dag_ids: Iterable[str]) -> None:
         """These DAGs have queued runs, or were unpaused and may have some."""
@@ -74,6 +86,14 @@ class Announcer:
         self._add(self._freed, revised.freed_pools)
         self._add(self._past, revised.dag_ids)
 
+    def log_grew(self, key: TaskInstanceKey) -> None:
+        """A chunk of this try's log was stored."""
+        self._add(self._grown, (key,))
+
+    def attempt_queued(self, attempt: QueuedTaskInstance) -> None:
+        """A person had this attempt queued: dispatchers take it at once."""
+        self._add(self._queued, (attempt,))
+
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`, then what is left, once."""
         failures, backoff = 0, Backoff()
@@ -88,11 +108,13 @@ class Announcer:
     async def run_once(self) -> None:
         """Send everything that has come in. What cannot be sent is kept, and the bus's error raised."""
         await self._send_kills()
+        await self._send_queued()
         await self._send_created()
         await self._send_changed()
         await self._send_revised()
         await self._send_freed()
         await self._send_past()
+        await self._send_grown()
 
     async def _sent_everything(self) -> bool:
         try:
@@ -114,6 +136,16 @@ class Announcer:
                 self._add(self._killed, taken)
                 raise
 
+    async def _send_queued(self) -> None:
+        taken, self._queued = self._queued, {}
+        if taken:
+            try:
+                message = Message(body=encode(DispatchBatch(items=tuple(taken))))
+                await self._bus.publish(DISPATCH, [message], mandatory=True)
+            except AdapterError:
+                self._add(self._queued, taken)
+                raise
+
     async def _send_freed(self) -> None:
         taken, self._freed = self._freed, {}
         if taken:
@@ -133,6 +165,12 @@ class Announcer:
             except AdapterError:
                 self._add(self._past, taken)
                 raise
+
+    async def _send_grown(self) -> None:
+        """Not kept if it fails: who follows looks by itself."""
+        taken, self._grown = self._grown, {}
+        if taken:
+            await self._bus.broadcast(LOG_NEWS, Message(body=encode(LogsGrew(tuple(taken)))))
 
     async def _send_created(self) -> None:
         taken, self._created = self._created, {}

@@ -15,6 +15,9 @@ from tradewind.api.own_timetables import OwnTimetables
 from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.state import ApiState
+from tradewind.api.task_logs.followers import LogFollowers
+from tradewind.api.task_logs.moving import LogMover
+from tradewind.api.task_logs.stores import LogStores
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.api.admin import get_user, save_user
@@ -61,6 +64,16 @@ async def run(
             telemetry=telemetry,
         )
         signer = TokenSigner(jwt_secret(settings))
+        secret_box = SecretBox(fernet_key(settings))
+        log_stores = LogStores(settings=settings.logging, database=pool, secrets=secret_box)
+        log_followers = LogFollowers(
+            bus=bus,
+            database=pool,
+            max_followers=settings.api_server.max_log_followers,
+            jitter=jitter_from(new_id),
+            telemetry=telemetry,
+        )
+        mover = _log_mover(log_stores, pool, clock, new_id, telemetry)
         state = ApiState(
             settings=settings,
             database=pool,
@@ -74,21 +87,44 @@ async def run(
             dag_specs=DagSpecs(pool),
             own_timetables=OwnTimetables(bus),
             dag_roots=dag_roots(settings),
-            secrets=SecretBox(fernet_key(settings)),
+            secrets=secret_box,
+            log_followers=log_followers,
+            log_stores=log_stores,
             checks={
                 "broker": bus_check(bus),
+                **({} if mover is None else {"log_store": mover.check}),
                 "database": store_check(partial(pool.fetch_row, statement("get_schema_range"))),
             },
         )
         host, port = sock.getsockname()[:2]
         async with asyncio.TaskGroup() as group:
             group.create_task(announcer.run(stop), name="announcer")
+            group.create_task(log_followers.run(stop), name="log-followers")
+            if mover is not None:
+                group.create_task(mover.run(stop), name="log-moves")
             app = create_app(state, telemetry)
             serving = serve_app(app, sock, stop, lifespan=True)  # pyright: ignore[reportArgumentType] - ASGI types differ in name only
             group.create_task(serving, name="http")
             get_logger().info("api.listening", host=host, port=port)
             if on_ready is not None:
                 on_ready(host, port)
+
+
+def _log_mover(
+    stores: LogStores, pool: Database, clock: Clock, new_id: IdFactory, telemetry: Telemetry
+) -> LogMover | None:
+    """None: logs stay in the database."""
+    if stores.base is None:
+        return None
+    return LogMover(
+        base=stores.base,
+        stores=stores,
+        database=pool,
+        clock=clock,
+        new_id=new_id,
+        jitter=jitter_from(new_id),
+        telemetry=telemetry,
+    )
 
 
 async def _save_admin(settings: ApiServiceSettings, database: Database, passwords: Passwords, clock: Clock) -> None:

@@ -11,6 +11,8 @@ from tradewind.api.logins import Logins
 from tradewind.api.own_timetables import OwnTimetables
 from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
+from tradewind.api.task_logs.followers import LogFollowers
+from tradewind.api.task_logs.stores import LogStores
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.pool import Database
 from tradewind.db.secrets import SecretBox
@@ -35,4 +37,6 @@ class ApiState(TypedDict):
     own_timetables: OwnTimetables
     dag_roots: Sequence[DagRoot]
     secrets: SecretBox
+    log_followers: LogFollowers
+    log_stores: LogStores
     checks: Mapping[str, Check]

@@ -27,12 +27,13 @@ from tradewind.wire.messages import (
     EndReply,
     EndReport,
     EndVerdict,
+    LogsGrew,
     TaskFinished,
     TaskInstanceRef,
     TaskInstancesEnded,
     TriggersCreated,
 )
-from tradewind.wire.queues import EVENTS, RUNS, scheduler_queue
+from tradewind.wire.queues import EVENTS, LOG_NEWS, RUNS, scheduler_queue
 
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 CAUSES: Final = frozenset(cause.value for cause in EndCause)
@@ -73,7 +74,7 @@ class EndHandler:
             self._verdicts.labels(answer.verdict).inc()
         replies = [_reply(request, verdicts) for request in requests]
         pushes = [*nudges(_ended(answers)), *_asset_nudges(answers)]
-        return Answers(replies=replies, pushes=pushes, broadcasts=_new_triggers(answers))
+        return Answers(replies=replies, pushes=pushes, broadcasts=[*_new_triggers(answers), *_log_news(requests)])
 
     async def _record(self, records: Sequence[AttemptEndRecord]) -> Sequence[EndAnswer]:
         """Record all together; if the database refuses a value among them, each alone, so that one does not block
@@ -123,6 +124,12 @@ def _new_triggers(answers: Sequence[EndAnswer]) -> Sequence[Broadcast]:
     """Triggerers need not wait for their next look."""
     count = sum(answer.state is TaskInstanceState.DEFERRED for answer in answers)
     return (Broadcast(EVENTS, TriggersCreated(count)),) if count else ()
+
+
+def _log_news(requests: Sequence[EndReport]) -> Sequence[Broadcast]:
+    """Those who follow a log hear of its end; of logs that never streamed, their own look around tells them."""
+    keys = tuple(item.key for request in requests for item in request.items if item.log_sequence)
+    return (Broadcast(LOG_NEWS, LogsGrew(keys)),) if keys else ()
 
 
 def _ref(item: EndedTaskInstance) -> TaskInstanceRef:

@@ -27,6 +27,7 @@ from tradewind.wire.messages import (
     Heartbeat,
     HeartbeatReply,
     KillAttempts,
+    LogsGrew,
     Message,
     PastChanged,
     QueuedTaskInstance,
@@ -96,10 +97,10 @@ GRANT: Final = Grant(
     partition_key="2026-01",
     map_lengths=(("extract", 5), ("other", 0)),
     partition_date=at(12),
-)
     bundle_name="team",
     bundle_version="4f2a",
     bundle_digest="9c1e",
+)
 
 EFFECTS: Final = EndEffects(
     map_length=3,
@@ -167,6 +168,7 @@ SAMPLES: Final[Sequence[Message]] = (
     SlotsFreed(scheduler_id=SCHEDULER, pools=("default_pool", "höher")),
     PastChanged(scheduler_id=SCHEDULER, dag_ids=("sales", "päst")),
     DagRequestsCreated(count=2),
+    LogsGrew(keys=(KEY,)),
     TimetableQuestion(
         dag_id="päst",
         relative_fileloc="own.py",

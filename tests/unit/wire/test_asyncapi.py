@@ -80,6 +80,7 @@ def test_every_queue_and_topic_is_described() -> None:
         None,
         *(queues.DISPATCH, queues.RUNS, queues.CLAIMS, queues.ENDS, queues.HEARTBEATS, queues.EVENTS),
         queues.DAG_REQUESTS,
+        queues.LOG_NEWS,
         queues.TIMETABLES,
         queues.DEAD_LETTER,
         queues.scheduler_queue(scheduler_id).replace(str(scheduler_id), "{scheduler_id}"),

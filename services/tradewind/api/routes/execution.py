@@ -13,7 +13,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from tradewind.api.dependencies import AttemptDep, StateDep
-from tradewind.api.errors import Forbidden, NoSuchThing, Unprocessable, documented
+from tradewind.api.errors import Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
 from tradewind.api.models.execution import (
     ConnectionResponse,
     VariableBody,
@@ -23,8 +23,12 @@ from tradewind.api.models.execution import (
 from tradewind.api.models.queries import Integer
 from tradewind.db.api import execution as queries
 from tradewind.service.tokens import AttemptClaims
+from tradewind.wire.messages import TaskInstanceKey
 
 router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+
+MAX_CHUNK_BYTES = 2 * 1024 * 1024
+"""Chunks have a quarter of a megabyte; a single record may have more."""
 
 XCOM_PATH = "/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}"
 Name = Annotated[str, Path(min_length=1)]
@@ -153,7 +157,13 @@ async def append_log(
     """Store the chunk number `sequence` of the attempt's log: whole lines of NDJSON. A replay changes nothing."""
     if attempt_id != attempt.attempt_id:
         raise Forbidden({"reason": "access_denied", "message": "An attempt may write no log but its own"})
-    await queries.append_log(state["database"], attempt_id, sequence, await request.body(), state["clock"]())
+    lines = await request.body()
+    if len(lines) > MAX_CHUNK_BYTES:
+        raise RequestTooLarge(f"A chunk of a log may have {MAX_CHUNK_BYTES} bytes, not {len(lines)}")
+    await queries.append_log(state["database"], attempt_id, sequence, lines, state["clock"]())
+    state["announcer"].log_grew(
+        TaskInstanceKey(attempt.dag_id, attempt.task_id, attempt.run_id, attempt.try_number, attempt.map_index)
+    )
     return Response(status_code=204)
 
 

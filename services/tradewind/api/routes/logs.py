@@ -1,17 +1,22 @@
 """`…/taskInstances/{task_id}/logs/{try_number}`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
 from tradewind.api.dependencies import StateDep
-from tradewind.api.errors import NotAcceptable, documented
-from tradewind.api.log_reading import LogPosition, LogReader, as_text, open_log
+from tradewind.api.errors import BadRequest, NotAcceptable, documented
 from tradewind.api.models.logs import TaskInstancesLogResponse
 from tradewind.api.models.queries import Integer
-from tradewind.db.api.tasks import TryKey
+from tradewind.api.state import ApiState
+from tradewind.api.task_logs.following import FollowResponse, followed_batches
+from tradewind.api.task_logs.position import LogPosition
+from tradewind.api.task_logs.reading import LogReader, open_log
+from tradewind.api.task_logs.records import as_text
+from tradewind.db.api.task_logs import TryKey
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
@@ -23,12 +28,13 @@ CONTINUATION_HEADER = "Airflow-Continuation-Token"
 """With NDJSON and text: a token for what follows, while the try runs."""
 
 Accept = Annotated[str, Header(json_schema_extra={"enum": [JSON, NDJSON, TEXT, ANY]})]
+Batches = AsyncIterator[list[bytes]]
 
 
 @router.get(
     "/{task_id}/logs/{try_number}",
     response_model=TaskInstancesLogResponse,
-    responses={**documented(404), 200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
+    responses={**documented(400, 404, 503), 200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def get_log(
     dag_id: str,
@@ -39,45 +45,72 @@ async def get_log(
     full_content: Annotated[bool, Query(description="The whole log in one answer, however long")] = False,
     map_index: Integer = -1,
     token: str | None = None,
+    follow: Annotated[bool, Query(description="Go on until the try has ended; not as application/json")] = False,
     accept: Accept = ANY,
 ) -> Response:
     """The log of one try: the records of each attempt under one that names the attempt and its worker. While the try
-    runs, what has been logged so far, and a token for what follows."""
-    content_type = _content_type(accept)
+    runs, what has been logged so far, and a token for what follows; with `follow`, the answer itself goes on, with an
+    empty line now and then when nothing is logged."""
+    content_type = _content_type(accept, follow=follow)
     key = TryKey(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, map_index=map_index, try_number=try_number)
-    reader = await open_log(state["database"], key, LogPosition.of_token(token))
+    if follow:
+        return await _follow(state, key, LogPosition.of_token(token), content_type)
+    reader = await open_log(state["database"], state["log_stores"], key, LogPosition.of_token(token))
     if content_type == JSON:
-        return await _as_json(reader, None if full_content else MAX_JSON_BYTES)
-    return _as_stream(reader, content_type)
+        body = _json(reader, await _begun(reader.batches()), None if full_content else MAX_JSON_BYTES)
+        return StreamingResponse(body, media_type=JSON)
+    headers = {CONTINUATION_HEADER: (await reader.end()).token()} if reader.is_live else None
+    lines = _lines(await _begun(reader.batches()), content_type)
+    return StreamingResponse(lines, media_type=content_type, headers=headers)
 
 
-def _content_type(accept: str) -> str:
+def _content_type(accept: str, *, follow: bool) -> str:
     wanted = next((kind for kind in (ANY, JSON, NDJSON, TEXT) if accept.startswith(kind)), None)
     if wanted is None:
         raise NotAcceptable(f"Only {JSON}, {NDJSON} and {TEXT} are to be had")
-    return JSON if wanted == ANY else wanted
+    if follow and wanted == JSON:
+        raise BadRequest(f"A log is followed as {NDJSON} or {TEXT}: say so with the header Accept")
+    if wanted == ANY:
+        return NDJSON if follow else JSON
+    return wanted
 
 
-async def _as_json(reader: LogReader, max_bytes: int | None) -> Response:
-    records: list[bytes] = []
-    size, is_whole = 0, True
-    async for batch in reader.batches():
-        records += batch
+async def _follow(state: ApiState, key: TryKey, position: LogPosition, content_type: str) -> Response:
+    with ExitStack() as stack:
+        follower = stack.enter_context(state["log_followers"].following(key))
+        reader = await open_log(state["database"], state["log_stores"], key, position)
+        batches = followed_batches(state, reader, follower)
+        return FollowResponse(_lines(batches, content_type), place=stack.pop_all(), media_type=content_type)
+
+
+async def _begun(batches: AsyncGenerator[list[bytes]]) -> Batches:
+    """The batches, the first of which was had already: a log that cannot be read is an error, not half an answer."""
+    first = await anext(batches, None)
+
+    async def chained() -> AsyncGenerator[list[bytes]]:
+        if first is not None:
+            yield first
+        async for batch in batches:
+            yield batch
+
+    return chained()
+
+
+async def _json(reader: LogReader, batches: Batches, max_bytes: int | None) -> AsyncGenerator[bytes]:
+    size, separator, is_whole = 0, b"", True
+    yield b'{"content":['
+    async for batch in batches:
+        if batch:
+            yield separator + b",".join(batch)
+            separator = b","
         size += sum(map(len, batch))
         if max_bytes is not None and size > max_bytes:
             is_whole = False
             break
     token = None if is_whole and not reader.is_live else reader.position.token()
-    end = b"null" if token is None else b'"' + token.encode() + b'"'
-    return Response(
-        b'{"content":[' + b",".join(records) + b'],"continuation_token":' + end + b"}", media_type="application/json"
-    )
+    yield b'],"continuation_token":' + (b"null" if token is None else b'"' + token.encode() + b'"') + b"}"
 
 
-def _as_stream(reader: LogReader, content_type: str) -> Response:
-    async def lines() -> AsyncGenerator[bytes]:
-        async for batch in reader.batches():
-            yield b"".join((record if content_type == NDJSON else as_text(record)) + b"\n" for record in batch)
-
-    headers = {CONTINUATION_HEADER: reader.end.token()} if reader.is_live else None
-    return StreamingResponse(lines(), media_type=content_type, headers=headers)
+async def _lines(batches: Batches, content_type: str) -> AsyncGenerator[bytes]:
+    async for batch in batches:
+        yield b"".join((record if content_type == NDJSON else as_text(record)) + b"\n" for record in batch) or b"\n"
