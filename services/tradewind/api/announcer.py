@@ -108,12 +108,12 @@ class Announcer:
     async def run_once(self) -> None:
         """Send everything that has come in. What cannot be sent is kept, and the bus's error raised."""
         await self._send_kills()
-        await self._send_queued()
         await self._send_created()
         await self._send_changed()
         await self._send_revised()
         await self._send_freed()
         await self._send_past()
+        await self._send_queued()
         await self._send_grown()
 
     async def _sent_everything(self) -> bool:
@@ -137,14 +137,11 @@ class Announcer:
                 raise
 
     async def _send_queued(self) -> None:
+        """Not kept if it fails, for there may be no dispatcher for long: the sweep publishes what stays queued."""
         taken, self._queued = self._queued, {}
         if taken:
-            try:
-                message = Message(body=encode(DispatchBatch(items=tuple(taken))))
-                await self._bus.publish(DISPATCH, [message], mandatory=True)
-            except AdapterError:
-                self._add(self._queued, taken)
-                raise
+            message = Message(body=encode(DispatchBatch(items=tuple(taken))))
+            await self._bus.publish(DISPATCH, [message], mandatory=True)
 
     async def _send_freed(self) -> None:
         taken, self._freed = self._freed, {}

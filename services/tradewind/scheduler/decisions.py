@@ -329,8 +329,10 @@ class DecisionLoop:
             return
         position = None if id_ is None else snapshot.find(id_)
         wanted = range(len(snapshot.states)) if id_ is None else [] if position is None else [position]
-        found = (queued_task_instance(snapshot, each) for each in wanted)
-        self._outbox.add([item for item in found if item is not None])
+        items = [item for each in wanted if (item := queued_task_instance(snapshot, each)) is not None]
+        if id_ is not None and not items:
+            self._inbox.reload([dag_run_id])  # a person queued it, and nobody told us
+        self._outbox.add(items)
 
     async def _settle(self, work: Work) -> None:
         for batch in work.batches:

@@ -3,8 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
 
+from tradewind.bus.dispatching import QueuedAttempt, queued_message
 from tradewind.bus.port import Bus, Message
 from tradewind.core.errors import AdapterError
 from tradewind.core.snapshot import RunSnapshot
@@ -14,10 +14,8 @@ from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.wire.codec import encode
-from tradewind.wire.messages import DispatchBatch, QueuedTaskInstance, TaskInstanceInCelery, TaskInstanceKey
+from tradewind.wire.messages import DispatchBatch, QueuedTaskInstance
 from tradewind.wire.queues import DISPATCH
-
-CELERY_TASK_NAME: Final = "tradewind.execute_command"
 
 
 def queued_task_instance(snapshot: RunSnapshot, position: int) -> QueuedTaskInstance | None:
@@ -25,17 +23,17 @@ def queued_task_instance(snapshot: RunSnapshot, position: int) -> QueuedTaskInst
     attempt_id = snapshot.attempt_ids[position]
     if attempt_id is None or snapshot.states[position] is not TaskInstanceState.QUEUED:
         return None
-    run, task, map_index = snapshot.run, snapshot.task(position), snapshot.instances.map_index(position)
-    command = ("tradewind", "tasks", "run", run.dag_id, task.task_id, run.run_id)
-    options = ("--map-index", str(map_index), "--attempt-id", str(attempt_id))
-    key = TaskInstanceKey(run.dag_id, task.task_id, run.run_id, snapshot.try_numbers[position], map_index)
-    return QueuedTaskInstance(
-        ti=TaskInstanceInCelery(key, (*command, *options), task.queue, CELERY_TASK_NAME),
-        attempt_id=attempt_id,
-        priority=snapshot.priority(position),
-        pool_slots=task.pool_slots,
-        executor=task.executor,
-        relative_fileloc=snapshot.plan.spec.relative_fileloc,
+    return queued_message(
+        QueuedAttempt(
+            run=snapshot.run,
+            task=snapshot.task(position),
+            map_index=snapshot.instances.map_index(position),
+            try_number=snapshot.try_numbers[position],
+            attempt_id=attempt_id,
+            priority=snapshot.priority(position),
+            relative_fileloc=snapshot.plan.spec.relative_fileloc,
+            by_hand=snapshot.by_hand.get(position),
+        )
     )
 
 

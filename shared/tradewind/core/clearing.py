@@ -208,7 +208,7 @@ class _RunRows:
             voids=True,
             end_pending=self._is_running,
             copies_try=row.try_number > 0 and row.state not in _WITHOUT_A_TRY,
-            task=self._new_task(row) if self.moves else None,
+            task=self._new_task(row) if self.moves or row.by_hand is not None else None,
         )
 
     def _new_task(self, row: TaskInstanceRow) -> NewTaskInstance | None:

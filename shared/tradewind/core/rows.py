@@ -61,6 +61,8 @@ class TaskInstanceRow:
     """A branch upstream did not choose it: it is skipped whatever its trigger rule says."""
     is_resuming: bool = False
     """It was deferred or rescheduled: entering `queued` goes on with the same try."""
+    by_hand: RunByHand | None = None
+    """A person had it run: how; until it is cleared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from tradewind.core.by_hand.flags import RunByHand
 from tradewind.core.errors import DomainError
 from tradewind.core.gates import ACTIVE_STATES, has_task
 from tradewind.core.instances import UNMAPPED, Instances
@@ -116,6 +117,7 @@ class RunSnapshot:
         "active",
         "active_by_place",
         "attempt_ids",
+        "by_hand",
         "counters",
         "held_slots",
         "instances",
@@ -175,6 +177,8 @@ class RunSnapshot:
         """Active instances of the tasks that have limits of their own."""
         self.kept_slots: dict[int, int] = {}
         """Position → slots that it keeps while it is deferred: its pool counts deferred tasks."""
+        self.by_hand: dict[int, RunByHand] = {}
+        """Positions that a person had run, and how."""
         self.waiting_for_past: dict[int, None] = {}
         """Places of tasks that would start, were it not for `depends_on_past`."""
         self._load(loaded.task_instances)
@@ -221,6 +225,8 @@ class RunSnapshot:
             self.kept_slots[position] = row.kept_slots
         if row.end_pending or (row.kept_slots and row.state is not TaskInstanceState.DEFERRED):
             self.pending[position] = None
+        if row.by_hand is not None:
+            self.by_hand[position] = row.by_hand
         self.set_state(position, row.state)
 
     def _leave_out(self) -> None:

@@ -63,6 +63,8 @@ class DagRunEvent(StrEnum):
     CLEARED = "cleared"
     MARKED_SUCCESS = "marked success"
     MARKED_FAILED = "marked failed"
+    RUN_BY_HAND = "task run by hand"
+    """A person has one of its tasks run although it has ended."""
 
 
 _S = TaskInstanceState
@@ -70,7 +72,7 @@ _E = Event
 
 ACTORS: Final[Mapping[Event, tuple[Actor, ...]]] = {
     _E.BECAME_READY: (Actor.SCHEDULER,),
-    _E.DISPATCHED: (Actor.SCHEDULER,),
+    _E.DISPATCHED: (Actor.SCHEDULER, Actor.API),
     _E.SKIPPED_BY_RULE: (Actor.SCHEDULER,),
     _E.FAILED_BY_RULE: (Actor.SCHEDULER,),
     _E.RUN_TIMED_OUT: (Actor.SCHEDULER,),
@@ -173,6 +175,7 @@ DAG_RUN_ACTORS: Final[Mapping[DagRunEvent, tuple[Actor, ...]]] = {
     DagRunEvent.CLEARED: (Actor.API,),
     DagRunEvent.MARKED_SUCCESS: (Actor.API,),
     DagRunEvent.MARKED_FAILED: (Actor.API,),
+    DagRunEvent.RUN_BY_HAND: (Actor.API,),
 }
 
 _RUN_BY_PERSON: Final[Mapping[DagRunEvent, DagRunState]] = {
@@ -188,8 +191,8 @@ DAG_RUN_TRANSITIONS: Final[Mapping[DagRunState, Mapping[DagRunEvent, DagRunState
         DagRunEvent.FAILED: DagRunState.FAILED,
         **_RUN_BY_PERSON,
     },
-    DagRunState.SUCCESS: {**_RUN_BY_PERSON},
-    DagRunState.FAILED: {**_RUN_BY_PERSON},
+    DagRunState.SUCCESS: {**_RUN_BY_PERSON, DagRunEvent.RUN_BY_HAND: DagRunState.RUNNING},
+    DagRunState.FAILED: {**_RUN_BY_PERSON, DagRunEvent.RUN_BY_HAND: DagRunState.RUNNING},
 }
 
 

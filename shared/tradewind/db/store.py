@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from tradewind.core.assets import AssetRuns
+from tradewind.core.by_hand.values import HandQueueing, HandRule
 from tradewind.core.dag_requests import DagRequest
 from tradewind.core.deadlines import RunDeadlines, RunWithoutDeadlines
 from tradewind.core.errors import AdapterError
@@ -30,6 +31,7 @@ from tradewind.core.rows import (
     DecisionBatch,
     EndAnswer,
     EndedTaskInstance,
+    LimitedTask,
     LoadedRun,
     TaskInstanceId,
     WorkerBeat,
@@ -349,4 +351,16 @@ class PeopleStore(Protocol):
         """Lock the runs and their task instances, ask the rule, write what it says; an error of the rule writes
         nothing. Lock order: dag_run, task instances, pools in key order, parallelism. The revision of each revised
         run is raised, triggers and slots of what is voided go, kept tries are copied to the history."""
+        ...
+
+
+class HandStore(Protocol):
+    """Running one task instance by hand."""
+
+    async def queue_by_hand(
+        self, dag_run_id: int, limited: LimitedTask | None, rule: HandRule, now: datetime
+    ) -> HandQueueing:
+        """Lock the run and its task instances, ask the rule, queue the attempt that it names: slots are taken in the
+        same transaction, the run's revision is raised, and one that had ended goes on. Raises what the rule raises, and
+        `NoRoom` if pool, `parallelism` or the limit over all runs have filled up meanwhile; nothing is written then."""
         ...

@@ -19,13 +19,18 @@ def slot_gates(view: View, order: PlaceInOrder | None) -> Iterator[ExplainedGate
         begins = "nothing of it runs on a worker" if view.task.is_empty else "it begins by waiting for its trigger"
         yield _gate("no_slots", f"{begins}: it needs no slots", is_open=True)
         return
+    yield from room_gates(view)
+    if order is not None:
+        yield _turn(view, order)
+
+
+def room_gates(view: View) -> Iterator[ExplainedGate]:
+    """Of all that takes slots, whoever is first."""
     yield _pause(view)
     yield _max_active_tasks(view)
     yield from _own_limits(view)
     yield _pool(view)
     yield _parallelism(view)
-    if order is not None:
-        yield _turn(view, order)
 
 
 def needs_no_slots(view: View) -> bool:

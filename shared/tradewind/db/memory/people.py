@@ -83,6 +83,8 @@ class MemoryPeopleStore(MemoryStoreBase):
         if revised.finishes:
             row.start_date, row.end_date = row.start_date or now, row.end_date or now
         freed = self._void(row) if revised.voids else []
+        if revised.voids and not revised.finishes:
+            row.by_hand = None
         if revised.voids and not revised.finishes and row.id.map_index >= 0:
             self._unpush(row)
         if revised.task is not None:

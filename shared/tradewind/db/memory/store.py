@@ -12,7 +12,6 @@ from tradewind.db.memory.collector import MemoryCollectorStore
 from tradewind.db.memory.dag_requests import MemoryDagRequestStore
 from tradewind.db.memory.dags import MemoryDagStore
 from tradewind.db.memory.deadlines import MemoryDeadlineStore
-from tradewind.db.memory.people import MemoryPeopleStore
 from tradewind.db.memory.run_creation import MemoryRunCreationStore
 from tradewind.db.memory.scheduler import MemorySchedulerStore
 from tradewind.db.memory.stored_values import MemoryStoredValues
@@ -35,8 +34,7 @@ class MemoryStore(
     MemoryDagRequestStore,
     MemoryTriggererStore,
     MemoryWatcherStore,
-    MemoryPeopleStore,
-    MemoryBundleStore,
+    MemoryHandStore,
     MemoryAssetStore,
     MemoryStoredValues,
 ):

@@ -166,6 +166,7 @@ class TaskInstanceTableRow:
     task_reschedule_count: int = 0
     next_method: str | None = None
     next_kwargs: bytes | None = None
+    by_hand: RunByHand | None = None
 
     def forget_try(self) -> None:
         """A new try begins: nothing of how the one before waited remains."""
@@ -465,6 +466,7 @@ def core_row(row: TaskInstanceTableRow) -> TaskInstanceRow:
         skip_requested=row.skip_requested,
         is_resuming=row.is_resuming,
         kept_slots=row.kept_slots,
+        by_hand=row.by_hand,
     )
 
 

@@ -31,7 +31,7 @@ class PostgresPeopleStore:
 
     async def read_dag_runs(self, dag_run_ids: Sequence[int]) -> Sequence[LoadedRun]:
         async with self._database.transaction("repeatable_read", readonly=True) as transaction:
-            return await _read(transaction, dag_run_ids)
+            return await read_runs(transaction, dag_run_ids)
 
     async def revise_dag_runs(self, dag_run_ids: Sequence[int], rule: RevisionRule, now: datetime) -> Revised:
         async with self._database.transaction() as transaction:
@@ -42,7 +42,7 @@ async def revise_within(session: Session, dag_run_ids: Sequence[int], rule: Revi
     """As `revise_dag_runs`, as part of a transaction."""
     locked = first_integers(await session.fetch(statement("lock_dag_runs"), list(dag_run_ids)))
     held = await session.fetch(statement("lock_task_instances_of_runs"), locked)
-    runs = await _read(session, locked)
+    runs = await read_runs(session, locked)
     revisions = tuple(sorted(rule(runs), key=lambda revision: revision.dag_run_id))
     if not revisions:
         return Revised()
@@ -56,7 +56,8 @@ async def revise_within(session: Session, dag_run_ids: Sequence[int], rule: Revi
     )
 
 
-async def _read(session: Session, dag_run_ids: Sequence[int]) -> list[LoadedRun]:
+async def read_runs(session: Session, dag_run_ids: Sequence[int]) -> list[LoadedRun]:
+    """The runs with all their task instances."""
     runs = await session.fetch(statement("read_dag_runs"), list(dag_run_ids))
     rows = await session.fetch(statement("load_task_instances"), first_integers(runs)) if runs else []
     by_run: dict[int, list[TaskInstanceRow]] = {}
@@ -72,11 +73,16 @@ async def _write(session: Session, revisions: Sequence[RunRevision], now: dateti
     created = [_created_values(row) for revision in revisions for row in revision.created]
     if created:
         await session.fetch(statement("create_task_instances"), *_columns(created, CREATED_COLUMNS))
-    revised = [_revised_values(row) for revision in revisions for row in revision.task_instances]
+    revised = [row for revision in revisions for row in revision.task_instances]
     if not revised:
         return ()
-    rows = await session.fetch(statement("revise_task_instances"), now, *_columns(revised, REVISED_COLUMNS))
+    rows = await session.fetch(statement("revise_task_instances"), now, *revised_columns(revised))
     return tuple(row["pool"] for row in rows)
+
+
+def revised_columns(rows: Sequence[RevisedTaskInstance]) -> list[list[object]]:
+    """Parameters $2 to $18 of revise_task_instances.sql."""
+    return _columns([_revised_values(row) for row in rows], REVISED_COLUMNS)
 
 
 def _holders(held: Sequence[Row], revisions: Sequence[RunRevision]) -> tuple[AttemptHolder, ...]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradewind.core.by_hand.flags import RunByHand
 from tradewind.core.rows import Capacity, DagRunRow, PoolCapacity, TaskInstanceId, TaskInstanceRow
 from tradewind.core.states import DagRunState, TaskInstanceState
 from tradewind.db.pool import Row
@@ -39,7 +40,13 @@ def task_instance_row(row: Row) -> TaskInstanceRow:
         skip_requested=row["skip_requested"],
         is_resuming=row["is_resuming"],
         kept_slots=row["kept_slots"],
+        by_hand=_by_hand(row.get("by_hand")),
     )
+
+
+def _by_hand(text: str | None) -> RunByHand | None:
+    """Absent where nothing depends on it: what records ends does not read it."""
+    return None if text is None else msgspec.json.decode(text, type=RunByHand)
 
 
 def dag_run_row(row: Row) -> DagRunRow:

@@ -4,6 +4,7 @@ from tradewind.core.clock import IdFactory
 from tradewind.db.assets.store import PostgresAssetStore
 from tradewind.db.bundles.store import PostgresBundleStore
 from tradewind.db.pool import Database
+from tradewind.db.postgres.by_hand import PostgresHandStore
 from tradewind.db.postgres.collector import PostgresCollectorStore
 from tradewind.db.postgres.dag_requests import PostgresDagRequestStore
 from tradewind.db.postgres.dags import PostgresDagStore
@@ -28,6 +29,7 @@ class PostgresStore(
     PostgresTriggererStore,
     PostgresWatcherStore,
     PostgresPeopleStore,
+    PostgresHandStore,
     PostgresAssetStore,
     PostgresStoredValues,
 ):
@@ -45,6 +47,7 @@ class PostgresStore(
         PostgresTriggererStore.__init__(self, database, cache)
         PostgresWatcherStore.__init__(self, database)
         PostgresPeopleStore.__init__(self, database)
+        PostgresHandStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)
         PostgresStoredValues.__init__(self, database)
         PostgresBundleStore.__init__(self, database)

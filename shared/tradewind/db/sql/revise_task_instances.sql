@@ -66,6 +66,7 @@ updated AS (
         kept_slots = CASE WHEN w.voids THEN 0 ELSE t.kept_slots END,
         next_action_at = CASE WHEN w.voids THEN NULL ELSE t.next_action_at END,
         is_resuming = t.is_resuming AND NOT w.voids,
+        by_hand = CASE WHEN w.voids AND NOT w.finishes THEN NULL ELSE t.by_hand END,
         next_method = CASE WHEN w.voids THEN NULL ELSE t.next_method END,
         next_kwargs = CASE WHEN w.voids THEN NULL ELSE t.next_kwargs END,
         first_start_date = CASE WHEN w.voids THEN NULL ELSE t.first_start_date END,
