@@ -61,6 +61,11 @@ class ObservedBus(MemoryBus):
         """(queue, messages) of each."""
         self.confirm_seconds = 0.0
 
+    def lose_channels(self) -> None:
+        """What was delivered here and not settled is delivered again."""
+        for consumer in self.consumers:
+            self.broker.give_back(DISPATCH, consumer.forget())
+
     async def publish(
         self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
     ) -> None:
@@ -107,7 +112,9 @@ class World:
     async def __aexit__(self, *error: Any) -> None:
         if error[0] is None:
             self.stop.set()
-            await self.dispatching
+            await asyncio.wait([self.dispatching])
+            if not self.dispatching.cancelled():
+                self.dispatching.result()
         self._collecting.cancel()
         await self._group.__aexit__(*error)
 
