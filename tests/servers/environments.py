@@ -8,6 +8,10 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parents[2] / ".cache" / "peers"
 CELERY: Final = ("celery[redis]==5.7.0",)
+CELERY_TOOLS: Final = ("celery==5.7.0", "flower==2.2.0")
+_ROOT: Final = Path(__file__).parents[2]
+STOCK_WORKER: Final = ("--editable", f"{_ROOT}[celery]", "celery==5.7.0")
+"""Tradewind as it is, with its extra."""
 AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg", "kubernetes")
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.simulation.virtual_time import EPOCH, VirtualTimeLoop, run_in_virtual_time
 from tradewind.bus.memory import MemoryBroker, MemoryBus
-from tradewind.bus.port import Message, Queue
+from tradewind.bus.port import Bus, Message, Queue
 from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation, DagRoot
@@ -168,7 +168,7 @@ class LogStore:
 class Collector:
     """Answers as the real one would: one grant per attempt, replayed to the identical claim only."""
 
-    def __init__(self, bus: MemoryBus) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self.is_away = False
         self.loses_replies: dict[str, int] = {}

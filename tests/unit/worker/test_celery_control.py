@@ -235,7 +235,7 @@ async def test_revoked_attempt_that_waits_never_starts_and_a_terminated_one_ends
         assert str(attempt(2)) in (await ask("revoke", task_id=[str(attempt(2))]))["ok"]
         assert await ask("revoked") == [str(attempt(2))]
         assert worker.launcher.children[1].kills == []
-        assert str(attempt(1)) in (await ask("revoke", task_id=str(attempt(1)), terminate=True, signal="SIGKILL"))["ok"]
+        assert str(attempt(1)) in (await ask("revoke", task_id=str(attempt(1)), terminate=1, signal="SIGKILL"))["ok"]
         await until(lambda: 3 in worker.launcher.children)
         assert worker.launcher.launches == [1, 3]
         await until(lambda: {attempt(1), attempt(2)} <= fleet.collector.ended.keys())

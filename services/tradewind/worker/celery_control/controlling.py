@@ -19,7 +19,7 @@ _IDS_MAX: Final = 10_000
 
 class _Revoke(msgspec.Struct):
     task_id: list[str] | str
-    terminate: bool = False
+    terminate: bool | None = False
     signal: str | int | None = None
 
 
@@ -48,7 +48,7 @@ class Changes:
 
     def revoke(self, arguments: Arguments) -> object:
         """Attempts that shall not start; with `terminate`, those that run are ended, too."""
-        wanted = msgspec.convert(arguments, _Revoke)
+        wanted = msgspec.convert(arguments, _Revoke, strict=False)
         attempt_ids = _some_ids(wanted.task_id)
         if wanted.terminate:
             return self._terminate(attempt_ids)
@@ -58,7 +58,7 @@ class Changes:
 
     def terminate(self, arguments: Arguments) -> object:
         """`revoke` with `terminate`. The signal is not asked about: SIGTERM, and SIGKILL after the grace."""
-        return self._terminate(_some_ids(msgspec.convert(arguments, _Terminate).task_id))
+        return self._terminate(_some_ids(msgspec.convert(arguments, _Terminate, strict=False).task_id))
 
     def pool_grow(self, arguments: Arguments) -> object:
         """More slots."""
@@ -72,7 +72,7 @@ class Changes:
 
     def add_consumer(self, arguments: Arguments) -> object:
         """Take from one more queue."""
-        wanted = msgspec.convert(arguments, _Consumer)
+        wanted = msgspec.convert(arguments, _Consumer, strict=False)
         queue = wanted.queue
         if not 0 < len(queue.encode()) <= _QUEUE_NAME_MAX_BYTES or queue.startswith(_OWN_QUEUES):
             raise CommandRefused(f"{queue!r} is no name of a queue for tasks")
@@ -86,7 +86,7 @@ class Changes:
 
     def cancel_consumer(self, arguments: Arguments) -> object:
         """Take from this queue no more."""
-        queue = msgspec.convert(arguments, _Consumer).queue
+        queue = msgspec.convert(arguments, _Consumer, strict=False).queue
         self._worker.intakes.cancel(queue)
         self._log.info("celery_control.queue_cancelled", queue=queue)
         return {"ok": f"no longer consuming from {queue}"}
@@ -139,7 +139,7 @@ def _some_ids(task_ids: Sequence[str] | str) -> list[UUID]:
 
 
 def _positive(arguments: Arguments) -> int:
-    n = msgspec.convert(arguments, _Number).n
+    n = msgspec.convert(arguments, _Number, strict=False).n
     if n < 1:
         raise CommandRefused(f"n is {n}, which is less than 1")
     return n

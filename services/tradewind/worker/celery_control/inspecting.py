@@ -39,7 +39,7 @@ class _Hello(msgspec.Struct):
 
 class Inspection:
     """One method per command; each takes the command's arguments and returns its answer. Raises `CommandRefused`, or
-    `msgspec.ValidationError` for arguments that are wrong."""
+    `msgspec.ValidationError` for arguments that are wrong. They are read leniently: flower sends 1 for true."""
 
     def __init__(self, worker: ControlledWorker) -> None:
         self._worker = worker
@@ -51,7 +51,7 @@ class Inspection:
 
     def active(self, arguments: Arguments) -> object:
         """What runs."""
-        safe = msgspec.convert(arguments, _Active).safe
+        safe = msgspec.convert(arguments, _Active, strict=False).safe
         return self._infos(self._worker.ledger.active, safe=safe)
 
     def reserved(self, _: Arguments) -> object:
@@ -74,7 +74,7 @@ class Inspection:
                 "reserved" if held.started_at is None else "active",
                 held.info(self._worker.worker_id, pids.get(held.task.attempt_id)),
             )
-            for held in self._worker.ledger.find(attempt_ids_of(msgspec.convert(arguments, _Query).ids))
+            for held in self._worker.ledger.find(attempt_ids_of(msgspec.convert(arguments, _Query, strict=False).ids))
         }
 
     def registered(self, _: Arguments) -> object:
@@ -145,7 +145,7 @@ class Inspection:
 
     def hello(self, arguments: Arguments) -> object:
         """A stock worker of Celery's starts and asks its neighbours for what it missed."""
-        if msgspec.convert(arguments, _Hello).from_node == self._worker.worker_id:
+        if msgspec.convert(arguments, _Hello, strict=False).from_node == self._worker.worker_id:
             return None
         return {"revoked": self.revoked({}), "clock": self._worker.logical_clock.forward()}
 
