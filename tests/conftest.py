@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.rabbitmq import RabbitMQServer, rabbitmq_server
-from tests.servers.redis import redis_server
+from tests.servers.redis import RedisServer, redis_server
 from tradewind.db.pool import Database, open_pool
 
 
@@ -62,10 +62,23 @@ def mortal_rabbitmq(_own_rabbitmq: RabbitMQServer) -> Generator[RabbitMQServer]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Generator[str]:
-    """Address of the session's Redis."""
-    with redis_server() as url:
-        yield url
+def redis() -> Generator[RedisServer]:
+    """The session's Redis; not to be stopped."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis: RedisServer) -> str:
+    """Address of a database of the test's own."""
+    return redis.new_url()
+
+
+@pytest.fixture
+def mortal_redis() -> Generator[RedisServer]:
+    """A Redis that the test may stop, kill and start."""
+    with redis_server(private=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

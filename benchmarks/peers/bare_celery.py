@@ -51,7 +51,7 @@ class BareCelery:
 def running(broker_url: str, folder: Path) -> Generator[BareCelery]:
     """A worker with a child per core, ready."""
     programs = environment("celery", CELERY)
-    with redis_server() as redis_url, _worker(programs, broker_url, redis_url, folder) as variables:
+    with redis_server() as redis, _worker(programs, broker_url, redis.new_url(), folder) as variables:
         yield BareCelery(programs / "python", variables)
 
 

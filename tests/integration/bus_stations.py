@@ -1,4 +1,4 @@
-"""The two buses as the behavioural suite sees them: connect, crash, stop and start the broker, delete a queue."""
+"""The buses as the behavioural suite sees them: connect, crash, stop and start the broker, delete a queue."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -6,13 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiormq
+import redis.asyncio as redis
 
 from tests.polling import poll_until
 from tests.servers.proxy import TcpProxy, tcp_proxy
 from tests.servers.rabbitmq import RabbitMQServer
+from tests.servers.redis import RedisServer
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import Batch, Bus, Delivery, Message, Queue
+from tradewind.bus.redis.keys import queue_key
 
 
 class MemoryStation:
@@ -45,10 +48,10 @@ class MemoryStation:
         self.broker.start()
 
 
-class RabbitMQStation:
-    """A virtual host of a RabbitMQ; each connection goes through a proxy of its own."""
+class BrokerStation:
+    """A place of its own on a broker that is a process; each connection of a bus goes through a proxy of its own."""
 
-    def __init__(self, server: RabbitMQServer) -> None:
+    def __init__(self, server: RabbitMQServer | RedisServer) -> None:
         self._server = server
         self.url = server.new_url()
         self._proxies: dict[int, TcpProxy] = {}
@@ -58,9 +61,9 @@ class RabbitMQStation:
         """One connection."""
         parts = urlsplit(self.url)
         async with AsyncExitStack() as stack:
-            proxy = await stack.enter_async_context(tcp_proxy(parts.hostname or "", parts.port or 5672))
-            credentials = parts.netloc.rpartition("@")[0]
-            url = parts._replace(netloc=f"{credentials}@127.0.0.1:{proxy.port}").geturl()
+            proxy = await stack.enter_async_context(tcp_proxy(parts.hostname or "", parts.port or 0))
+            credentials, at, _ = parts.netloc.rpartition("@")
+            url = parts._replace(netloc=f"{credentials}{at}127.0.0.1:{proxy.port}").geturl()
             bus = await stack.enter_async_context(open_bus(url, max_body_bytes=4 * 1024 * 1024))
             self._proxies[id(bus)] = proxy
             yield bus
@@ -76,11 +79,6 @@ class RabbitMQStation:
         proxy.cut()
         await poll_until(lambda: not bus.connected)
 
-    async def delete_queue(self, name: str) -> None:
-        """An operator deletes the queue."""
-        async with aiormq.connect(self.url) as connection:
-            await (await connection.channel()).queue_delete(name)
-
     async def stop(self) -> None:
         """The broker goes away."""
         await asyncio.to_thread(self._server.stop)
@@ -90,7 +88,29 @@ class RabbitMQStation:
         await asyncio.to_thread(self._server.start)
 
 
-Station = MemoryStation | RabbitMQStation
+class RabbitMQStation(BrokerStation):
+    """A virtual host of a RabbitMQ."""
+
+    async def delete_queue(self, name: str) -> None:
+        """An operator deletes the queue."""
+        async with aiormq.connect(self.url) as connection:
+            await (await connection.channel()).queue_delete(name)
+
+
+class RedisStation(BrokerStation):
+    """A database of a Redis."""
+
+    def client(self) -> redis.Redis:
+        """Any client, as an operator has one."""
+        return redis.Redis.from_url(self.url)  # pyright: ignore[reportUnknownMemberType] - half-typed
+
+    async def delete_queue(self, name: str) -> None:
+        """An operator deletes the queue."""
+        async with self.client() as client:
+            await client.delete(queue_key(name))
+
+
+Station = MemoryStation | RabbitMQStation | RedisStation
 
 
 def shared(name: str = "q") -> Queue:

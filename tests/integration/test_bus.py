@@ -9,6 +9,7 @@ import pytest
 from tests.integration.bus_stations import (
     MemoryStation,
     RabbitMQStation,
+    RedisStation,
     Station,
     deliveries_of,
     numbered,
@@ -33,10 +34,16 @@ from tradewind.bus.port import (
 from tradewind.wire.queues import DEAD_LETTER
 
 
-@pytest.fixture(params=["memory", "rabbitmq"])
+@pytest.fixture(params=["memory", "rabbitmq", "redis"])
 def station(request: pytest.FixtureRequest) -> Station:
     """A broker of the test's own."""
-    return MemoryStation() if request.param == "memory" else RabbitMQStation(request.getfixturevalue("rabbitmq"))
+    match request.param:
+        case "rabbitmq":
+            return RabbitMQStation(request.getfixturevalue("rabbitmq"))
+        case "redis":
+            return RedisStation(request.getfixturevalue("redis"))
+        case _:
+            return MemoryStation()
 
 
 async def settled(bus: Bus, queue: str) -> None:
@@ -447,13 +454,15 @@ async def test_consumer_goes_on_after_its_queue_was_deleted(station: Station) ->
             assert numbers(await taking) == [7]
 
 
-@pytest.mark.parametrize("mortal_station", ["memory", "rabbitmq"])
+@pytest.mark.parametrize("mortal_station", ["memory", "rabbitmq", "redis"])
 async def test_everything_goes_on_after_the_broker_was_restarted(
     mortal_station: str, request: pytest.FixtureRequest
 ) -> None:
     station: Station = MemoryStation()
     if mortal_station == "rabbitmq":
         station = RabbitMQStation(request.getfixturevalue("mortal_rabbitmq"))
+    elif mortal_station == "redis":
+        station = RedisStation(request.getfixturevalue("mortal_redis"))
     mine = Queue(name="mine", exclusive=True)
     async with (
         station.connect() as bus,

@@ -34,15 +34,23 @@ async def open_bus(
         finally:
             await bus.close()
         return
+    # A service need not load the driver of a broker that it does not use.
     scheme = url.partition("://")[0]
-    if scheme not in ("amqp", "amqps"):
+    if scheme in ("amqp", "amqps"):
+        from tradewind.bus.rabbitmq import open_rabbitmq
+
+        async with open_rabbitmq(
+            url, name=name, setting_name=SETTING_NAME, queue_type=queue_type, max_body_bytes=max_body_bytes
+        ) as rabbitmq_bus:
+            yield rabbitmq_bus
+    elif scheme in ("redis", "rediss"):
+        from tradewind.bus.redis.bus import open_redis
+
+        async with open_redis(url, name=name, setting_name=SETTING_NAME, max_body_bytes=max_body_bytes) as redis_bus:
+            yield redis_bus
+    else:
         raise ConfigError(
             f"{SETTING_NAME} begins with {scheme!r}: supported are amqp:// and amqps:// (RabbitMQ), "
-            "as in amqp://user:password@host:5672/vhost"
+            "as in amqp://user:password@host:5672/vhost, and redis:// and rediss:// (Redis), "
+            "as in redis://:password@host:6379/0"
         )
-    from tradewind.bus.rabbitmq import open_rabbitmq  # a service on the memory bus need not load the driver
-
-    async with open_rabbitmq(
-        url, name=name, setting_name=SETTING_NAME, queue_type=queue_type, max_body_bytes=max_body_bytes
-    ) as rabbitmq_bus:
-        yield rabbitmq_bus
