@@ -248,6 +248,11 @@ class Heartbeat(Message, frozen=True, tag="heartbeat.1"):
     concurrency: int
     attempts: tuple[UUID, ...]
     leaving: bool = False
+    tags: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    """Pools that it takes tasks of; none = of all."""
+    draining: bool = False
+    """It takes nothing any more, and leaves once its running attempts have ended."""
 
 
 class HeartbeatReply(Message, frozen=True, tag="heartbeat_reply.1"):
@@ -255,6 +260,8 @@ class HeartbeatReply(Message, frozen=True, tag="heartbeat_reply.1"):
 
     verdict: str
     kill: tuple[UUID, ...] = ()
+    drain: bool = False
+    """A person, or a scale-down, wants the worker to take nothing any more and to leave."""
 
 
 class KillAttempts(Message, frozen=True, tag="kill_attempts.1"):

@@ -75,7 +75,7 @@ def _key(request: Heartbeat) -> WorkerKey:
 
 
 def _reply(answer: BeatAnswer) -> HeartbeatReply:
-    return HeartbeatReply(verdict=answer.verdict, kill=answer.kill)
+    return HeartbeatReply(verdict=answer.verdict, kill=answer.kill, drain=answer.drain)
 
 
 def _beat(request: Heartbeat) -> WorkerBeat:
@@ -90,4 +90,7 @@ def _beat(request: Heartbeat) -> WorkerBeat:
         attempt_ids=request.attempts,
         sequence=request.sequence,
         leaving=request.leaving,
+        tags=request.tags,
+        pools=request.pools,
+        draining=request.draining,
     )

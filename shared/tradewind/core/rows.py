@@ -425,6 +425,11 @@ class WorkerBeat:
     sequence: int
     leaving: bool = False
     """The worker has stopped and holds nothing any more: its row is removed."""
+    tags: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    """Pools that it takes tasks of; none = of all."""
+    draining: bool = False
+    """It takes nothing any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -480,6 +485,8 @@ class BeatAnswer:
     kill: tuple[UUID, ...] = ()
     ended: tuple[EndedTaskInstance, ...] = ()
     """Attempts of this worker that were ended as lost grants: their owners are to be told."""
+    drain: bool = False
+    """Somebody asked that the worker take nothing any more and leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

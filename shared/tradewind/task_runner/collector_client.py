@@ -45,6 +45,9 @@ class WorkerIdentity:
     queues: tuple[str, ...]
     concurrency: int
     """Slots; 0 = no limit."""
+    tags: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    """Pools that it takes tasks of; none = of all."""
 
 
 class CollectorClient:

@@ -28,6 +28,7 @@ class HeartbeatLoop:
         interval_seconds: float,
         expire: Callable[[UUID], None],
         kill: Callable[[Sequence[UUID]], None],
+        drain: Callable[[], None],
         telemetry: Telemetry,
     ) -> None:
         self._identity = identity
@@ -37,6 +38,7 @@ class HeartbeatLoop:
         self._interval_seconds = interval_seconds
         self._expire = expire
         self._kill = kill
+        self._drain = drain
         self._loop = telemetry.loop("heartbeats", interval_seconds=interval_seconds)
         self._sequence = itertools.count(1)
         self._log = get_logger(worker_id=identity.worker_id)
@@ -73,6 +75,9 @@ class HeartbeatLoop:
             self._log.info("worker.registered", incarnation=str(incarnation))
             self._roster.registered.set()
         self._kill(reply.kill)
+        if reply.drain and not self._roster.is_closed:
+            self._log.info("worker.drain_asked")
+            self._drain()
         return True
 
     def _heartbeat(self, *, leaving: bool) -> Heartbeat:
@@ -88,4 +93,7 @@ class HeartbeatLoop:
             concurrency=self._roster.concurrency,
             attempts=self._roster.held_attempts,
             leaving=leaving,
+            tags=me.tags,
+            pools=me.pools,
+            draining=self._roster.is_closed,
         )

@@ -78,6 +78,7 @@ class Supervisor:
         self._group: asyncio.TaskGroup | None = None
         self._attempt_tasks: dict[UUID, asyncio.Task[None]] = {}
         self._revoked: dict[UUID, None] = {}
+        self._stop: asyncio.Event | None = None
         self._roster = Roster(
             incarnation=new_id(),
             concurrency=identity.concurrency,
@@ -121,6 +122,7 @@ class Supervisor:
             kill=self._kill,
             telemetry=metrics.telemetry,
         )
+            drain=self._leave,
         metrics.running.set_function(lambda: len(self._roster.running) + len(self._roster.overtime))
         metrics.kept_ends.set_function(lambda: self._roster.kept_ends)
 
@@ -206,6 +208,7 @@ class Supervisor:
         child's end are given up; the lease will end those attempts."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+        self._stop = stop
             heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")
             loops = [
                 group.create_task(self._claims.run(), name="claims"),
@@ -223,6 +226,11 @@ class Supervisor:
 
     async def _drain(self) -> bool:
         """Whether nothing is held any more."""
+    def _leave(self) -> None:
+        """As if whoever runs this supervisor had been told to stop."""
+        if self._stop is not None:
+            self._stop.set()
+
         roster = self._roster
         self._log.info("worker.draining", running=len(roster.running), kept_ends=roster.kept_ends)
         roster.close()

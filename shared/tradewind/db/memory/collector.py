@@ -164,7 +164,8 @@ class MemoryCollectorStore(MemoryStoreBase):
         ended: list[EndedTaskInstance] = []
         if worker is None or beat.sequence > worker.sequence:
             tick = self.tables.lease_clock.tick
-            self.tables.workers[key] = WorkerTableRow(sequence=beat.sequence, renewed_at_tick=tick)
+            drains = worker is not None and worker.drains
+            self.tables.workers[key] = WorkerTableRow(sequence=beat.sequence, renewed_at_tick=tick, drains=drains)
             ended = self._lost_grants(beat, held, now)
         running = {row.attempt_id: True for row in held if row.state is TaskInstanceState.RUNNING}
         return BeatAnswer(
@@ -173,6 +174,7 @@ class MemoryCollectorStore(MemoryStoreBase):
             verdict=Verdict.DONE,
             kill=tuple(attempt_id for attempt_id in beat.attempt_ids if attempt_id not in running),
             ended=tuple(ended),
+            drain=self.tables.workers[key].drains,
         )
 
     def _lost_grants(

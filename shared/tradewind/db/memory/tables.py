@@ -245,6 +245,8 @@ class WorkerTableRow:
     sequence: int
     renewed_at_tick: float
     expired_at: datetime | None = None
+    drains: bool = False
+    """Column `drain_asked_at` is set."""
 
 
 @dataclass(slots=True, kw_only=True)

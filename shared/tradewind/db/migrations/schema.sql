@@ -642,6 +642,10 @@ CREATE TABLE worker (
     renewed_at                      timestamp with time zone NOT NULL,
     renewed_at_tick                 double precision NOT NULL,
     expired_at                      timestamp with time zone,
+    tags                            text[] NOT NULL DEFAULT '{}'::text[],
+    pools                           text[] NOT NULL DEFAULT '{}'::text[],
+    is_draining                     boolean NOT NULL DEFAULT false,
+    drain_asked_at                  timestamp with time zone,
     CONSTRAINT worker_pkey PRIMARY KEY (worker_id, incarnation)
 ) WITH (fillfactor=50, autovacuum_vacuum_threshold=200, autovacuum_vacuum_scale_factor=0.05);
 
@@ -855,5 +859,11 @@ COMMENT ON COLUMN triggerer.number IS 'for the API, where ids of triggerers are 
 COMMENT ON COLUMN variable.value IS 'Fernet token';
 
 COMMENT ON COLUMN worker.expired_at IS 'tombstone: this incarnation was given up and never comes back';
+
+COMMENT ON COLUMN worker.pools IS 'pools that it takes tasks of; none = of all';
+
+COMMENT ON COLUMN worker.is_draining IS 'as it says itself: it takes nothing any more';
+
+COMMENT ON COLUMN worker.drain_asked_at IS 'a person or a scale-down wants it to leave: the answer to its next heartbeat says so';
 
 COMMENT ON COLUMN xcom.value IS 'JSON text as the task gave it';

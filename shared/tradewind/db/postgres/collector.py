@@ -250,6 +250,7 @@ def _beat_row(beat: WorkerBeat) -> tuple[object, ...]:
     return (
         *(beat.worker_id, beat.incarnation, storable_text(beat.hostname), beat.pid, beat.kind),
         *("\n".join(beat.queues), beat.concurrency, beat.sequence, len(beat.attempt_ids)),
+        *("\n".join(beat.tags), "\n".join(beat.pools), beat.draining),
     )
 
 
@@ -280,4 +281,4 @@ def _staying_answer(beat: WorkerBeat, held: Sequence[Row], lost: Mapping[UUID, E
     running = {row["attempt_id"]: True for row in held if row["state"] == TaskInstanceState.RUNNING}
     kill = [attempt_id for attempt_id in beat.attempt_ids if attempt_id not in running]
     ended = [lost[row["attempt_id"]] for row in held if row["attempt_id"] in lost]
-    return _beat_answer(beat, Verdict.DONE, kill, ended)
+    return replace(_beat_answer(beat, Verdict.DONE, kill, ended), drain=held[0]["drains"])

@@ -4,8 +4,10 @@ WITH beats AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::integer[], $9::bigint[],
-        $10::integer[]
-    ) AS b (worker_id, incarnation, hostname, pid, kind, queues, concurrency, sequence, attempts)
+        $10::integer[], $11::text[], $12::text[], $13::boolean[]
+    ) AS b (
+        worker_id, incarnation, hostname, pid, kind, queues, concurrency, sequence, attempts, tags, pools, is_draining
+    )
 ),
 clock AS MATERIALIZED (
     SELECT tick, lease_seconds FROM lease_clock
@@ -13,11 +15,12 @@ clock AS MATERIALIZED (
 renewed AS (
     INSERT INTO worker AS w (
         worker_id, incarnation, hostname, pid, kind, queues, concurrency, sequence, attempts, started_at, renewed_at,
-        renewed_at_tick
+        renewed_at_tick, tags, pools, is_draining
     )
     SELECT
         b.worker_id, b.incarnation, b.hostname, b.pid, b.kind, string_to_array(b.queues, E'\n'), b.concurrency,
-        b.sequence, b.attempts, $1::timestamptz, $1::timestamptz, c.tick
+        b.sequence, b.attempts, $1::timestamptz, $1::timestamptz, c.tick, string_to_array(b.tags, E'\n'),
+        string_to_array(b.pools, E'\n'), b.is_draining
     FROM beats b
     CROSS JOIN clock c
     ORDER BY b.worker_id, b.incarnation
@@ -25,14 +28,20 @@ renewed AS (
     SET
         sequence = excluded.sequence,
         attempts = excluded.attempts,
+        queues = excluded.queues,
+        concurrency = excluded.concurrency,
+        tags = excluded.tags,
+        pools = excluded.pools,
+        is_draining = excluded.is_draining,
         renewed_at = excluded.renewed_at,
         renewed_at_tick = excluded.renewed_at_tick
     WHERE w.expired_at IS NULL AND w.sequence < excluded.sequence
-    RETURNING w.incarnation
+    RETURNING w.incarnation, w.drain_asked_at
 )
 SELECT
     b.incarnation,
     EXISTS (SELECT FROM renewed n WHERE n.incarnation = b.incarnation) AS is_renewed,
+    EXISTS (SELECT FROM renewed n WHERE n.incarnation = b.incarnation AND n.drain_asked_at IS NOT NULL) AS drains,
     EXISTS (
         SELECT FROM worker w
         WHERE w.worker_id = b.worker_id AND w.incarnation = b.incarnation AND w.expired_at IS NOT NULL

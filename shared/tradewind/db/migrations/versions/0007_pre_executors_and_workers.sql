@@ -74,4 +74,14 @@ CREATE TABLE task_log_file (
 COMMENT ON COLUMN task_log_file.base IS 'the store: s3://bucket/prefix or file:///folder';
 COMMENT ON COLUMN task_log_file.moved_at IS 'null = somebody (claim) is moving it: the chunks in task_log are the log';
 
+-- The fleet.
+ALTER TABLE worker
+    ADD COLUMN tags text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN pools text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN is_draining boolean NOT NULL DEFAULT false,
+    ADD COLUMN drain_asked_at timestamptz;
+COMMENT ON COLUMN worker.pools IS 'pools that it takes tasks of; none = of all';
+COMMENT ON COLUMN worker.is_draining IS 'as it says itself: it takes nothing any more';
+COMMENT ON COLUMN worker.drain_asked_at IS 'a person or a scale-down wants it to leave: the answer to its next heartbeat says so';
+
 UPDATE schema_range SET newest = 7;
