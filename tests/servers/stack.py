@@ -150,10 +150,12 @@ def service_stack(
     dags_folder: Path,
     counts: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    own_environments: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Generator[Stack]:
     """Every service as a process of its own, one of each unless `counts` says otherwise, healthy.
 
     `folder` takes homes and logs. `database_url` names a database that has the schema. Workers get no database URL.
+    `own_environments`: by command or name of a process, what it gets beyond the others.
     """
     password = secrets.token_urlsafe(12)
     (api_port,) = free_ports(1)
@@ -172,6 +174,8 @@ def service_stack(
         for number in range(1, count + 1):
             name = f"{command}-{number}" if command == "worker" or count > 1 else command
             own = {} if command == "worker" else {DATABASE_VARIABLE: database_url}
+            for key in (command, name):
+                own |= (own_environments or {}).get(key, {})
             processes.append(_service(name, command, {**shared, **own}, api_port, folder))
     with Stack(processes, f"http://127.0.0.1:{api_port}", "admin", password) as stack:
         stack.start_all()

@@ -22,6 +22,7 @@ from tradewind.api.routes import (
     deletions,
     execution,
     execution_assets,
+    execution_bundles,
     execution_questions,
     execution_readers,
     execution_state_stores,
@@ -100,6 +101,7 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         execution_readers.router,
         execution_state_stores.router,
         execution_assets.router,
+        execution_bundles.router,
     ):
         app.include_router(execution_router)
     app.include_router(service.router)

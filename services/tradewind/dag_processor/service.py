@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.dag_processor.bundles.folder import BundleFolder
+from tradewind.service.bundle_folder import BundleFolder
 from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, PlainFolder
 from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.disk import Disk

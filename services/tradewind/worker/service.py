@@ -48,6 +48,7 @@ async def run(
             bus=bus,
             launcher=children.launcher,
             log_sink=children.log_sink,
+            bundles=children.bundles,
             clock=clock,
             new_id=new_id,
             metrics=SupervisorMetrics(telemetry),

@@ -8,9 +8,10 @@ from tradewind.core.clock import Clock
 from tradewind.core.errors import NotFound
 from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
-from tradewind.service.dag_roots import DagFileLocation, DagRoot, resolve_dag_file
+from tradewind.service.dag_roots import DagFileLocation
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.attempts import Attempt, Roster
+from tradewind.task_runner.bundles.port import Bundles, BundleUnavailable
 from tradewind.task_runner.exits import ChildEnd, ended_in_overtime, result_of
 from tradewind.task_runner.launcher import ChildEvent, Exit, Launcher, LaunchFailed, LogBytes, RunningAttempt
 from tradewind.task_runner.logs import LogRecords, LogSink, LogStream, LogStreamLimits, Spawn
@@ -32,7 +33,7 @@ class AttemptRunner:
         log_sink: LogSink,
         clock: Clock,
         spawn: Spawn,
-        dag_roots: tuple[DagRoot, ...],
+        bundles: Bundles,
         execution_api_url: str,
         worker_id: str,
         hostname: str,
@@ -44,7 +45,7 @@ class AttemptRunner:
         self._log_sink = log_sink
         self._clock = clock
         self._spawn = spawn
-        self._dag_roots = dag_roots
+        self._bundles = bundles
         self._execution_api_url = execution_api_url
         self._worker_id = worker_id
         self._hostname = hostname
@@ -54,11 +55,8 @@ class AttemptRunner:
 
     def prepare(self, relative_fileloc: str) -> None:
         """A task of this file is about to be claimed."""
-        if relative_fileloc:
-            try:
-                self._launcher.prepare(resolve_dag_file(self._dag_roots, relative_fileloc))
-            except NotFound:
-                self._log.warning("dag_file.unknown", relative_fileloc=relative_fileloc)
+        if relative_fileloc and (file := self._bundles.expected(relative_fileloc)) is not None:
+            self._launcher.prepare(file)
 
     async def run(self, attempt: Attempt) -> None:
         """From the grant until the end is kept for reporting."""
@@ -66,10 +64,21 @@ class AttemptRunner:
             self._end_marked(attempt)
             return
         try:
-            file = resolve_dag_file(self._dag_roots, attempt.grant.relative_fileloc)
+            file = await self._bundles.locate(attempt.grant)
         except NotFound as exc:
             self._end_unlaunched(attempt, EndCause.USER_ERROR, str(exc))
             return
+        except BundleUnavailable as exc:
+            self._metrics.bundle_refusals.inc()
+            self._log.error("bundle.refused", attempt_id=str(attempt.offer.attempt_id), reason=str(exc))
+            self._end_unlaunched(attempt, EndCause.NOT_STARTED, str(exc))
+            return
+        try:
+            await self._run_in(attempt, file)
+        finally:
+            self._bundles.release(attempt.grant)
+
+    async def _run_in(self, attempt: Attempt, file: DagFileLocation) -> None:
         try:
             child = await self._launcher.launch(self._request(attempt, file), file)
         except LaunchFailed as exc:

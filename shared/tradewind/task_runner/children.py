@@ -4,6 +4,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple
 
+from tradewind.service.dag_roots import dag_roots
+from tradewind.task_runner.bundles.fetched import open_bundles
+from tradewind.task_runner.bundles.port import Bundles
 from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
 from tradewind.task_runner.launcher import Launcher
 from tradewind.task_runner.log_sink import open_log_sink
@@ -16,6 +19,8 @@ class Children(NamedTuple):
 
     launcher: Launcher
     log_sink: LogSink
+    bundles: Bundles | None = None
+    """Who finds the code; None = it is taken from the DAG folders as they stand."""
 
 
 OpenChildren = Callable[[TaskRunningSettings], AbstractAsyncContextManager[Children]]
@@ -31,5 +36,15 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
         servers_bytes=settings.task_runner.fork_servers_bytes,
         parked=settings.task_runner.parked_children,
     )
-    async with open_log_sink(settings.execution_api_url) as log_sink, open_fork_launcher(limits) as launcher:
-        yield Children(launcher, log_sink)
+    async with (
+        open_log_sink(settings.execution_api_url) as log_sink,
+        open_fork_launcher(limits) as launcher,
+        open_bundles(
+            dag_roots(settings),
+            cache_folder=settings.task_runner.bundle_cache_folder or settings.home / "bundles",
+            max_bytes=settings.task_runner.bundle_cache_bytes,
+            execution_api_url=settings.execution_api_url,
+            uses_folders=settings.task_runner.run_from_dags_folder,
+        ) as bundles,
+    ):
+        yield Children(launcher, log_sink, bundles)

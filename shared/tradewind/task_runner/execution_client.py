@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import RLock
 from typing import Any, Final, Protocol, cast
@@ -111,6 +111,20 @@ class ExecutionClient:
     def read_stored_connection(self, conn_id: str) -> dict[str, Any] | None:
         """With a reader's token: the connection's fields and `fingerprint`; None if there is none."""
         return self._get(f"/stored-connections/{_part(conn_id)}")
+
+    def get_bundle_manifest(self, digest: str) -> bytes:
+        """The text of a bundle's manifest."""
+        return self._bytes("GET", f"/bundles/{_part(digest)}", b"")
+
+    def get_bundle_blobs(self, digest: str, blobs: Sequence[str]) -> bytes:
+        """A tar archive of contents of the bundle's files: some of those asked for, at least the first."""
+        body = json.dumps({"digests": list(blobs)}).encode()
+        return self._bytes("POST", f"/bundles/{_part(digest)}/blobs", body)
+
+    def _bytes(self, method: str, path: str, body: bytes) -> bytes:
+        status, answer = self._exchange(method, path, body)
+        self._check(method, path, status, answer)
+        return answer
 
     def get_xcom_item(self, dag_id: str, run_id: str, task_id: str, key: str, offset: int) -> tuple[bool, Any]:
         """Of the values of a task's instances, in the order of their map indexes, the one at a place."""

@@ -117,6 +117,7 @@ async def run_single_attempt(
             bus=bus,
             launcher=children.launcher,
             log_sink=children.log_sink,
+            bundles=children.bundles,
             clock=clock,
             new_id=new_id,
             metrics=SupervisorMetrics(Telemetry(CollectorRegistry(), service="single")),

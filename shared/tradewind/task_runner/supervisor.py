@@ -19,6 +19,7 @@ from tradewind.service.dag_roots import DagRoot
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.attempt_runner import AttemptRunner
 from tradewind.task_runner.attempts import Attempt, Offer, Roster
+from tradewind.task_runner.bundles.port import Bundles, FolderBundles
 from tradewind.task_runner.claims import ClaimLoop
 from tradewind.task_runner.collector_client import CollectorClient, WorkerIdentity
 from tradewind.task_runner.heartbeats import HeartbeatLoop
@@ -68,6 +69,7 @@ class Supervisor:
         clock: Clock,
         new_id: IdFactory,
         metrics: SupervisorMetrics,
+        bundles: Bundles | None = None,
     ) -> None:
         self._identity = identity
         self._options = options
@@ -91,7 +93,7 @@ class Supervisor:
             log_sink=log_sink,
             clock=clock,
             spawn=self._spawn,
-            dag_roots=options.dag_roots,
+            bundles=bundles or FolderBundles(options.dag_roots),
             execution_api_url=options.execution_api_url,
             worker_id=identity.worker_id,
             hostname=identity.hostname,

@@ -12,6 +12,9 @@ class SupervisorMetrics:
         self.ends = telemetry.counter("ends_total", "Ends of attempts", ("outcome", "cause"))
         self.end_verdicts = telemetry.counter("end_verdicts_total", "Answers to reported ends", ("verdict",))
         self.expiries = telemetry.counter("expiries_total", "Times that the lease was lost and all children killed")
+        self.bundle_refusals = telemetry.counter(
+            "bundle_refusals_total", "Attempts given back because their code was not to be had or was damaged"
+        )
         self.handed_back = telemetry.counter("handed_back_total", "Offers given back because no slot came free")
         self.running = telemetry.gauge("running_attempts", "Attempts whose child has not ended")
         self.kept_ends = telemetry.gauge("kept_ends", "Ends that wait for the collector's final answer")

@@ -1,5 +1,7 @@
 """What task processes send and are sent."""
 
+from typing import Annotated
+
 from pydantic import AliasChoices, Field
 
 from tradewind.api.models.base import ApiModel, StrictBody
@@ -50,3 +52,9 @@ class StoredConnectionResponse(ConnectionResponse):
 
     fingerprint: str
     """Another one with every write."""
+
+
+class BundleBlobsBody(StrictBody):
+    """Which files of a bundle a worker lacks."""
+
+    digests: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(min_length=1, max_length=5_000)

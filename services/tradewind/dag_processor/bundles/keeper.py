@@ -9,7 +9,7 @@ from tradewind.core.bundles import BundleFile, BundleTooLarge, BundleVersion, Ma
 from tradewind.core.clock import Clock
 from tradewind.core.errors import Conflict
 from tradewind.core.rows import DagFileParse
-from tradewind.dag_processor.bundles.folder import BundleFolder
+from tradewind.service.bundle_folder import BundleFolder
 from tradewind.dag_processor.file_index import FileIndex, is_about_files
 from tradewind.db.bundles.store import BundleStore
 from tradewind.service.logging import get_logger

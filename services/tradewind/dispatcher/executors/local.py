@@ -47,6 +47,7 @@ class LocalExecutor(BaseExecutor):
                 bus=self.parts.bus,
                 launcher=children.launcher,
                 log_sink=children.log_sink,
+                bundles=children.bundles,
                 clock=self.parts.clock,
                 new_id=self.parts.new_id,
                 metrics=self.parts.supervisor_metrics,

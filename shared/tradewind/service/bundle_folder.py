@@ -84,6 +84,15 @@ class BundleFolder:
         self._remembered.pop(file.path, None)
         return None
 
+    def is_unchanged(self, inside: str) -> bool:
+        """Whether a file looks as it did when the folder was last looked at."""
+        known = self._remembered.get(inside)
+        try:
+            status = (self.folder / inside).stat()
+        except OSError:
+            return False
+        return known is not None and known.signature == (status.st_mtime_ns, status.st_size, status.st_ino)
+
     def _ignore_rules(self) -> "GitIgnoreSpec | None":
         try:
             text = (self.folder / BUNDLE_IGNORE_FILE).read_text()

@@ -1,0 +1,156 @@
+"""A worker with an empty folder of its own runs exactly the code that was scheduled, fetched through the API."""
+
+import os
+import zipfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.e2e.client import ApiClient, wait_until
+from tests.servers.postgres import PostgresServer
+from tests.servers.rabbitmq import RabbitMQServer
+from tests.servers.stack import Stack, service_stack
+
+READS = """
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+from airflow.providers.standard.operators.bash import BashOperator
+from team.helper import GREETING
+
+with DAG("reads_files", schedule=None, is_paused_upon_creation=False):
+
+    @task(templates_exts=[".sql"])
+    def read(query):
+        return {"greeting": GREETING, "query": query, "root": str(Path(__file__).parent),
+                "linked": (Path(__file__).parent / "linked.txt").read_text()}
+
+    read("queries/all.sql") >> BashOperator(task_id="script", bash_command="tools/run.sh ", cwd=str(Path(__file__).parent))
+"""
+CHANGES = """
+import time
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+from team.helper import GREETING
+
+with DAG("changes", schedule=None, is_paused_upon_creation=False):
+
+    @task
+    def wait(params=None, dag_run=None):
+        while not Path(dag_run.conf["gate"]).exists():
+            time.sleep(0.02)
+
+    @task
+    def say():
+        return (GREETING, {text!r})
+
+    wait() >> say()
+"""
+IN_ARCHIVE = """
+from airflow.sdk import DAG, task
+
+with DAG("in_archive", schedule=None, is_paused_upon_creation=False):
+
+    @task
+    def say():
+        return "from the archive"
+
+    say()
+"""
+DAMAGED = """
+from airflow.sdk import DAG, task
+
+with DAG("damaged", schedule=None, is_paused_upon_creation=False):
+
+    @task
+    def say():
+        return "whole"
+
+    say()
+"""
+
+
+@dataclass
+class Apart:
+    """A stack whose worker sees nothing of the dag processor's folder."""
+
+    stack: Stack
+    api: ApiClient
+    dags: Path
+    worker_home: Path
+    database_url: str
+
+    def greeting(self, text: str) -> None:
+        write(self.dags / "team" / "helper.py", f"GREETING = {text!r}\n")
+
+    @property
+    def worker_log(self) -> str:
+        return self.stack.processes["worker-1"].log.read_text()
+
+
+def write(path: Path, text: str, *, executable: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text)
+    draft.chmod(0o755 if executable else 0o644)
+    draft.rename(path)
+
+
+@pytest.fixture(scope="module")
+def apart(
+    postgres: PostgresServer, rabbitmq: RabbitMQServer, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Apart]:
+    folder = tmp_path_factory.mktemp("apart")
+    dags, worker_home = folder / "dags", folder / "worker-home"
+    empty = worker_home / "dags"
+    empty.mkdir(parents=True)
+    elsewhere = folder / "elsewhere.txt"
+    elsewhere.write_text("through a link")
+    write(dags / "reads_files.py", READS)
+    write(dags / "team" / "__init__.py", "")
+    write(dags / "team" / "helper.py", "GREETING = 'hello'\n")
+    write(dags / "queries" / "all.sql", "SELECT '{{ run_id }}'")
+    write(dags / "tools" / "run.sh", "#!/bin/sh\necho the script ran\n", executable=True)
+    write(dags / "secret.txt", "stays")
+    write(dags / ".bundleignore", "secret.*\n")
+    (dags / "linked.txt").symlink_to(elsewhere)
+    with zipfile.ZipFile(dags / "packed.zip", "w") as archive:
+        archive.writestr("in_archive.py", IN_ARCHIVE)
+    own = {"TRADEWIND__HOME": str(worker_home), "TRADEWIND__CORE__DAGS_FOLDER": str(empty)}
+    with (
+        postgres.new_database() as database_url,
+        service_stack(
+            folder / "stack",
+            database_url=database_url,
+            broker_url=rabbitmq.new_url(),
+            dags_folder=dags,
+            own_environments={"worker": own},
+        ) as stack,
+        ApiClient(stack.api_url, stack.username, stack.password) as api,
+    ):
+        yield Apart(stack, api, dags, worker_home, database_url)
+
+
+def run(apart: Apart, dag_id: str) -> str:
+    apart.api.wait_for_dag(dag_id)
+    run_id = apart.api.trigger(dag_id)
+    state = apart.api.wait_for_run(dag_id, run_id)["state"]
+    assert state == "success", (apart.api.states(dag_id, run_id), apart.worker_log[-4000:])
+    return run_id
+
+
+def test_modules_templates_scripts_links_and_archives_travel(apart: Apart) -> None:
+    run_id = run(apart, "reads_files")
+    read = apart.api.xcom("reads_files", run_id, "read")
+    root = Path(read.pop("root"))
+    assert read == {"greeting": "hello", "query": f"SELECT '{run_id}'", "linked": "through a link"}
+    assert root.is_relative_to(apart.worker_home / "bundles" / "versions")
+    assert apart.api.xcom("reads_files", run_id, "script") == "the script ran"
+    assert not (root / "secret.txt").exists()
+    assert list((apart.worker_home / "dags").iterdir()) == []
+    run_id = run(apart, "in_archive")
+    assert apart.api.xcom("in_archive", run_id, "say") == "from the archive"
