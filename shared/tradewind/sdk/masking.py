@@ -19,6 +19,9 @@ _SENSITIVE = re.compile(
 
 _NO_WORD = re.compile(r"\W+")
 
+_FEW_SECRETS: Final = 32
+"""So many are looked for one by one before a pattern of them is compiled, which takes longer than most tasks."""
+
 NEVER_MASKED: Final = ("airflow",)
 """A password that stands in every other line."""
 
@@ -59,6 +62,12 @@ class SecretsMasker:
             self._values[secret] = None
             self._pattern = None
 
+    def forget(self, secret: str) -> None:
+        """Mask this text no more, if it was."""
+        if secret in self._values:
+            del self._values[secret]
+            self._pattern = None
+
     def add_named(self, values: Mapping[str, Any]) -> None:
         """Remember the texts under sensitive names, at any depth."""
         for key, value in values.items():
@@ -69,7 +78,7 @@ class SecretsMasker:
 
     def redact(self, text: str) -> str:
         """The text without the secrets."""
-        if not self._values:
+        if len(self._values) <= _FEW_SECRETS and not any(value in text for value in self._values):
             return text
         if self._pattern is None:
             # The longest first, so that a secret that contains another goes as a whole.

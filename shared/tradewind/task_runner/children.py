@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from tradewind.service.dag_roots import dag_roots
@@ -11,7 +12,8 @@ from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_la
 from tradewind.task_runner.launcher import Launcher
 from tradewind.task_runner.log_sink import open_log_sink
 from tradewind.task_runner.logs import LogSink
-from tradewind.task_runner.settings import TaskRunningSettings
+from tradewind.task_runner.settings import TaskRunnerSettings, TaskRunningSettings
+from tradewind.task_runner.turns.isolation import Isolation
 
 
 class Children(NamedTuple):
@@ -38,7 +40,7 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
     )
     async with (
         open_log_sink(settings.execution_api_url) as log_sink,
-        open_fork_launcher(limits) as launcher,
+        open_fork_launcher(_with_reuse(limits, settings.task_runner)) as launcher,
         open_bundles(
             dag_roots(settings),
             cache_folder=settings.task_runner.bundle_cache_folder or settings.home / "bundles",
@@ -48,3 +50,15 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
         ) as bundles,
     ):
         yield Children(launcher, log_sink, bundles)
+
+
+def _with_reuse(limits: ForkLauncherLimits, settings: TaskRunnerSettings) -> ForkLauncherLimits:
+    if settings.isolation is not Isolation.REUSE:
+        return limits
+    return replace(
+        limits,
+        parked=max(settings.parked_children, settings.idle_children),
+        tasks_per_child=settings.max_tasks_per_child,
+        child_bytes=settings.max_memory_per_child,
+        child_growth_bytes=settings.max_growth_per_child,
+    )

@@ -1,4 +1,7 @@
-"""One forked child as its supervisor sees it: a connection, a log pipe, and what became of it."""
+"""One forked child as its supervisor sees it: a connection, a log pipe, and what became of it.
+
+It runs one attempt, or several one after another: each is a `Turn`, which is all that the supervisor holds.
+"""
 
 import asyncio
 import os
@@ -6,6 +9,7 @@ import signal
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Final
 
 from tradewind.core.errors import DomainError
@@ -26,9 +30,10 @@ SendSignal = Callable[[int, int], None]
 
 
 class ForkedChild:
-    """Makes the ends of the connection and of the log pipe; is parked until `assign`."""
+    """Makes the ends of the connection and of the log pipe; is parked until `assign`, and again, if it is reusable,
+    when its attempt has ended: `on_free` is told."""
 
-    def __init__(self, child_id: int, send_signal: SendSignal) -> None:
+    def __init__(self, child_id: int, send_signal: SendSignal, on_free: "Callable[[ForkedChild], None]") -> None:
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
         ours.setblocking(False)
@@ -36,16 +41,17 @@ class ForkedChild:
         self.child_id = child_id
         self.pid: int | None = None
         self.send_signal = send_signal
+        self.on_free = on_free
+        self.is_fresh = True
         self._connection = ours
         self._log = read_end
         self._their_ends: tuple[socket.socket, int] | None = (theirs, write_end)
         self._outgoing: bytes | None = None
         self._frames = FrameReader()
-        self._mailbox = _Mailbox(on_drained=self._start_reading_log)
+        self._turn: Turn | None = None
         self._is_reading_log = False
         self._is_log_over = False
-        self._is_assigned = False
-        self._is_concluded = False
+        self._was_killed = False
         self._is_closed = False
         self._kill_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -61,19 +67,21 @@ class ForkedChild:
             raise AssertionError("a child is forked once")
         return self._their_ends[0].fileno(), self._their_ends[1]
 
-    def assign(self, request: AttemptRequest) -> None:
+    def assign(self, request: AttemptRequest) -> "Turn":
         """Run this attempt, as soon as the child is forked."""
-        self._is_assigned = True
+        turn = self._turn = Turn(self, _Mailbox(on_drained=self._start_reading_log))
         self._outgoing = frame(request)
-        self._loop.add_reader(self._connection.fileno(), self._read_connection)
+        if self.is_fresh:
+            self._loop.add_reader(self._connection.fileno(), self._read_connection)
+        self.is_fresh = False
         self._start_reading_log()
         if self.pid is not None:
             self._write()
-
-    def events(self) -> AsyncIterator[ChildEvent]:
-        return self._mailbox
+        return turn
 
     def kill(self, grace_seconds: float) -> None:
+        """See `RunningAttempt.kill`. The child runs no other attempt."""
+        self._was_killed = True
         if self._is_closed:
             return
         if self.pid is None:
@@ -92,15 +100,14 @@ class ForkedChild:
 
     def on_exited(self, gone: Exit) -> None:
         """The server has waited for it."""
-        if not self._is_concluded and self._is_assigned:
+        if self._is_running:
             self._read_connection()
             self._conclude(gone)
         self._close()
 
     def abandon(self) -> None:
         """Give up a child that is parked, or not forked yet: it sees the end of its connection and leaves."""
-        if self._is_assigned and not self._is_concluded:
-            self._conclude(Exit())
+        self._conclude(Exit())
         self._close()
 
     def on_import_timeout(self, detail: str) -> None:
@@ -122,8 +129,12 @@ class ForkedChild:
         else:
             self._loop.add_writer(self._connection.fileno(), self._write)
 
+    @property
+    def _is_running(self) -> bool:
+        return self._turn is not None and not self._turn.is_over
+
     def _read_connection(self) -> None:
-        while not (self._is_closed or self._is_concluded):
+        while not self._is_closed:
             try:
                 data = self._connection.recv(_READ_BYTES)
             except BlockingIOError:
@@ -141,8 +152,8 @@ class ForkedChild:
                 message = decode_from_child(body)
                 if isinstance(message, AttemptResult):
                     self._take_result(message)
-                    return
-                self._mailbox.put(message)
+                elif self._turn is not None and not self._turn.is_over:
+                    self._turn.mailbox.put(message)
         except DomainError as exc:
             detail = f"the task's process wrote something else to its connection: {exc}"
             self._conclude(AttemptResult(Outcome.FAILED, EndCause.USER_ERROR, detail, None, utc_now(), is_silent=True))
@@ -154,20 +165,32 @@ class ForkedChild:
             return
         self._drain_log()
         self._loop.remove_reader(self._connection.fileno())
-        self._mailbox.put(result)
+        if self._turn is not None:
+            self._turn.mailbox.put(result)
         self._kill_within(result.overtime_seconds + _LINGER_SECONDS)
 
     def _conclude(self, conclusion: AttemptResult | Exit) -> None:
-        """The last event; the child wrote all its output before it said so, or it is dead."""
-        if self._is_concluded:
+        """The last event of an attempt; the child wrote all its output before it said so, or it is dead."""
+        turn = self._turn
+        if turn is None or turn.is_over:
             return
-        self._is_concluded = True
         self._drain_log()
+        turn.is_over = True
+        turn.mailbox.put(conclusion)
+        if isinstance(conclusion, AttemptResult) and conclusion.is_reusable and not self._was_killed:
+            self.on_free(self)
+            return
         self._stop_reading_log()
         self._loop.remove_reader(self._connection.fileno())
-        self._mailbox.put(conclusion)
         if isinstance(conclusion, AttemptResult):
             self._kill_within(_LINGER_SECONDS)
+            if conclusion.is_reusable:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """A child that awaits another request sees that there is none."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
 
     def _drain_log(self) -> None:
         """What is in the pipe now; a pipe's capacity bounds it unless others go on writing, so that is bounded too."""
@@ -177,7 +200,7 @@ class ForkedChild:
 
     def _on_log_readable(self) -> None:
         self._read_log_once()
-        if self._is_log_over or self._mailbox.log_bytes >= _LOG_HIGH_WATER_BYTES:
+        if self._is_log_over or (self._turn is not None and self._turn.mailbox.log_bytes >= _LOG_HIGH_WATER_BYTES):
             self._stop_reading_log()
 
     def _read_log_once(self) -> bool:
@@ -186,13 +209,13 @@ class ForkedChild:
             data = os.read(self._log, _READ_BYTES)
         except BlockingIOError:
             return False
-        if data:
-            self._mailbox.put_log(data)
+        if data and self._turn is not None and not self._turn.is_over:
+            self._turn.mailbox.put_log(data)
         self._is_log_over = not data
         return bool(data)
 
     def _start_reading_log(self) -> None:
-        if not (self._is_reading_log or self._is_log_over or self._is_concluded or self._is_closed):
+        if not (self._is_reading_log or self._is_log_over or self._is_closed) and self._is_running:
             self._is_reading_log = True
             self._loop.add_reader(self._log, self._on_log_readable)
 
@@ -228,6 +251,29 @@ class ForkedChild:
         self._connection.close()
         os.close(self._log)
         self._close_their_ends()
+
+
+class Turn:
+    """One attempt of a child: what the supervisor holds of it (`RunningAttempt`)."""
+
+    __slots__ = ("_child", "is_over", "mailbox")
+
+    def __init__(self, child: ForkedChild, mailbox: "_Mailbox") -> None:
+        self._child = child
+        self.mailbox = mailbox
+        self.is_over = False
+        """Its last event is in the mailbox: the child may be another's by now."""
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    def events(self) -> AsyncIterator[ChildEvent]:
+        return self.mailbox
+
+    def kill(self, grace_seconds: float) -> None:
+        if not self.is_over:
+            self._child.kill(grace_seconds)
 
 
 class _Mailbox:

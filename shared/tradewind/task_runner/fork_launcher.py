@@ -46,7 +46,13 @@ class ForkLauncherLimits:
     parked_per_server: int = 2
     """Children forked ahead for the next attempts of a file."""
     parked: int = 4
-    """Of all files together; the most recently used ones have them."""
+    """Of all files together, those that await another attempt included; the most recently used ones have them."""
+    tasks_per_child: int = 1
+    """Attempts that one child may run, one after another; 0 = no limit."""
+    child_bytes: int = 0
+    """A child that takes more memory than this after an attempt runs no other; 0 = no limit."""
+    child_growth_bytes: int = 0
+    """Likewise of what it takes beyond what it began with."""
 
 
 @asynccontextmanager
@@ -68,7 +74,11 @@ class ForkLauncher:
     def __init__(self, limits: ForkLauncherLimits) -> None:
         self._limits = limits
         self._server_limits = ServerLimits(
-            import_timeout_seconds=limits.import_timeout_seconds, parked_per_server=limits.parked_per_server
+            import_timeout_seconds=limits.import_timeout_seconds,
+            parked_per_server=limits.parked_per_server,
+            tasks_per_child=limits.tasks_per_child,
+            child_bytes=limits.child_bytes,
+            child_growth_bytes=limits.child_growth_bytes,
         )
         self._memory = MemoryWatch()
         self._child_ids = itertools.count(1)
@@ -94,12 +104,12 @@ class ForkLauncher:
             raise LaunchFailed("the process that forks children is not running")
         try:
             server = self._server(file, self._root)
-            child = server.take()
+            child = server.take(request.key)
         except OSError as exc:
             raise LaunchFailed(f"no socket or pipe can be had for a child: {exc}") from exc
-        child.assign(request)
+        turn = child.assign(request)
         asyncio.get_running_loop().call_soon(self._refill, server)
-        return child
+        return turn
 
     def _refill(self, server: FileServer) -> None:
         """Fork children ahead for the next attempts: not before this one's was woken, from which it would take the

@@ -23,12 +23,14 @@ from tradewind.task_runner.forkserver_protocol import (
     ServerStarted,
     Signal,
     StartServer,
+    TasksApart,
     Unloadable,
     decode_from_server,
 )
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
+from tradewind.wire.messages import TaskInstanceKey
 
 Stamp = tuple[int, int]
 """mtime in nanoseconds, size in bytes."""
@@ -67,6 +69,9 @@ class ServerLimits:
 
     import_timeout_seconds: float
     parked_per_server: int
+    tasks_per_child: int
+    child_bytes: int
+    child_growth_bytes: int
 
 
 class FileServer:
@@ -97,11 +102,20 @@ class FileServer:
         self._reason = ""
         self._end = EndOfServer.OTHER
         self._children: dict[int, ForkedChild] = {}
+        self._apart: dict[tuple[str, str], None] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._their_end: socket.socket | None = theirs
         self._channel = PacketChannel(ours, on_packet=self._on_packet, on_end=self._on_channel_end)
         self._await_import(limits.import_timeout_seconds)
-        start = StartServer(str(file.path), str(file.root), preload, limits.import_timeout_seconds)
+        start = StartServer(
+            str(file.path),
+            str(file.root),
+            preload,
+            limits.import_timeout_seconds,
+            limits.tasks_per_child,
+            limits.child_bytes,
+            limits.child_growth_bytes,
+        )
         root.send(start, (theirs.fileno(),))
 
     def _await_import(self, seconds: float) -> None:
@@ -118,9 +132,18 @@ class FileServer:
         """Whether a child of it runs an attempt."""
         return len(self._children) > len(self.parked)
 
-    def take(self) -> ForkedChild:
-        """A child for an attempt: a parked one if there is one. Raises OSError when no sockets are left."""
+    def take(self, key: TaskInstanceKey) -> ForkedChild:
+        """A child for an attempt: a parked one if there is one that suits. Raises OSError when no sockets are left."""
+        if self._apart and (key.dag_id, key.task_id) in self._apart:
+            return self._take_fresh()
         return self.parked.popleft() if self.parked else self._fork()
+
+    def _take_fresh(self) -> ForkedChild:
+        for child in self.parked:
+            if child.is_fresh:
+                self.parked.remove(child)
+                return child
+        return self._fork()
 
     def park(self) -> None:
         """Fork ahead what may wait here; raises OSError when no sockets are left."""
@@ -161,12 +184,19 @@ class FileServer:
         self._on_channel_end()
 
     def _fork(self) -> ForkedChild:
-        child = ForkedChild(self._next_child_id(), self._signal)
+        child = ForkedChild(self._next_child_id(), self._signal, self._on_free)
         self._fork_child(child)
         return child
 
+    def _on_free(self, child: ForkedChild) -> None:
+        """It can run another attempt: the one that ran last is the warmest."""
+        if self.state is ServerState.READY:
+            self.parked.appendleft(child)
+        else:
+            child.abandon()
+
     def _fork_child(self, child: ForkedChild) -> None:
-        child.send_signal = self._signal
+        child.send_signal, child.on_free = self._signal, self._on_free
         self._children[child.child_id] = child
         self._channel.send(Fork(child.child_id), child.their_descriptors())
 
@@ -185,6 +215,8 @@ class FileServer:
             case Importing(seconds):
                 self._import_timer.cancel()
                 self._await_import(seconds)
+            case TasksApart(dag_id, task_ids):
+                self._apart.update(dict.fromkeys((dag_id, task_id) for task_id in task_ids))
             case Ready() as ready:
                 self._on_ready(ready)
             case Unloadable(reason):

@@ -17,18 +17,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
-from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, import_timeout_of, load_dag_file
-from tradewind.sdk.masking import MASKER
 from tradewind.service.parent_death import die_with_parent
-from tradewind.task_runner.child_log import task_log
-from tradewind.task_runner.dag_file_import import ImportTookTooLong, ahead_of_forks, import_for
-from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload, run_attempt
+from tradewind.task_runner.dag_file_import import ahead_of_forks
+from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload
 from tradewind.task_runner.forkserver_protocol import (
     PACKET_MAX_BYTES,
     Drain,
@@ -41,10 +37,10 @@ from tradewind.task_runner.forkserver_protocol import (
     ServerStarted,
     Signal,
     StartServer,
+    TasksApart,
     Unloadable,
     decode_to_server,
 )
-from tradewind.task_runner.frames import FrameTooLarge, frame, read_request, write_frame
 from tradewind.task_runner.process_groups import (
     CHILD_MARK,
     become_subreaper,
@@ -52,13 +48,15 @@ from tradewind.task_runner.process_groups import (
     prctl_death_signal,
     signal_group,
 )
-from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
+from tradewind.task_runner.protocol import AttemptRequest
+from tradewind.task_runner.turns.child import flush_streams, run_child
+from tradewind.task_runner.turns.isolation import demands_fork
 from tradewind.wire.codec import UndecodableMessage, decode, encode
-from tradewind.wire.messages import TaskStarted
 
 _OOM_SCORE: Final = "500"
 _DEPENDENCIES_MAX: Final = 64
 _REASON_MAX_CHARACTERS: Final = 2000
+_NAMES_PER_PACKET: Final = 100
 _ORPHANS_INTERVAL_MS: Final = 60_000
 """How often processes that tasks left behind are waited for when nothing else happens."""
 
@@ -161,6 +159,7 @@ class DagFileServer:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)  # the DAG file may have changed them
         self._die_with(0)
+        self._tell_of_tasks()
         self._send(Ready(_private_bytes(), self._dependencies()))
         _freeze()
         try:
@@ -183,6 +182,15 @@ class DagFileServer:
             reason = "its import starts threads"
         self._send(Unloadable(reason[:_REASON_MAX_CHARACTERS]))
         return False
+
+    def _tell_of_tasks(self) -> None:
+        """Which of them must not share a process."""
+        if self._loaded is None or self._request.tasks_per_child == 1:
+            return
+        for dag in self._loaded.dags.values():
+            apart = [task_id for task_id, task in dag.task_dict.items() if demands_fork(task)]
+            for start in range(0, len(apart), _NAMES_PER_PACKET):
+                self._send(TasksApart(dag.dag_id, tuple(apart[start : start + _NAMES_PER_PACKET])))
 
     def _import(self) -> LoadedDagFile:
         path, folder = Path(self._request.path), Path(self._request.dags_folder)
@@ -232,7 +240,7 @@ class DagFileServer:
             os.environ[CHILD_MARK] = self._mark(child_id)
             if not _has_arrived(connection):
                 _rehearse(self._rehearsal)
-            code = _run_child(self._request, self._loaded, connection)
+            code = run_child(self._request, self._loaded, connection)
         except SystemExit as exc:
             code = exc.code if isinstance(exc.code, int) else 1
         except BaseException:
@@ -324,53 +332,6 @@ def _rehearse(rehearsal: Rehearsal) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
 
 
-def _run_child(server: StartServer, loaded: LoadedDagFile | None, connection: int) -> int:
-    """Await the request, run it, report; returns the exit code."""
-    request = read_request(connection)
-    if request is None:
-        return 0
-
-    def send(message: TaskStarted | AttemptResult) -> None:
-        _flush_streams()
-        write_frame(connection, _frame_or_refusal(message))
-
-    if loaded is None:
-        try:
-            loaded = _import_in_child(request, server)
-        except BaseException as exc:
-            send(_import_failure(exc))
-            return 1
-    run_attempt(request, loaded, send)
-    return 0
-
-
-def _frame_or_refusal(message: TaskStarted | AttemptResult) -> bytes:
-    try:
-        return frame(message)
-    except FrameTooLarge as exc:
-        return frame(_failure(f"the result of the task is too large: {exc}"))
-
-
-def _import_in_child(request: AttemptRequest, server: StartServer) -> LoadedDagFile:
-    """What it prints goes to the attempt's log, secrets masked."""
-    with task_log():
-        try:
-            return import_for(request, server)
-        except BaseException:
-            traceback.print_exc()
-            raise
-
-
-def _import_failure(exc: BaseException) -> AttemptResult:
-    detail = MASKER.redact(f"the DAG file could not be imported: {type(exc).__name__}: {exc}")
-    return _failure(detail, EndCause.TIMEOUT if isinstance(exc, ImportTookTooLong) else EndCause.USER_ERROR)
-
-
-def _failure(detail: str, cause: EndCause = EndCause.USER_ERROR) -> AttemptResult:
-    clipped = detail[:_REASON_MAX_CHARACTERS]
-    return AttemptResult(Outcome.FAILED, cause, clipped, None, datetime.now(UTC), is_silent=True)
-
-
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
     data, descriptors, _, _ = socket.recv_fds(control, PACKET_MAX_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
     return data, descriptors
@@ -394,14 +355,8 @@ def _private_bytes() -> int:
     return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Private_"))
 
 
-def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-
-
 def _flush_and_exit(code: int) -> NoReturn:
-    _flush_streams()
+    flush_streams()
     os._exit(code)
 
 

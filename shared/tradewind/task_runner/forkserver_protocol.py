@@ -23,6 +23,12 @@ class StartServer(Message, frozen=True, tag="start_server.1"):
     preload: bool
     """False: the file is imported by each child, after the fork."""
     import_timeout_seconds: float
+    tasks_per_child: int = 1
+    """Attempts that one child may run, one after another; 0 = no limit."""
+    child_bytes: int = 0
+    """A child that takes more memory than this after an attempt runs no other; 0 = no limit."""
+    child_growth_bytes: int = 0
+    """Likewise of what it takes beyond what it began with."""
 
 
 class Fork(Message, frozen=True, tag="fork.1"):
@@ -53,6 +59,13 @@ class Importing(Message, frozen=True, tag="importing.1"):
     """server → launcher: a policy lets the import take this long."""
 
     timeout_seconds: float
+
+
+class TasksApart(Message, frozen=True, tag="tasks_apart.1"):
+    """server → launcher, before `Ready`, where children are reused: these tasks demand a process of their own."""
+
+    dag_id: str
+    task_ids: tuple[str, ...]
 
 
 class Ready(Message, frozen=True, tag="ready.1"):
@@ -87,7 +100,7 @@ class Exited(Message, frozen=True, tag="exited.1"):
 
 
 ToServer = Fork | Signal | Drain
-FromServer = ServerStarted | Importing | Ready | Unloadable | Forked | Exited
+FromServer = ServerStarted | Importing | TasksApart | Ready | Unloadable | Forked | Exited
 
 
 def decode_to_server(packet: bytes) -> ToServer:

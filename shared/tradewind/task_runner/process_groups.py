@@ -51,7 +51,7 @@ def kill_orphans(mark: str, spared: Container[int]) -> None:
     """SIGKILL to the children of this process that carry the mark, to their groups, and to whatever is orphaned by
     that; dead ones are waited for."""
     for _ in range(_ROUNDS_MAX):
-        found = [pid for pid in _children() if pid not in spared and _has_mark(pid, mark)]
+        found = [pid for pid in child_pids() if pid not in spared and _has_mark(pid, mark)]
         if not found:
             return
         for pid in found:
@@ -63,7 +63,8 @@ def kill_orphans(mark: str, spared: Container[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def _children() -> Iterator[int]:
+def child_pids() -> Iterator[int]:
+    """The processes that this one, if it has one thread, is the parent of; none where the kernel does not say."""
     try:
         text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     except OSError:

@@ -40,3 +40,5 @@ class AttemptResult(Message, frozen=True, tag="attempt_result.1"):
     """Nobody was told of it in the task's process."""
     overtime_seconds: float | None = None
     """How long the child may go on, at most, to call callbacks and listeners; None = it is about to exit."""
+    is_reusable: bool = False
+    """The child does not exit: no trace of the attempt is left in it, and it awaits another request."""

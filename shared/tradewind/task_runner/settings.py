@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from tradewind.service.settings import ServiceSettings
+from tradewind.task_runner.turns.isolation import Isolation
 
 
 class TaskRunnerSettings(BaseModel):
@@ -16,7 +17,6 @@ class TaskRunnerSettings(BaseModel):
     """DAG files that stay imported; the least recently used one makes way. Each holds some megabytes."""
     fork_servers_bytes: int = Field(default=1024 * 1024 * 1024, ge=0)
     """Memory of all fork servers beyond what they share: heavy imports make way earlier."""
-    parked_children: int = Field(default=4, ge=0)
     bundle_cache_folder: Path | None = None
     """Where code is laid out that does not stand in the DAGs folder; workers of one host may share it. Unset: `bundles`
     under the home folder."""
@@ -25,7 +25,20 @@ class TaskRunnerSettings(BaseModel):
     run_from_dags_folder: bool = True
     """Run in the DAGs folder while it holds just what an attempt is to run, as far as a look of the last moment (0.2 s)
     can say. False: always in the cache, where nothing changes under a running task."""
+    parked_children: int = Field(default=4, ge=0)
     """Children forked ahead, over all DAG files: their start leaves the critical path. 0 = none."""
+    isolation: Isolation = Isolation.FORK
+    """`fork`: each task in a process of its own. `reuse`: a process goes on with another task of its DAG file, after
+    everything that can be was put back: faster, but what tasks keep in variables of modules is there for the next one.
+    A task with `executor_config={"isolation": "fork"}` has a process of its own in any case."""
+    max_tasks_per_child: int = Field(default=0, ge=0)
+    """Where processes are reused, how many tasks one of them runs; 0 = no limit."""
+    idle_children: int = Field(default=16, ge=0)
+    """Where processes are reused, how many may wait for another task, over all DAG files."""
+    max_growth_per_child: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Where processes are reused: one that takes so many bytes more than at its beginning is not. 0 = no limit."""
+    max_memory_per_child: int = Field(default=0, ge=0)
+    """Where processes are reused: one that takes more bytes than this, shared ones included, is not. 0 = no limit."""
 
 
 class TaskRunningSettings(ServiceSettings):
