@@ -1,7 +1,6 @@
 """The real API on a free port, over a real database and an in-memory bus, and what fills the database for it."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.db.pool import Database
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.secrets import jwt_secret
-from tradewind.service.settings import ApiSettings
+from tradewind.service.settings import ApiSettings, LogSettings
 from tradewind.service.tokens import TokenSigner
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -47,21 +46,32 @@ class ApiServer:
         return TokenSigner(jwt_secret(self.settings))
 
 
-def api_settings(home: Path, password: str, *, port: int = 0) -> ApiServiceSettings:
+def api_settings(
+    home: Path, password: str, *, port: int = 0, logging: LogSettings | None = None, max_log_followers: int = 200
+) -> ApiServiceSettings:
     """Settings of a test's own; bodies of a megabyte are too long."""
     return ApiServiceSettings(
         home=home,
         api=ApiSettings(port=port, admin_username="ada", admin_password=SecretStr(password)),
-        api_server=ApiServerLimits(max_request_bytes=1 << 20),
+        api_server=ApiServerLimits(max_request_bytes=1 << 20, max_log_followers=max_log_followers),
+        logging=logging or LogSettings(),
     )
 
 
 @asynccontextmanager
-async def api_server(database: Database, home: Path) -> AsyncGenerator[ApiServer]:
-    """Serve until the context is left."""
-    password = secrets.token_urlsafe(8)
-    settings = api_settings(home, password)
-    broker, registry = MemoryBroker(), CollectorRegistry()
+async def api_server(
+    database: Database,
+    home: Path,
+    *,
+    broker: MemoryBroker | None = None,
+    logging: LogSettings | None = None,
+    max_log_followers: int = 200,
+) -> AsyncGenerator[ApiServer]:
+    """Serve until the context is left; others on the same broker are other processes of one API, if they have the
+    same home."""
+    password = "a password of ada's"
+    settings = api_settings(home, password, logging=logging, max_log_followers=max_log_followers)
+    broker, registry = broker or MemoryBroker(), CollectorRegistry()
     stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
         serving = run(

@@ -31,6 +31,7 @@ from tradewind.core.errors import AdapterError, Conflict, DomainError, NotFound
 from tradewind.db.api.execution import AttemptNotRunning, StaleAttempt
 from tradewind.db.api.pages import StaleCursor, UnknownOrder
 from tradewind.db.pool import InvalidValue
+from tradewind.log_store.port import LogStoreFailed
 from tradewind.service.logging import get_logger
 
 Detail = str | Mapping[str, object]
@@ -186,7 +187,8 @@ async def _answer_domain_error(request: Request, exc: Exception) -> JSONResponse
 
 async def _answer_adapter_error(request: Request, exc: Exception) -> JSONResponse:
     get_logger().warning("request.unavailable", path=request.url.path, error=str(exc))
-    body = {"detail": "The database cannot be reached at the moment: try again"}
+    is_log_store = isinstance(exc, LogStoreFailed)
+    body = {"detail": str(exc) if is_log_store else "The database cannot be reached at the moment: try again"}
     return JSONResponse(body, status_code=503, headers={"Retry-After": "1"})
 
 

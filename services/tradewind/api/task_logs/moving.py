@@ -100,7 +100,7 @@ class LogMover:
             wait = INTERVAL_SECONDS if done.is_over else 0.0
             if is_down:
                 self._telemetry.count_retry("log-moves")
-                wait = max(wait, backoff.delay_seconds(failures, self._jitter()))
+                wait = backoff.delay_seconds(failures, self._jitter())
 
     async def check(self) -> CheckResult:
         """For `/health`: says what is wrong with the store. The API serves all the same."""
