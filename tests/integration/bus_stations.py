@@ -1,8 +1,9 @@
 """The buses as the behavioural suite sees them: connect, crash, stop and start the broker, delete a queue."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiormq
@@ -100,14 +101,15 @@ class RabbitMQStation(BrokerStation):
 class RedisStation(BrokerStation):
     """A database of a Redis."""
 
-    def client(self) -> redis.Redis:
-        """Any client, as an operator has one."""
-        return redis.Redis.from_url(self.url)  # pyright: ignore[reportUnknownMemberType] - half-typed
+    async def operate(self, *words: str | bytes | int) -> Any:
+        """One command, as an operator types it; returns what the driver makes of the reply."""
+        async with redis.Redis.from_url(self.url, protocol=2) as client:  # pyright: ignore[reportUnknownMemberType]
+            execute = cast("Callable[..., Awaitable[Any]]", client.execute_command)  # half-typed
+            return await execute(*words)
 
     async def delete_queue(self, name: str) -> None:
         """An operator deletes the queue."""
-        async with self.client() as client:
-            await client.delete(queue_key(name))
+        await self.operate("DEL", queue_key(name))
 
 
 Station = MemoryStation | RabbitMQStation | RedisStation

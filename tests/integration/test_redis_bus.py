@@ -1,0 +1,353 @@
+"""What only a real Redis can do to us."""
+
+import asyncio
+import ipaddress
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.integration.bus_stations import RedisStation, numbered, numbers, shared, take, take_and_ack
+from tests.polling import poll_until
+from tests.servers.process import free_ports
+from tests.servers.proxy import tcp_proxy
+from tests.servers.redis import RedisServer, redis_server
+from tradewind.bus.open import open_bus
+from tradewind.bus.port import BusUnavailable, Message, Queue, RequestTimeout
+from tradewind.bus.redis.keys import GROUP, LINKS, OWNERS, SESSIONS, lease_key, queue_key
+from tradewind.bus.redis.scripts import recover_entries
+from tradewind.core.errors import ConfigError
+
+SETTING = "TRADEWIND__BROKER__URL"
+
+
+@pytest.fixture
+def station(redis: RedisServer) -> RedisStation:
+    """A database of the test's own."""
+    return RedisStation(redis)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://", "names no host"),
+        ("redis://host:port/", "port|Port"),
+        ("redis://host/jobs", "database 'jobs' is no number"),
+        ("rediss://host/0?ssl_cert_reqs=perhaps", "perhaps"),
+        ("redis://host/0?colour=red", "colour"),
+    ],
+)
+async def test_impossible_address_names_the_setting_and_the_fault(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{SETTING}.*({said}).*redis://:password@host:6379/0"):
+        async with open_bus(url):
+            pass
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Generator[RedisServer]:
+    """A Redis with a password and two databases."""
+    with redis_server(options={"requirepass": "s3cret-word", "databases": "2"}) as server:
+        yield server
+
+
+async def why_unavailable(url: str) -> str:
+    """What publishing over this address says; it is tried again, and no log holds the password."""
+    with structlog.testing.capture_logs() as logs:
+        async with open_bus(url) as bus:
+            assert not bus.connected
+            with pytest.raises(BusUnavailable, match=SETTING) as raised:
+                await bus.publish("q", numbered(1))
+            await poll_until(lambda: sum(log["event"] == "broker.unreachable" for log in logs) >= 2)
+    assert not any("word" in str(log["error"]).replace("password", "") for log in logs)
+    return str(raised.value)
+
+
+async def test_wrong_address_says_what_is_wrong_and_is_tried_again(guarded: RedisServer) -> None:
+    address = urlsplit(guarded.new_url()).netloc
+    assert "nobody listens" in await why_unavailable(f"redis://:my-word@127.0.0.1:{free_ports(1)[0]}/0")
+    assert "user name or the password" in await why_unavailable(f"redis://:my-word@{address}/0")
+    assert "user name or the password, or wants one" in await why_unavailable(f"redis://{address}/0")
+    assert "no database 7" in await why_unavailable(f"redis://:s3cret-word@{address}/7")
+
+
+async def test_password_database_and_name_are_used(guarded: RedisServer) -> None:
+    station = RedisStation(guarded)
+    station.url = f"redis://:s3cret-word@{urlsplit(station.url).netloc}/1"
+    async with open_bus(station.url, name="tradewind worker") as bus:
+        await bus.declare(shared())
+        assert await station.operate("EXISTS", queue_key("q"))
+        assert "tradewind-worker" in {described["name"] for described in await station.operate("CLIENT LIST")}
+
+
+async def test_broadcasts_and_answers_stay_within_their_database(redis: RedisServer) -> None:
+    one, other = RedisStation(redis), RedisStation(redis)
+    async with one.connect() as here, other.connect() as there, here.subscribe("topic") as heard:
+        await there.broadcast("topic", Message(body=b"elsewhere"))
+        async with there.subscribe("topic"):
+            pass  # by now it has been sent
+        await here.broadcast("topic", Message(body=b"here"))
+        async with asyncio.timeout(5):
+            assert (await anext(heard)).body == b"here"
+
+
+async def test_bus_connects_once_the_broker_is_there(station: RedisStation) -> None:
+    parts = urlsplit(station.url)
+    async with tcp_proxy(parts.hostname or "", parts.port or 0) as proxy:
+        proxy.is_refusing = True
+        async with open_bus(parts._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()) as bus:
+            assert not bus.connected
+            proxy.is_refusing = False
+            async with bus.consume(shared(), prefetch=1, max_batch=1) as batches:
+                await bus.publish("q", numbered(1), mandatory=True)
+                assert numbers(await take_and_ack(batches, 1)) == [0]
+
+
+async def test_lost_connection_fails_what_waits_and_comes_back(station: RedisStation) -> None:
+    async def expect_unavailable() -> None:
+        with pytest.raises(BusUnavailable):
+            await bus.request("rpc", Message(body=b""), timeout_seconds=60)
+
+    async with (
+        station.connect() as bus,
+        bus.consume(shared(), prefetch=10, max_batch=10) as batches,
+        bus.consume(Queue(name="mine", exclusive=True), prefetch=10, max_batch=10) as exclusive,
+        asyncio.TaskGroup() as group,
+    ):
+        await bus.publish("q", numbered(1))
+        (before,) = await take(batches, 1)
+        waiting = group.create_task(expect_unavailable())
+
+        async def is_asked() -> bool:
+            return await bus.depth("rpc") == 1
+
+        await poll_until(is_asked)
+        station.proxy(bus).cut()
+        async with asyncio.timeout(5):
+            await waiting
+        await poll_until(lambda: bus.connected)
+        await before.ack()
+        # The first delivery was not settled in time: it comes again, under another tag.
+        (again,) = await take(batches, 1)
+        assert again.deliveries[0].redelivered
+        assert again.deliveries[0].tag != before.deliveries[0].tag
+        await again.ack()
+
+        async def is_declared() -> bool:
+            return await bus.depth("mine") is not None
+
+        await poll_until(is_declared)
+        await bus.publish("mine", numbered(1), mandatory=True)
+        assert numbers(await take_and_ack(exclusive, 1)) == [0]
+
+
+async def test_lost_reader_alone_gives_back_what_it_held(station: RedisStation) -> None:
+    """A consumer's own connection is killed while the link lives on."""
+    async with station.connect() as bus, bus.consume(shared(), prefetch=10, max_batch=10) as batches:
+        await bus.publish("q", numbered(2))
+        taken = await take(batches, 2)
+        (reader,) = [client for client in await station.operate("CLIENT LIST") if client["cmd"] == "xreadgroup"]
+        await station.operate("CLIENT KILL", "ID", reader["id"])
+        again = await take_and_ack(batches, 2)
+        assert numbers(again) == [0, 1]
+        assert all(delivery.redelivered for delivery in again)
+        for batch in taken:
+            await batch.ack()
+        assert await bus.depth("q") == 0
+
+
+async def test_messages_are_never_taken_from_the_living(station: RedisStation) -> None:
+    """However long they are held: no idle time comes into it."""
+    async with (
+        station.connect() as bus,
+        bus.consume(shared(), prefetch=1, max_batch=1) as batches,
+    ):
+        await bus.publish("q", numbered(1))
+        (batch,) = await take(batches, 1)
+        key, session = queue_key("q"), await session_of(station)
+        ((entry, _),) = await station.operate("XRANGE", key, "-", "+")
+        await station.operate("XCLAIM", key, GROUP, session, 0, entry, "IDLE", 86_400_000)
+        assert await station.operate(*recover_entries(("q",))) == 0
+        await station.operate("DEL", SESSIONS)
+        assert await station.operate(*recover_entries(("q",))) == 1
+        await batch.ack()
+
+
+async def session_of(station: RedisStation) -> str:
+    """The name of the only session."""
+    (session,) = await station.operate("HKEYS", SESSIONS)
+    return session.decode()
+
+
+async def test_frozen_process_loses_its_messages_when_its_lease_ends(station: RedisStation) -> None:
+    """Its connections stay open, and it comes back, as somebody else."""
+    async with (
+        station.connect() as frozen,
+        frozen.consume(shared(), prefetch=1, max_batch=1) as held,
+        station.connect() as living,
+    ):
+        await living.publish("q", numbered(1))
+        (batch,) = await take(held, 1)
+        station.proxy(frozen).freeze()
+        await station.operate("DEL", lease_key((await session_of(station)).partition(".")[0]))
+        async with living.consume(shared(), prefetch=1, max_batch=1) as batches:
+            (again,) = await take_and_ack(batches, 1)
+            assert again.redelivered
+        station.proxy(frozen).thaw()
+        await batch.ack()  # too late, and harmless
+        await poll_until(lambda: station.proxy(frozen).connections > 3)
+        await poll_until(lambda: frozen.connected)
+        await living.publish("q", numbered(1, start=5))
+        assert numbers(await take_and_ack(held, 1)) == [5]
+
+
+async def test_everything_is_declared_again_after_a_flush(mortal_redis: RedisServer) -> None:
+    station = RedisStation(mortal_redis)
+    async with (
+        station.connect() as bus,
+        bus.consume(shared(), prefetch=10, max_batch=10) as batches,
+        bus.consume(Queue(name="mine", exclusive=True), prefetch=10, max_batch=10) as exclusive,
+        bus.subscribe("topic") as heard,
+    ):
+        await station.operate("FLUSHALL")
+
+        async def is_back() -> bool:
+            return [await station.operate("HLEN", key) for key in (LINKS, OWNERS, SESSIONS)] == [1, 1, 2]
+
+        await poll_until(is_back)
+        await bus.publish("q", numbered(1), mandatory=True)
+        await bus.publish("mine", numbered(1), mandatory=True)
+        assert numbers(await take_and_ack(batches, 1)) == [0]
+        assert numbers(await take_and_ack(exclusive, 1)) == [0]
+        await bus.broadcast("topic", Message(body=b"heard"))
+        async with asyncio.timeout(5):
+            assert (await anext(heard)).body == b"heard"
+
+
+async def test_nothing_is_left_in_redis(station: RedisStation) -> None:
+    """Entries go as they are settled, requests with their time, registrations with their bus."""
+
+    async def ask_in_vain() -> None:
+        with pytest.raises(RequestTimeout):
+            await bus.request("rpc", Message(body=b""), timeout_seconds=0.05)
+
+    async with station.connect() as bus:
+        async with bus.consume(shared(), prefetch=1_000, max_batch=1_000) as batches:
+            await bus.publish("q", numbered(1_000))
+            taken = await take(batches, 1_000)
+            await taken[0].requeue(taken[0].deliveries[:10])
+            for batch in taken:
+                await batch.ack()
+            assert len(await take_and_ack(batches, 10)) == 10
+        for _ in range(3):
+            await ask_in_vain()
+        assert await bus.depth("rpc") == 0
+        assert [await station.operate("XLEN", queue_key(queue)) for queue in ("q", "rpc")] == [0, 0]
+        assert await station.operate("MEMORY USAGE", queue_key("q")) < 10_000
+    keys = {key.decode() for key in await station.operate("KEYS", "*")}
+    assert keys - {"tradewind:undertaker"} == {queue_key("q"), queue_key("rpc")}
+
+
+async def test_full_redis_refuses_and_recovers(mortal_redis: RedisServer) -> None:
+    station = RedisStation(mortal_redis)
+    async with station.connect() as bus:
+        await bus.declare(shared())
+        await station.operate("CONFIG SET", "maxmemory", 1)
+        with pytest.raises(BusUnavailable, match=r"OOM|memory"):
+            await bus.publish("q", numbered(1))
+        await station.operate("CONFIG SET", "maxmemory", 0)
+        await poll_until(lambda: bus.connected)
+        await bus.publish("q", numbered(1), mandatory=True)
+
+
+async def test_foreign_entries_come_for_the_consumer_to_refuse(station: RedisStation) -> None:
+    async with (
+        station.connect() as bus,
+        bus.consume(shared(), prefetch=10, max_batch=10) as batches,
+    ):
+        await station.operate("XADD", queue_key("q"), "*", "colour", "red")
+        await station.operate("XADD", queue_key("q"), "*", "m", b"\xc1")
+        taken = await take_and_ack(batches, 2)
+        assert [(delivery.message.content_type, delivery.message.body) for delivery in taken] == [
+            ("application/octet-stream", b""),
+            ("application/octet-stream", b"\xc1"),
+        ]
+
+
+async def test_users_who_may_not_look_at_clients_rely_on_leases(guarded: RedisServer) -> None:
+    station = RedisStation(guarded)
+    address = urlsplit(station.url).netloc
+    station.url = f"redis://:s3cret-word@{address}/0"
+    everything_but = ("~*", "&*", "+@all", "-client|list", "-client|kill")
+    await station.operate("ACL SETUSER", "plain", "on", ">pw", *everything_but)
+    async with (
+        open_bus(f"redis://plain:pw@{address}/0") as bus,
+        bus.consume(shared(), prefetch=1, max_batch=1) as batches,
+    ):
+        await station.operate("HSET", LINKS, "ghost", 1)  # no lease, as of one that died
+
+        async def is_buried() -> bool:
+            return not await station.operate("HEXISTS", LINKS, "ghost")
+
+        await poll_until(is_buried)
+        await bus.publish("q", numbered(1))
+        assert numbers(await take_and_ack(batches, 1)) == [0]
+
+
+async def test_over_tls(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    (port,) = free_ports(1)
+    options = {
+        "tls-port": str(port),
+        "tls-cert-file": str(certificate),
+        "tls-key-file": str(key),
+        "tls-ca-cert-file": str(certificate),
+        "tls-auth-clients": "no",
+    }
+    url = f"rediss://127.0.0.1:{port}/0"
+    with redis_server(options=options):
+        async with (
+            open_bus(f"{url}?ssl_ca_certs={certificate}") as bus,
+            bus.consume(shared(), prefetch=1, max_batch=1) as batches,
+        ):
+            await bus.publish("q", numbered(1), mandatory=True)
+            assert numbers(await take_and_ack(batches, 1)) == [0]
+        async with open_bus(url) as stranger:
+            with pytest.raises(BusUnavailable, match=r"(?i)certificate"):
+                await stranger.publish("q", numbered(1))
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "redis.crt", folder / "redis.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
+
+
+async def test_errors_of_the_body_leave_the_bus_as_they_are(station: RedisStation) -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with open_bus(station.url):
+            raise KeyError("mine")
