@@ -16,11 +16,20 @@ from tradewind.db.statements import FOLDER, statement
 LARGE: Final = (
     "asset", "asset_alias_event", "asset_dag_run_queue", "asset_event", "asset_reference", "dag_run_asset_event",
     "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
-    "task_log", "trigger", "xcom",
+    "task_log", "task_log_file", "trigger", "xcom",
 )  # fmt: skip
 
 HOT: Final = (
     "adopt_dag_runs",
+    "api_append_attempt_log",
+    "api_claim_log_move",
+    "api_finish_log_move",
+    "api_get_log_target",
+    "api_list_log_attempts",
+    "api_list_log_chunks",
+    "api_list_log_news",
+    "api_list_settled_logs",
+    "api_measure_log",
     "commit_decisions",
     "create_scheduled_runs",
     "count_active_runs",
@@ -80,6 +89,8 @@ HOT: Final = (
 )
 
 BY_WHOLE_KEY: Final = {
+    "api_list_log_chunks": {"task_log_pkey": 5},
+    "api_list_log_news": {"task_instance_pkey": 3, "task_log_pkey": 5},
     "commit_decisions": {"task_instance_pkey": 3, "dag_run_pkey": 1},
     "count_active_task_instances": {"task_instance_pkey": 2},
     "fire_triggers": {"task_instance_pkey": 3, "trigger_pkey": 1},
@@ -134,6 +145,8 @@ INSERT INTO asset_alias_event (alias_id, event_id) SELECT e.id % 200 + 1, e.id F
 INSERT INTO asset_dag_run_queue (dag_id, event_id, asset_id, created_at, is_seen)
     SELECT 'dag_' || e.id % 200 + 1, e.id, e.asset_id, now(), e.id % 20 > 0 FROM asset_event e WHERE e.id % 2 = 0;
 INSERT INTO dag_run_asset_event (dag_run_id, event_id) SELECT e.id % 20000 + 1, e.id FROM asset_event e;
+INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, created_at, lines)
+    SELECT dag_run_id, task_id, -1, 1, attempt_id, 0, now(), '{}' FROM task_instance WHERE dag_run_id % 10 = 0;
 INSERT INTO xcom (dag_run_id, task_id, key, value, created_at)
     SELECT dag_run_id, task_id, 'return_value', '1', now() FROM task_instance;
 """
