@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.dispatcher.world import parts_for, queued, with_command
 from tests.unit.supervisor.world import attempt, in_virtual_time, key_of
-from tradewind.bus.memory import MemoryBroker
+from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.dispatcher.executors.base import FAILURES_MAX, BaseExecutor, ExecutorParts, Workload
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.messages import QueuedTaskInstance
@@ -40,7 +40,7 @@ class RecordingExecutor(BaseExecutor):
 
 
 def recording() -> RecordingExecutor:
-    return RecordingExecutor(parts_for(MemoryBroker()))
+    return RecordingExecutor(parts_for(MemoryBus(MemoryBroker())))
 
 
 def waiting(executor: BaseExecutor) -> list[int]:

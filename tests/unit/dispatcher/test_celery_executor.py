@@ -20,7 +20,7 @@ class Fleet:
     def __init__(self, **celery: float) -> None:
         self.broker = MemoryBroker(max_body_bytes=10_000)
         self.bus = ObservedBus(self.broker)
-        self.executor = CeleryExecutor(parts_for(self.broker, self.bus, celery=celery))
+        self.executor = CeleryExecutor(parts_for(self.bus, celery=celery))
         self.handed: list[int] = []
         self.stop = asyncio.Event()
         self._group = asyncio.TaskGroup()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.dispatcher.world import parts_for
 from tests.unit.supervisor.world import in_virtual_time
-from tradewind.bus.memory import MemoryBroker
+from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.core.errors import ConfigError
 from tradewind.dispatcher.executors.celery import CeleryExecutor
 from tradewind.dispatcher.executors.loading import load_executors
@@ -21,7 +21,7 @@ class Mine(SequentialExecutor):
 
 @in_virtual_time
 async def test_loading_executors_by_name() -> None:
-    parts = parts_for(MemoryBroker())
+    parts = parts_for(MemoryBus(MemoryBroker()))
     loaded = load_executors(" CeleryExecutor, LocalExecutor,SequentialExecutor", parts)
     assert [type(each) for each in loaded.by_name.values()] == [CeleryExecutor, LocalExecutor, SequentialExecutor]
     assert [each.name for each in loaded.by_name.values()] == list(loaded.by_name)
@@ -33,7 +33,9 @@ async def test_loading_executors_by_name() -> None:
 )
 def test_a_class_of_somebodys_own_is_loaded_and_chosen_by_all_its_names(written: str, name: str) -> None:
     async def load() -> None:
-        loaded = load_executors(f"CeleryExecutor,{written}", parts_for(MemoryBroker()), queues=f"mine={name}")
+        loaded = load_executors(
+            f"CeleryExecutor,{written}", parts_for(MemoryBus(MemoryBroker())), queues=f"mine={name}"
+        )
         mine = loaded.by_name[name]
         assert isinstance(mine, Mine)
         assert mine.name == name
@@ -58,7 +60,7 @@ def test_an_installed_package_offers_an_executor_by_entry_point(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     async def load() -> None:
-        loaded = load_executors("offered", parts_for(MemoryBroker()))
+        loaded = load_executors("offered", parts_for(MemoryBus(MemoryBroker())))
         assert type(loaded.by_name["offered"]).__name__ == "Offered"
 
     asyncio.run(load())
@@ -78,7 +80,7 @@ def test_an_installed_package_offers_an_executor_by_entry_point(
 def test_wrong_executor_names_the_setting_and_the_choices(names: str, told: str) -> None:
     async def load() -> None:
         with pytest.raises(ConfigError) as caught:
-            load_executors(names, parts_for(MemoryBroker()))
+            load_executors(names, parts_for(MemoryBus(MemoryBroker())))
         assert "TRADEWIND__CORE__EXECUTOR" in str(caught.value)
         assert told in str(caught.value)
 

@@ -18,7 +18,7 @@ from tests.unit.supervisor.world import (
     virtual_now,
 )
 from tradewind.bus.memory import MemoryBroker, MemoryBus
-from tradewind.bus.port import Delivery, Message, Queue
+from tradewind.bus.port import Bus, Delivery, Message, Queue
 from tradewind.dispatcher.executors.base import ExecutorParts
 from tradewind.dispatcher.service import run
 from tradewind.dispatcher.settings import DispatcherSettings
@@ -165,7 +165,7 @@ def attempts_in(deliveries: Sequence[Delivery]) -> list[int]:
     return [parse_task_message(delivery.message).attempt_id.int for delivery in deliveries]
 
 
-def parts_for(broker: MemoryBroker, bus: MemoryBus | None = None, **settings: Any) -> ExecutorParts:
+def parts_for(bus: Bus, **settings: Any) -> ExecutorParts:
     telemetry = Telemetry(CollectorRegistry(), service="dispatcher")
 
     @asynccontextmanager
@@ -174,7 +174,7 @@ def parts_for(broker: MemoryBroker, bus: MemoryBus | None = None, **settings: An
 
     return ExecutorParts(
         settings=DispatcherSettings.model_validate(settings),
-        bus=bus or MemoryBus(broker),
+        bus=bus,
         clock=virtual_now,
         new_id=lambda: UUID(int=1),
         telemetry=telemetry,

@@ -51,8 +51,8 @@ def test_a_dag_whose_task_names_an_unknown_executor_is_an_import_error_and_the_f
     assert bag.dag_ids == ["chosen", "plain"]
     (text,) = bag.import_errors.values()
     assert text == (
-        f"{tmp_path}/file.py: task 'load' of the DAG 'wrong' names the executor 'MesosExecutor', and TRADEWIND__CORE__EXECUTOR has "
-        "only CeleryExecutor, quick: add it there, or have the task name one of these"
+        f"{tmp_path}/file.py: task 'load' of the DAG 'wrong' names the executor 'MesosExecutor', and "
+        "TRADEWIND__CORE__EXECUTOR has only CeleryExecutor, quick: add it there, or have the task name one of these"
     )
 
 
