@@ -15,6 +15,8 @@ class TcpProxy:
         self._flowing.set()
         self.is_refusing = False
         """New connections are closed at once while this is set."""
+        self.delay_seconds = 0.0
+        """Every piece of data waits for so long, in both directions."""
         self.connections = 0
         """Connections relayed so far."""
         self.port = 0
@@ -56,6 +58,7 @@ class TcpProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65_536):
+                await asyncio.sleep(self.delay_seconds)
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()

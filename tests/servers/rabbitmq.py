@@ -55,6 +55,10 @@ class RabbitMQServer(Protocol):
         """End it as a crash would."""
         ...
 
+    def delete_queues(self, url: str, *, keep: str) -> None:
+        """Delete every queue of the virtual host of this address but `keep`, those in use and exclusive ones, too."""
+        ...
+
 
 @contextmanager
 def rabbitmq_server(*, private: bool = False) -> Generator[RabbitMQServer]:
@@ -97,11 +101,19 @@ class _ManagementApi:
         self._put(f"/api/permissions/{name}/{urllib.parse.quote(self._username, safe='')}", everything)
         return name
 
+    def delete_queues(self, vhost: str, *, keep: str) -> None:
+        queues = json.loads(self._call(f"/api/queues/{vhost}", "GET", None))
+        for name in (str(queue["name"]) for queue in queues if queue["name"] != keep):
+            self._call(f"/api/queues/{vhost}/{urllib.parse.quote(name, safe='')}", "DELETE", None)
+
     def _put(self, path: str, body: object) -> None:
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(self._base_url + path, data=data, headers=self._headers, method="PUT")
+        self._call(path, "PUT", json.dumps(body).encode())
+
+    def _call(self, path: str, method: str, data: bytes | None) -> bytes:
+        request = urllib.request.Request(self._base_url + path, data=data, headers=self._headers, method=method)
         try:
-            urllib.request.urlopen(request, timeout=30).close()
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read()
         except (urllib.error.URLError, OSError) as exc:
             text = f"RabbitMQ's management API at {self._base_url} cannot be used ({exc}).\n{_ADVICE}"
             raise ServerUnavailable(text) from exc
@@ -130,6 +142,9 @@ class _GivenRabbitMQ:
 
     def kill(self) -> None:
         raise ServerUnavailable("the server of TRADEWIND_TEST_RABBITMQ_URL is not ours to kill")
+
+    def delete_queues(self, url: str, *, keep: str) -> None:
+        self._api.delete_queues(_vhost(url), keep=keep)
 
 
 class _InstalledRabbitMQ:
@@ -196,6 +211,17 @@ class _InstalledRabbitMQ:
             f'[begin rabbit_vhost:add(V, <<"tests">>), rabbit_auth_backend_internal:set_permissions('
             f'<<"guest">>, V, <<".*">>, <<".*">>, <<".*">>, <<"tests">>) end || V <- [{listed}]].'
         )
+        self._evaluate(expression)
+        return names
+
+    def delete_queues(self, url: str, *, keep: str) -> None:
+        expression = (
+            f'[rabbit_amqqueue:delete(Q, false, false, <<"tests">>) || Q <- rabbit_amqqueue:list(<<"{_vhost(url)}">>), '
+            f'element(4, amqqueue:get_name(Q)) =/= <<"{keep}">>].'
+        )
+        self._evaluate(expression)
+
+    def _evaluate(self, expression: str) -> None:
         done = subprocess.run(
             [str(self._ctl), "eval", expression],
             env={**os.environ, **self._environment},
@@ -205,8 +231,7 @@ class _InstalledRabbitMQ:
             timeout=60,
         )
         if done.returncode != 0:
-            raise ServerUnavailable(f"rabbitmqctl cannot make virtual hosts:\n{done.stdout}{done.stderr}")
-        return names
+            raise ServerUnavailable(f"rabbitmqctl eval {expression}:\n{done.stdout}{done.stderr}")
 
     def start(self) -> None:
         self._mapper.start()
@@ -221,6 +246,10 @@ class _InstalledRabbitMQ:
     def kill(self) -> None:
         self._node.kill()
         self._mapper.kill()
+
+
+def _vhost(url: str) -> str:
+    return urllib.parse.urlsplit(url).path.removeprefix("/")
 
 
 def _definitions(vhosts: list[str]) -> object:
@@ -276,6 +305,9 @@ class _ContainerRabbitMQ:
 
     def kill(self) -> None:
         self._service.kill()
+
+    def delete_queues(self, url: str, *, keep: str) -> None:
+        self._api.delete_queues(_vhost(url), keep=keep)
 
     def remove(self) -> None:
         self._service.remove()
