@@ -152,9 +152,14 @@ def _collect(path: Path, registered: list[DAG], modules: Iterable[ModuleType]) -
 
 def user_traceback(error: BaseException) -> str:
     """The traceback as Python prints it, without frames of Tradewind and of the import system."""
+    return "".join(stripped_traceback(error).format())
+
+
+def stripped_traceback(error: BaseException) -> traceback.TracebackException:
+    """The traceback without frames of Tradewind and of the import system."""
     formatted = traceback.TracebackException.from_exception(error)
     _strip(formatted)
-    return "".join(formatted.format())
+    return formatted
 
 
 def _strip(formatted: traceback.TracebackException | None) -> None:

@@ -1,8 +1,10 @@
 """Keeping secrets out of task logs: values that were seen under a sensitive name are replaced by `***`."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 from tradewind.sdk.configuration import conf
 from tradewind.sdk.types import is_collection, is_list, is_mapping
@@ -16,6 +18,9 @@ _SENSITIVE = re.compile(
     r"|passwd|password|private_?key|prox(y|ies)|secret|service_account|service_key|token|webhook_url",
     re.IGNORECASE,
 )
+
+_UNCHANGED: Final = re.compile(r"[A-Za-z0-9_.-]*")
+"""Looks the same wherever it is written."""
 
 _NO_WORD = re.compile(r"\W+")
 
@@ -44,6 +49,7 @@ class SecretsMasker:
     def __init__(self) -> None:
         self._values: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._has_lines = False
 
     def add(self, secret: Any, name: str | None = None) -> None:
         """Remember a secret text; of a dict, what has sensitive names (or everything, if `name` is one)."""
@@ -59,8 +65,9 @@ class SecretsMasker:
     def _remember(self, secret: str) -> None:
         shortest = conf.getint("logging", "min_length_masked_secret", fallback=MIN_LENGTH)
         if len(secret) >= shortest and secret.lower() not in NEVER_MASKED and secret not in self._values:
-            self._values[secret] = None
+            self._values.update(dict.fromkeys(_shapes(secret)))
             self._pattern = None
+            self._has_lines = self._has_lines or "\n" in secret
 
     def forget(self, secret: str) -> None:
         """Mask this text no more, if it was."""
@@ -78,12 +85,41 @@ class SecretsMasker:
 
     def redact(self, text: str) -> str:
         """The text without the secrets."""
-        if len(self._values) <= _FEW_SECRETS and not any(value in text for value in self._values):
-            return text
+        return self._compiled().sub(MASK, text) if self._values else text
+
+    def safe_end(self, text: str, end: int) -> int:
+        """Where a text that goes on may be cut, at `end` or before, so that no secret is cut in two; behind it only if
+        a whole secret is there."""
+        if not self._values or (text.endswith("\n") and end == len(text) and not self._has_lines):
+            return end
+        end = min([end, *(_beginning(text, secret) for secret in self._values)])
+        for found in self._compiled().finditer(text):
+            if found.start() < end < found.end():
+                return found.end()
+        return end
+
+    def _compiled(self) -> re.Pattern[str]:
         if self._pattern is None:
             # The longest first, so that a secret that contains another goes as a whole.
             self._pattern = re.compile("|".join(re.escape(v) for v in sorted(self._values, key=len, reverse=True)))
-        return self._pattern.sub(MASK, text)
+        return self._pattern
+
+
+def _shapes(secret: str) -> list[str]:
+    """The secret as it is, and as it looks in `repr`, in JSON and in a URL."""
+    if _UNCHANGED.fullmatch(secret):
+        return [secret]
+    escaped = secret.encode("unicode_escape").decode()
+    return [secret, escaped, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)]
+
+
+def _beginning(text: str, secret: str) -> int:
+    start = max(0, len(text) - len(secret) + 1)
+    while (start := text.find(secret[0], start)) >= 0:
+        if secret.startswith(text[start:]):
+            return start
+        start += 1
+    return len(text)
 
 
 MASKER: Final = SecretsMasker()
@@ -101,7 +137,7 @@ def redact(value: Any, name: str | None = None) -> Any:
     if isinstance(value, str):
         return MASK if is_secret else MASKER.redact(value)
     if is_mapping(value):
-        return {key: redact(inner, name if is_secret else str(key)) for key, inner in value.items()}
+        return {redact(key): redact(inner, name if is_secret else str(key)) for key, inner in value.items()}
     if is_list(value):
         return [redact(inner, name) for inner in value]
     if is_collection(value):

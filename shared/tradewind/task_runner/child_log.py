@@ -4,6 +4,7 @@ Both go to one file descriptor in the order in which they were written. Secrets 
 in both; output that a subprocess writes to the descriptor by itself is beyond reach.
 """
 
+import codecs
 import io
 import json
 import logging
@@ -25,6 +26,8 @@ from tradewind.task_runner.protocol import RECORD_SEPARATOR
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 _STDOUT: Final = 1
 _STDERR: Final = 2
+_LINE_MAX_CHARACTERS: Final = 64 * 1024
+"""A line that goes on for longer is written in pieces."""
 
 
 class LogPipe:
@@ -35,9 +38,9 @@ class LogPipe:
         self._midline = False
 
     def write_text(self, text: str) -> None:
-        """Write output as it is, masked."""
+        """Write output, masked already, as it is."""
         if text:
-            self._write(MASKER.redact(text).encode("utf-8", "backslashreplace"))
+            self._write(text.encode("utf-8", "backslashreplace"))
             self._midline = not text.endswith("\n")
 
     def write_record(self, record: dict[str, Any]) -> None:
@@ -59,7 +62,8 @@ class OutputStream(io.TextIOBase):
     def __init__(self, pipe: LogPipe, descriptor: int) -> None:
         self._pipe = pipe
         self._descriptor = descriptor
-        self._pending = ""
+        self._pending: list[str] = []
+        self._pending_characters = 0
         self.buffer = _ByteStream(self)
 
     @property
@@ -77,32 +81,53 @@ class OutputStream(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Write the lines that are complete now, keep the rest."""
-        lines, newline, rest = (self._pending + text).rpartition("\n")
-        self._pipe.write_text(lines + newline)
-        self._pending = rest
+        self._pending.append(text)
+        self._pending_characters += len(text)
+        if "\n" in text or self._pending_characters > _LINE_MAX_CHARACTERS:
+            self._write_out(lines_only=self._pending_characters <= _LINE_MAX_CHARACTERS)
         return len(text)
 
     def flush(self) -> None:
-        """Write what is there of the last line."""
-        self._pipe.write_text(self._pending)
-        self._pending = ""
+        """Write what is there of the last line, but for what may be the beginning of a secret."""
+        if self._pending:
+            self._write_out(lines_only=False)
+
+    def end(self) -> None:
+        """Write all: nothing follows that could complete a secret."""
+        self.buffer.end()
+        self.flush()
+        self._pipe.write_text(MASKER.redact("".join(self._pending)))
+        self._pending, self._pending_characters = [], 0
+
+    def _write_out(self, *, lines_only: bool) -> None:
+        text = "".join(self._pending)
+        end = MASKER.safe_end(text, text.rfind("\n") + 1 if lines_only else len(text))
+        self._pipe.write_text(MASKER.redact(text[:end]))
+        rest = text[end:]
+        self._pending, self._pending_characters = [rest] if rest else [], len(rest)
 
 
 class _ByteStream(io.RawIOBase):
-    """`sys.stdout.buffer`: bytes of text."""
+    """`sys.stdout.buffer`: bytes of text, and what is none as `\\x..`."""
 
     def __init__(self, stream: OutputStream) -> None:
         self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int:
-        self._stream.write(bytes(data).decode("utf-8", "backslashreplace"))
+        self._stream.write(self._decoder.decode(bytes(data)))
         return len(data)
 
     def flush(self) -> None:
         self._stream.flush()
+
+    def end(self) -> None:
+        """Nothing follows that could complete a character."""
+        if rest := self._decoder.decode(b"", final=True):
+            self._stream.write(rest)
 
 
 class RecordHandler(logging.Handler):
@@ -131,10 +156,14 @@ class RecordHandler(logging.Handler):
             "level": record.levelname.lower(),
             "event": MASKER.redact(record.getMessage()),
             "logger": record.name,
-            **{name: redact(value, name) for name, value in fields.items()},
+            **{str(redact(name)): redact(value, name) for name, value in fields.items()},
         }
         if record.exc_info and record.exc_info[1] is not None:
+            # Imported here: most tasks log no exception.
+            from tradewind.task_runner.error_detail import error_detail
+
             line["exception"] = MASKER.redact(user_traceback(record.exc_info[1]))
+            line["error_detail"] = error_detail(record.exc_info[1])
         return line
 
 
@@ -163,8 +192,8 @@ def task_log(descriptor: int = _STDOUT) -> Generator[None]:
     try:
         yield
     finally:
-        out.flush()
-        err.flush()
+        out.end()
+        err.end()
         root.handlers, before_level, sys.stdout, sys.stderr = before
         if root.level != before_level:
             root.setLevel(before_level)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -147,3 +148,121 @@ def test_reader_that_is_gone_does_not_fail_the_task() -> None:
         print("to nobody")
         logging.getLogger("x").info("to nobody")
     os.close(writing)
+
+
+SECRET = "s3cret-pa55word"
+KEY = "-----BEGIN KEY-----\nabc+/\n-----END KEY-----"
+
+
+def _write_in_two() -> None:
+    sys.stdout.write("it is s3cret")
+    sys.stdout.flush()
+    sys.stdout.write("-pa55word, yes\n")
+
+
+def _write_byte_by_byte() -> None:
+    for byte in f"ä {SECRET}\n".encode():
+        sys.stdout.buffer.write(bytes([byte]))
+        sys.stdout.buffer.flush()
+
+
+def _print_lines() -> None:
+    print(KEY)
+
+
+def _print_lines_one_by_one() -> None:
+    for line in KEY.split("\n"):
+        print(line)
+        sys.stdout.flush()
+
+
+def _print_without_end() -> None:
+    print("x" * 70_000 + "s3cret", end="")
+    print("-pa55word" + "y" * 70_000, end="")
+
+
+def _log_escaped() -> None:
+    logging.getLogger("a").warning("%r and %s", {"x": KEY}, json.dumps([KEY]))
+    logging.getLogger("a").warning("postgresql://me:abc%2B%2F@host")
+
+
+def _log_as_key() -> None:
+    from tradewind.sdk.log import FIELDS_ATTRIBUTE
+
+    fields = {"values": {SECRET: 1}, SECRET: 2}
+    logging.getLogger("a").warning("see", extra={FIELDS_ATTRIBUTE: fields})
+
+
+def _raise() -> None:
+    try:
+        try:
+            raise ValueError(SECRET)
+        except ValueError as exc:
+            exc.add_note(f"with {SECRET}")
+            raise RuntimeError(f"from {SECRET}") from exc
+    except RuntimeError:
+        logging.getLogger("a").exception("failed with %s", SECRET)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        _write_in_two,
+        _write_byte_by_byte,
+        _print_lines,
+        _print_lines_one_by_one,
+        _print_without_end,
+        _log_escaped,
+        _log_as_key,
+        _raise,
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(written: Written, act: Callable[[], None]) -> None:
+    for secret in (SECRET, KEY, "abc+/"):
+        mask_secret(secret)
+
+    text = "\n".join(written(act))
+
+    assert "***" in text
+    for part in ("s3cret", "pa55word", "abc+/", "abc%2B", "BEGIN KEY", "END KEY"):
+        assert part not in text
+
+
+def test_what_only_looks_like_a_secret_arrives(written: Written) -> None:
+    mask_secret(SECRET)
+
+    def act() -> None:
+        sys.stdout.write("it is s3cre")
+        sys.stdout.flush()
+        sys.stdout.write("t no more\nand a last s3cret")
+
+    assert written(act) == ["it is s3cret no more", "and a last s3cret"]
+
+
+def test_what_is_no_utf_8_is_shown(written: Written) -> None:
+    def act() -> None:
+        sys.stdout.buffer.write(b"\xff\x00\xc3")
+        sys.stdout.buffer.write(b"\xa4\n\xe2\x82")
+
+    assert written(act) == ["\\xff\x00ä", "\\xe2\\x82"]
+
+
+def test_exceptions_are_told_as_airflow_does(written: Written) -> None:
+    def act() -> None:
+        try:
+            raise ExceptionGroup("both", [ValueError("one"), SyntaxError("two")])
+        except ExceptionGroup as exc:
+            try:
+                raise KeyError("outer") from exc
+            except KeyError:
+                logging.getLogger("a").exception("failed")
+
+    [line] = written(act)
+    outer, group = cast("list[dict[str, Any]]", _record(line)["error_detail"])
+    assert (outer["exc_type"], outer["exc_value"], outer["is_cause"]) == ("KeyError", "'outer'", False)
+    assert [frame["name"] for frame in outer["frames"]] == ["act"]
+    assert (group["exc_type"], group["is_cause"], group["is_group"]) == ("ExceptionGroup", True, True)
+    assert [chain[0]["exc_value"] for chain in group["exceptions"]] == ["one", "two"]
+    assert sorted(outer) == sorted(
+        ["exc_type", "exc_value", "exc_notes", "syntax_error", "is_cause", "frames", "is_group", "exceptions"]
+    )

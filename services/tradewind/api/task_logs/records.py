@@ -51,6 +51,8 @@ def as_text(record: bytes) -> bytes:
     """A record as one line for people: time, level, event, and whatever else as `key=value`."""
     values = msgspec.json.decode(record, type=dict[str, object])
     shown = [str(values.pop(name)) for name in ("timestamp", "level", "event") if values.get(name) is not None]
+    if "exception" in values:
+        values.pop("error_detail", None)  # the same, for programs
     rest = [f"{name}={msgspec.json.encode(value).decode()}" for name, value in values.items() if value is not None]
     return " ".join([*shown, *rest]).encode()
 
