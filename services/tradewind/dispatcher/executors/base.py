@@ -96,7 +96,7 @@ class BaseExecutor(ABC):
         """By attempt: waiting to be passed on, in order of arrival."""
         self._waiting: dict[_Instance, UUID] = {}
         """The attempt that waits for each task instance; of several, the one that is taken for current."""
-        self._log = get_logger(executor=self.name)
+        self.log = get_logger(executor=self.name)
 
     def queue_task_instance(
         self,
@@ -144,7 +144,7 @@ class BaseExecutor(ABC):
         """
         check_command(item)
         if self.has_task(item.attempt_id) or len(self.queued_tasks) >= QUEUED_MAX:
-            self._log.warning(
+            self.log.warning(
                 f"could not queue task {item.ti.key.dag_id}.{item.ti.key.task_id}: "
                 f"{'it is queued already' if self.has_task(item.attempt_id) else f'{QUEUED_MAX} others are'}",
                 run_id=item.ti.key.run_id,
@@ -155,7 +155,7 @@ class BaseExecutor(ABC):
             return False
         older = self._waiting.get(_instance(item))
         if older is not None and not redelivered:
-            self._log.info("task.replaced", attempt_id=str(older), by=str(item.attempt_id))
+            self.log.info("task.replaced", attempt_id=str(older), by=str(item.attempt_id))
             self.revoke_task(older)
         self._enqueue(Workload(item, handed_over))
         return True
@@ -198,7 +198,7 @@ class BaseExecutor(ABC):
         try:
             await self.execute(chosen)
         except Exception:
-            self._log.exception("executor.failed", tasks=len(chosen))
+            self.log.exception("executor.failed", tasks=len(chosen))
             self._take_back([workload for workload in chosen if not workload.is_handed_over])
 
     @abstractmethod
@@ -255,7 +255,7 @@ class BaseExecutor(ABC):
         for workload in workloads:
             workload.failures += 1
             if workload.failures > FAILURES_MAX:
-                self._log.error("task.left_to_sweep", attempt_id=str(workload.item.attempt_id))
+                self.log.error("task.left_to_sweep", attempt_id=str(workload.item.attempt_id))
                 workload.hand_over()
             else:
                 self._enqueue(workload)

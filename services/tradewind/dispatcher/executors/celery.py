@@ -122,7 +122,7 @@ class CeleryExecutor(BaseExecutor):
         try:
             await self._flush(queue, workloads)
         except QueueNotFound:
-            self._log.warning("queue.without_worker", queue=queue, tasks=len(workloads))
+            self.log.warning("queue.without_worker", queue=queue, tasks=len(workloads))
             _hand_over(workloads)
             self._block(queue, workloads)
         except MessageTooLarge as exc:
@@ -150,7 +150,7 @@ class CeleryExecutor(BaseExecutor):
                 await self._publish(queue, (workload,))
             return
         key = workloads[0].item.ti.key
-        self._log.error("task.unpublishable", dag_id=key.dag_id, task_id=key.task_id, run_id=key.run_id, error=str(exc))
+        self.log.error("task.unpublishable", dag_id=key.dag_id, task_id=key.task_id, run_id=key.run_id, error=str(exc))
         self._release(queue, workloads)
 
     def _on_failure(self, queue: str, workloads: Sequence[Workload], exc: AdapterError) -> None:
@@ -160,12 +160,12 @@ class CeleryExecutor(BaseExecutor):
             retries = self.task_publish_retries.get(workload.item.attempt_id, 0)
             (kept if retries < self.task_publish_max_retries else given_up).append(workload)
             self.task_publish_retries[workload.item.attempt_id] = retries + 1
-        self._log.warning(
+        self.log.warning(
             "tasks.unpublished", queue=queue, tasks=len(workloads), given_up=len(given_up), error=str(exc)
         )
         self._block(queue, kept)
         if given_up:
-            self._log.error("tasks.left_to_sweep", queue=queue, tasks=len(given_up))
+            self.log.error("tasks.left_to_sweep", queue=queue, tasks=len(given_up))
             self._release(queue, given_up)
 
     def _note_published(self, workloads: Sequence[Workload]) -> None:
@@ -191,7 +191,7 @@ class CeleryExecutor(BaseExecutor):
             self._note_waiting(workload)
         excess = max(0, len(kept) - _BLOCKED_MAX)
         if excess:
-            self._log.warning("tasks.left_to_sweep", queue=queue, tasks=excess)
+            self.log.warning("tasks.left_to_sweep", queue=queue, tasks=excess)
             self._release(queue, list(kept.values())[:excess])
 
     def _release(self, queue: str, workloads: Sequence[Workload]) -> None:
