@@ -173,6 +173,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _answer_domain_error(request: Request, exc: Exception) -> JSONResponse:
+    if isinstance(exc, Unauthorized | Forbidden | StaleAttempt | AttemptNotRunning):
+        # Counted by route and status in `request_seconds`.
+        get_logger().warning("request.refused", method=request.method, path=request.url.path, reason=str(exc))
     match exc:
         case ApiError():
             headers = dict(exc.headers) if exc.headers else None

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Final, Generic, TypeVar, cast
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from tradewind.bus.port import Batch, Bus, Delivery, Message, Queue
 from tradewind.core.errors import AdapterError
 from tradewind.core.rows import EndedTaskInstance, TaskInstanceId
@@ -51,6 +53,7 @@ class QueueFeed(Generic[MessageT]):
         prefetch: int,
         jitter: Jitter,
         telemetry: Telemetry,
+        undecodable: Counter,
     ) -> None:
         self._name = name
         self._bus = bus
@@ -60,6 +63,7 @@ class QueueFeed(Generic[MessageT]):
         self._prefetch = prefetch
         self._jitter = jitter
         self._telemetry = telemetry
+        self._undecodable = undecodable
         self._log = get_logger(feed=name)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -81,6 +85,7 @@ class QueueFeed(Generic[MessageT]):
             try:
                 messages.append(decode(delivery.message.body, self._kind))
             except UndecodableMessage as exc:
+                self._undecodable.labels(self._name).inc()
                 self._log.error("message.undecodable", queue=delivery.queue, reason=str(exc))
                 await self._dead_letter(batch, delivery, str(exc))
         self._put(messages, batch)

@@ -70,6 +70,9 @@ class _Telemetries:
 
     def __init__(self, registry: CollectorRegistry, sweep_interval_seconds: float) -> None:
         self.service = Telemetry(registry, service="scheduler")
+        self.undecodable = self.service.counter(
+            "undecodable_total", "Messages sent to the dead-letter queue", ("feed",)
+        )
         self.cache = CacheTelemetry(self.service)
         self.decisions = DecisionTelemetry(self.service)
         self.dispatch = DispatchTelemetry(self.service)
@@ -232,6 +235,7 @@ class _SessionFactory:
                 prefetch=prefetch,
                 jitter=self._jitter,
                 telemetry=telemetry,
+                undecodable=self._telemetries.undecodable,
             ),
             QueueFeed(
                 name="runs",
@@ -242,6 +246,7 @@ class _SessionFactory:
                 prefetch=prefetch,
                 jitter=self._jitter,
                 telemetry=telemetry,
+                undecodable=self._telemetries.undecodable,
             ),
             EventFeed(
                 bus=self._bus,

@@ -414,12 +414,13 @@ def test_runs_that_do_not_fit_into_memory_end_all_the_same() -> None:
 
 def test_an_undecodable_message_goes_to_the_dead_letter_queue_and_the_queue_moves_on() -> None:
     async def scenario(world: World) -> None:
-        world.start_scheduler()
+        scheduler = world.start_scheduler()
         await world.add_dag(chain(1))
         await world.until(lambda: RUNS in world.broker.queue_depths)
         await world.bus.publish(RUNS, [Message(body=b"nonsense")])
         await world.trigger("dag")
         await world.until_ended(timeout=1)
+        assert scheduler.metric("undecodable_total", feed="runs") == 1
         async with world.bus.consume(Queue(name=DEAD_LETTER, durable=True), prefetch=1, max_batch=1) as batches:
             batch = await anext(batches)
             assert batch.deliveries[0].message.headers["x-source-queue"] == RUNS
