@@ -143,16 +143,10 @@ class BaseExecutor(ABC):
         `tradewind tasks run` for this attempt.
         """
         check_command(item)
-        if self.has_task(item.attempt_id) or len(self.queued_tasks) >= QUEUED_MAX:
-            self.log.warning(
-                f"could not queue task {item.ti.key.dag_id}.{item.ti.key.task_id}: "
-                f"{'it is queued already' if self.has_task(item.attempt_id) else f'{QUEUED_MAX} others are'}",
-                run_id=item.ti.key.run_id,
-                map_index=item.ti.key.map_index,
-                attempt_id=str(item.attempt_id),
-            )
-            handed_over()
-            return False
+        if self.has_task(item.attempt_id):
+            return self._refuse(item, "it is queued already", handed_over)
+        if len(self.queued_tasks) >= QUEUED_MAX:
+            return self._refuse(item, f"{QUEUED_MAX} others are", handed_over)
         older = self._waiting.get(_instance(item))
         if older is not None and not redelivered:
             self.log.info("task.replaced", attempt_id=str(older), by=str(item.attempt_id))
@@ -227,6 +221,14 @@ class BaseExecutor(ABC):
     async def terminate(self) -> None:
         """Stopped at once: likewise, and nothing that runs is waited for."""
         await self.end()
+
+    def _refuse(self, item: QueuedTaskInstance, reason: str, handed_over: Callable[[], None]) -> bool:
+        key = item.ti.key
+        event = f"could not queue task {key.dag_id}.{key.task_id}: {reason}"
+        attempt_id = str(item.attempt_id)
+        self.log.warning(event, run_id=key.run_id, map_index=key.map_index, attempt_id=attempt_id)
+        handed_over()
+        return False
 
     def _adopt(self, workload: Workload) -> bool:
         held = self.queued_tasks.get(workload.item.attempt_id)

@@ -160,9 +160,7 @@ class CeleryExecutor(BaseExecutor):
             retries = self.task_publish_retries.get(workload.item.attempt_id, 0)
             (kept if retries < self.task_publish_max_retries else given_up).append(workload)
             self.task_publish_retries[workload.item.attempt_id] = retries + 1
-        self.log.warning(
-            "tasks.unpublished", queue=queue, tasks=len(workloads), given_up=len(given_up), error=str(exc)
-        )
+        self.log.warning("tasks.unpublished", queue=queue, tasks=len(workloads), given_up=len(given_up), error=str(exc))
         self._block(queue, kept)
         if given_up:
             self.log.error("tasks.left_to_sweep", queue=queue, tasks=len(given_up))

@@ -10,6 +10,7 @@ from tradewind.dispatcher.executors.base import BaseExecutor, ExecutorParts, Wor
 from tradewind.service.dag_roots import dag_roots
 from tradewind.task_runner.attempts import Offer, Settlement
 from tradewind.task_runner.collector_client import WorkerIdentity
+from tradewind.task_runner.logs import LogStreamLimits
 from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 
 
@@ -106,6 +107,7 @@ class LocalExecutor(BaseExecutor):
             heartbeat_seconds=settings.leases.heartbeat_seconds,
             shutdown_grace_seconds=settings.dispatcher.shutdown_grace_seconds,
             killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
+            log_limits=LogStreamLimits(max_bytes=settings.task_runner.max_log_bytes),
         )
 
 
