@@ -13,6 +13,7 @@ from tradewind.service.dag_roots import dag_roots
 from tradewind.service.metrics import Telemetry
 from tradewind.task_runner.children import OpenChildren, open_forked_children
 from tradewind.task_runner.collector_client import WorkerIdentity
+from tradewind.task_runner.logs import LogStreamLimits
 from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
 from tradewind.worker.celery_control.control import CeleryControl, Link
@@ -105,5 +106,6 @@ def _options(settings: WorkerSettings) -> SupervisorOptions:
         heartbeat_seconds=settings.leases.heartbeat_seconds,
         shutdown_grace_seconds=settings.worker.shutdown_grace_seconds,
         killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
+        log_limits=LogStreamLimits(max_bytes=settings.task_runner.max_log_bytes),
         hand_back_after_seconds=settings.worker.hand_back_after_seconds,
     )

@@ -26,6 +26,9 @@ _PIECE_BYTES: Final = 8 * 1024
 TAIL_MAX_BYTES: Final = 256 * 1024
 """What may travel with an end; also the size of a chunk."""
 
+_LAST_BYTES: Final = 64 * 1024
+"""Of a log that is too long, so much of its end is kept: there it says what went wrong."""
+
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 """Runs a named coroutine in the task group of the supervisor."""
 
@@ -94,6 +97,35 @@ class LogRecords:
         return msgspec.json.encode(record) + b"\n"
 
 
+class _LastLines:
+    """The last lines of what is added, some 64 KB of them."""
+
+    def __init__(self) -> None:
+        self._lines = bytearray()
+        self._dropped_bytes = 0
+
+    def add(self, lines: bytes) -> None:
+        """Whole lines."""
+        self._lines += lines
+        if len(self._lines) > 2 * _LAST_BYTES:
+            self._cut()
+
+    def take(self) -> tuple[int, bytes]:
+        """(bytes dropped, the last lines); empty afterwards."""
+        self._cut()
+        dropped, last = self._dropped_bytes, bytes(self._lines)
+        self._lines.clear()
+        self._dropped_bytes = 0
+        return dropped, last
+
+    def _cut(self) -> None:
+        excess = len(self._lines) - _LAST_BYTES
+        if excess > 0:
+            cut = self._lines.find(b"\n", excess - 1) + 1 or len(self._lines)
+            del self._lines[:cut]
+            self._dropped_bytes += cut
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogStreamLimits:
     """When a log streams, and what it may hold."""
@@ -106,6 +138,8 @@ class LogStreamLimits:
     """More than this is dropped, with a record that says how much, once the sink has failed for a while."""
     patience_seconds: float = 5.0
     """How long output is held back for the sink, and an end for the last chunks, before something is dropped."""
+    max_bytes: int = 64 * 1024 * 1024
+    """Of one attempt; of what comes on top the last lines are kept."""
 
 
 class LogStream:
@@ -127,6 +161,8 @@ class LogStream:
         self._sequence = 0
         self._in_flight_bytes = 0
         self._dropped_bytes = 0
+        self._room_bytes = limits.max_bytes
+        self._last = _LastLines()
         self._is_refused = False
         self._is_failing = False
         self._finishing = asyncio.Event()
@@ -147,19 +183,20 @@ class LogStream:
                 await self._wait_for(lambda: len(self._buffer) < self._limits.buffer_bytes // 2)
             elif start:
                 await asyncio.sleep(0)
-            self._append(records)
+            self._take(records)
             self._stream_when_due()
 
     def note(self, level: str, event: str) -> None:
         """Add a record of the supervisor's own, after whatever output there was."""
-        self._append(self._records.finish() + self._records.note(level, event))
+        self._take(self._records.finish() + self._records.note(level, event))
 
     async def finish(self) -> tuple[int, bytes]:
         """(sequence, records) of the part that was not streamed, at most `TAIL_MAX_BYTES`."""
         if self._timer is not None:
             self._timer.cancel()
         self._finishing.set()
-        self._append(self._records.finish())
+        self._take(self._records.finish())
+        self._append(self._end_of_too_long())
         if self._pump is not None or len(self._buffer) > TAIL_MAX_BYTES:
             await self._flush()
         self._cut_to_tail()
@@ -211,6 +248,23 @@ class LogStream:
                     await self._changed.wait()
         except TimeoutError:
             self._is_failing = True
+
+    def _take(self, records: bytes) -> None:
+        """Of a log that is too long, only the last lines are held, until its end."""
+        if self._room_bytes > len(records):
+            self._room_bytes -= len(records)
+            self._append(records)
+            return
+        if self._room_bytes > 0:
+            self._room_bytes = 0
+            limit = f"{self._limits.max_bytes} bytes (TRADEWIND__TASK_RUNNER__MAX_LOG_BYTES)"
+            self._append(self._records.note("warning", f"the log is longer than {limit}: of the rest its end is kept"))
+        self._last.add(records)
+
+    def _end_of_too_long(self) -> bytes:
+        dropped, last = self._last.take()
+        note = self._records.note("warning", f"{dropped} bytes of log dropped: it is too long") if dropped else b""
+        return note + last
 
     def _append(self, records: bytes) -> None:
         if not records:

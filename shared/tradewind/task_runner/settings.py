@@ -25,6 +25,8 @@ class TaskRunnerSettings(BaseModel):
     run_from_dags_folder: bool = True
     """Run in the DAGs folder while it holds just what an attempt is to run, as far as a look of the last moment (0.2 s)
     can say. False: always in the cache, where nothing changes under a running task."""
+    max_log_bytes: int = Field(default=64 * 1024 * 1024, ge=64 * 1024)
+    """Of one attempt's log. What comes on top is dropped but for its last lines, and the log says so."""
     parked_children: int = Field(default=4, ge=0)
     """Children forked ahead, over all DAG files: their start leaves the critical path. 0 = none."""
     isolation: Isolation = Isolation.FORK

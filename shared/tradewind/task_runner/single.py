@@ -24,6 +24,7 @@ from tradewind.service.settings import load_settings, required_broker_url
 from tradewind.task_runner.attempts import Offer, Settlement
 from tradewind.task_runner.children import OpenChildren, open_forked_children
 from tradewind.task_runner.collector_client import WorkerIdentity
+from tradewind.task_runner.logs import LogStreamLimits
 from tradewind.task_runner.settings import TaskRunningSettings
 from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
@@ -100,6 +101,7 @@ async def run_single_attempt(
         heartbeat_seconds=settings.leases.heartbeat_seconds,
         shutdown_grace_seconds=0.0,
         killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
+        log_limits=LogStreamLimits(max_bytes=settings.task_runner.max_log_bytes),
     )
     single = _SingleAttempt()
     offer = Offer(

@@ -201,3 +201,44 @@ async def test_note_follows_the_unfinished_line() -> None:
         assert await everything(log, store) == ["half a line", "the end"]
 
     await streaming(run)
+
+
+@in_virtual_time
+async def test_a_log_that_is_too_long_keeps_its_beginning_and_its_end_and_says_so() -> None:
+    limits = LogStreamLimits(max_bytes=100_000)
+    seen: list[str] = []
+
+    async def run(log: LogStream, store: LogStore) -> None:
+        for number in range(5000):
+            await log.feed(f"line {number:06} {'x' * 80}\n".encode())
+        log.note("error", "killed")
+        seen.extend(await everything(log, store))
+
+    store = await streaming(run, limits)
+
+    lines = [event for event in seen if event.startswith("line ")]
+    numbers = [int(line.split()[1]) for line in lines]
+    missing = next(index for index, number in enumerate(numbers) if index != number)
+    assert numbers == [*range(missing), *range(5000 - len(numbers) + missing, 5000)]
+    told, dropped = [event for event in seen if not event.startswith("line ")][:2]
+    assert told == (
+        "the log is longer than 100000 bytes (TRADEWIND__TASK_RUNNER__MAX_LOG_BYTES): of the rest its end is kept"
+    )
+    record_bytes = len(fed(f"{lines[0]}\n".encode()))
+    assert dropped == f"{(5000 - len(numbers)) * record_bytes} bytes of log dropped: it is too long"
+    assert seen[-1] == "killed"
+    assert sum(map(len, store.chunks.values())) < 100_000 + 100_000
+
+
+@in_virtual_time
+async def test_a_log_that_is_just_short_enough_says_nothing() -> None:
+    line = b"x" * 1000 + b"\n"
+    limits = LogStreamLimits(max_bytes=50 * len(fed(line)) + 1)
+    seen: list[str] = []
+
+    async def run(log: LogStream, store: LogStore) -> None:
+        await log.feed(line * 50)
+        seen.extend(await everything(log, store))
+
+    await streaming(run, limits)
+    assert len(seen) == 50
