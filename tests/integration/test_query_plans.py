@@ -20,6 +20,10 @@ LARGE: Final = (
 )  # fmt: skip
 
 HOT: Final = (
+    "api_drain_worker",
+    "api_list_queues",
+    "api_list_running_attempts",
+    "api_list_workers",
     "adopt_dag_runs",
     "api_append_attempt_log",
     "api_claim_log_move",
@@ -89,6 +93,8 @@ HOT: Final = (
 )
 
 BY_WHOLE_KEY: Final = {
+    "api_list_running_attempts": {"dag_run_pkey": 1, "task_instance_pkey": 3},
+    "api_list_workers": {"task_instance_running": 1},
     "api_list_log_chunks": {"task_log_pkey": 5},
     "api_list_log_news": {"task_instance_pkey": 3, "task_log_pkey": 5},
     "commit_decisions": {"task_instance_pkey": 3, "dag_run_pkey": 1},

@@ -29,6 +29,7 @@ from tradewind.api.routes import (
     execution_xcoms,
     explanations,
     extra_links,
+    fleet,
     hitl,
     import_errors,
     logs,
@@ -69,6 +70,7 @@ GUARDED = (
     next_runs.router,
     import_errors.router,
     pools.router,
+    fleet.router,
     variables.router,
     connections.router,
 )

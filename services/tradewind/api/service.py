@@ -77,6 +77,7 @@ async def run(
         state = ApiState(
             settings=settings,
             database=pool,
+            bus=bus,
             clock=clock,
             new_id=new_id,
             registry=registry,

@@ -13,6 +13,7 @@ from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.task_logs.followers import LogFollowers
 from tradewind.api.task_logs.stores import LogStores
+from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.pool import Database
 from tradewind.db.secrets import SecretBox
@@ -26,6 +27,7 @@ class ApiState(TypedDict):
 
     settings: ApiServiceSettings
     database: Database
+    bus: Bus
     clock: Clock
     new_id: IdFactory
     registry: CollectorRegistry

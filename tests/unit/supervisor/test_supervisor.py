@@ -485,6 +485,19 @@ async def test_stop_preempts_what_outlasts_the_grace() -> None:
 
 
 @in_virtual_time
+async def test_worker_that_is_asked_to_drain_finishes_what_runs_and_leaves() -> None:
+    async with World() as world:
+        (child,) = await started(world, 1)
+        world.collector.drain = True
+        await world.until(lambda: world.collector.beats[-1].draining)
+        assert child.kills == []
+        child.finish()
+        await world.leave()
+        assert end_of(world, 1).outcome == Outcome.SUCCESS
+        assert world.collector.beats[-1].leaving
+
+
+@in_virtual_time
 async def test_grant_that_comes_after_the_stop_is_given_back_as_not_started() -> None:
     async with World() as world:
         await world.until(lambda: bool(world.collector.beats))

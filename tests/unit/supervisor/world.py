@@ -186,6 +186,7 @@ class Collector:
         self.expired: list[UUID] = []
         """Incarnations that were given up."""
         self.kill: tuple[UUID, ...] = ()
+        self.drain = False
         self.reply_seconds = 0.0
         """How long an answer is on its way."""
 
@@ -240,7 +241,7 @@ class Collector:
         beat = decode(body, Heartbeat)
         self.beats.append(beat)
         verdict = Verdict.EXPIRED if beat.incarnation in self.expired else Verdict.DONE
-        return encode(HeartbeatReply(verdict, self.kill))
+        return encode(HeartbeatReply(verdict, self.kill, self.drain))
 
 
 def _grant_of(item: ClaimItem) -> Grant:
