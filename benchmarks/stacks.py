@@ -1,4 +1,4 @@
-"""The stacks that are measured: separate processes over RabbitMQ and Postgres, and standalone."""
+"""The stacks that are measured: separate processes over RabbitMQ or Redis and Postgres, and standalone."""
 
 import asyncio
 import tempfile
@@ -14,6 +14,7 @@ import asyncpg
 from benchmarks.results import Figure, Goal
 from tests.servers.postgres import postgres_server
 from tests.servers.rabbitmq import rabbitmq_server
+from tests.servers.redis import redis_server
 from tests.servers.stack import Stack, service_stack, standalone_stack
 
 COLD_STARTS: Final = 3
@@ -51,20 +52,32 @@ class Running:
 def services(setup: Setup) -> Generator[Running]:
     """Every service as a process of its own, and some workers, over RabbitMQ and a Postgres that has every commit on
     disk before it answers."""
+    with rabbitmq_server() as rabbitmq, _services(setup, "services", rabbitmq.new_url()) as running:
+        yield running
+
+
+@contextmanager
+def services_redis(setup: Setup) -> Generator[Running]:
+    """The same over Redis."""
+    with redis_server() as redis, _services(setup, "services-redis", redis.new_url()) as running:
+        yield running
+
+
+@contextmanager
+def _services(setup: Setup, name: str, broker_url: str) -> Generator[Running]:
     with (
         _database() as database_url,
-        rabbitmq_server() as rabbitmq,
         _folders() as (folder, dags_folder),
         service_stack(
             folder,
             database_url=database_url,
-            broker_url=rabbitmq.new_url(),
+            broker_url=broker_url,
             dags_folder=dags_folder,
             counts={"worker": setup.workers},
             environment=setup.environment,
         ) as stack,
     ):
-        yield Running(f"services, {setup.workers}x{setup.concurrency}", stack, dags_folder, database_url)
+        yield Running(f"{name}, {setup.workers}x{setup.concurrency}", stack, dags_folder, database_url)
 
 
 @contextmanager
@@ -78,6 +91,7 @@ def standalone(setup: Setup) -> Generator[Running]:
 
 STACKS: Final[dict[str, Callable[[Setup], AbstractContextManager[Running]]]] = {
     "services": services,
+    "services-redis": services_redis,
     "standalone": standalone,
 }
 

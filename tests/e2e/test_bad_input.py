@@ -13,7 +13,6 @@ import pytest
 from tests.e2e.client import ApiClient
 from tests.polling import poll_until
 from tests.servers.postgres import PostgresServer
-from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.stack import Stack, service_stack
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import Message, Queue
@@ -97,11 +96,6 @@ with DAG("too_much", params={"n": Param(3, type="integer", maximum=2000)}):
 """
 BROKEN = "import airflow.sdk\nfrom airflow.sdk import DAG\nvalue = 1 / 0\n"
 ENDLESS = "from airflow.sdk import DAG\nwhile True:\n    pass\n"
-
-
-@pytest.fixture(scope="module")
-def broker_url(rabbitmq: RabbitMQServer) -> str:
-    return rabbitmq.new_url()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 
 from tests.e2e.client import ApiClient
 from tests.servers.postgres import PostgresServer
-from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.stack import ALL_SERVICES, Stack, service_stack, standalone_stack
 
 TASKS = 200
@@ -39,9 +38,7 @@ with DAG("{DAG_ID}", schedule=None, max_active_tasks=64, default_args={{"retries
 
 
 @pytest.fixture(scope="module")
-def services(
-    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, rabbitmq: RabbitMQServer
-) -> Generator[Stack]:
+def services(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, broker_url: str) -> Generator[Stack]:
     folder = tmp_path_factory.mktemp("killed")
     dags_folder = folder / "dags"
     dags_folder.mkdir()
@@ -51,7 +48,7 @@ def services(
         service_stack(
             folder,
             database_url=database_url,
-            broker_url=rabbitmq.new_url(),
+            broker_url=broker_url,
             dags_folder=dags_folder,
             counts={"worker": 2},
         ) as stack,

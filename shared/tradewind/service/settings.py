@@ -58,7 +58,8 @@ class BrokerSettings(BaseModel):
     """How to reach the broker."""
 
     url: SecretStr | None = None
-    """`amqp://user:password@host:port/vhost`. Unset: in memory (standalone only)."""
+    """`amqp://user:password@host:port/vhost` (RabbitMQ), `redis://:password@host:port/database` (Redis), or over TLS
+    `amqps://` or `rediss://`. Unset: in memory (standalone only)."""
 
 
 class ApiSettings(BaseModel):
@@ -171,7 +172,8 @@ def required_broker_url(settings: ServiceSettings) -> str:
     if settings.broker.url is None:
         raise ConfigError(
             "TRADEWIND__BROKER__URL is not set: a service on its own needs a broker, "
-            "as in amqp://user:password@host:5672/ (only `tradewind standalone` runs without one)"
+            "as in amqp://user:password@host:5672/ or redis://:password@host:6379/0 "
+            "(only `tradewind standalone` runs without one)"
         )
     return settings.broker.url.get_secret_value()
 

@@ -212,10 +212,13 @@ def test_it_ends_when_its_postgres_is_killed(home: Path) -> None:
     assert "tradewind: the embedded Postgres crashed" in standalone.log.read_text()
 
 
-def test_on_an_external_database_and_broker(home: Path, empty_database_url: str, rabbitmq_url: str) -> None:
+@pytest.mark.parametrize("broker", ["rabbitmq", pytest.param("redis", marks=pytest.mark.full)])
+def test_on_an_external_database_and_broker(
+    home: Path, empty_database_url: str, broker: str, request: pytest.FixtureRequest
+) -> None:
     outside = {
         "TRADEWIND__DATABASE__URL": empty_database_url,
-        "TRADEWIND__BROKER__URL": rabbitmq_url,
+        "TRADEWIND__BROKER__URL": request.getfixturevalue(f"{broker}_url"),
         "TRADEWIND__CORE__EXECUTOR": "CeleryExecutor",
     }
     with started(home, **outside) as standalone:
