@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from tradewind.core.errors import ConfigError
@@ -113,10 +113,10 @@ class LogSettings(BaseModel):
     encrypt_s3_logs: bool = False
     """Server-side encryption with the bucket's own key (AES256)."""
     log_retention_days: int = Field(default=0, ge=0)
-    """Task logs of tries that ended longer ago are deleted, from Postgres and from the store; 0 = kept."""
+    """Task logs of runs that ended longer ago are deleted, from Postgres and from the store; 0 = kept."""
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 
 
 class ServiceSettings(BaseSettings):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.unit.supervisor.world import Collector, Launcher, LogStore, attempt, in_virtual_time, key_of, virtual_now
@@ -200,6 +201,11 @@ async def test_mark_success_ends_an_attempt_without_a_child() -> None:
         assert (end.outcome, end.cause, end.is_silent) == (Outcome.SUCCESS, EndCause.NONE, False)
         assert b"its code was not run" in end.log
         assert [item.attempt_id for item in fleet.collector.claims] == [attempt(1), attempt(2), attempt(3)]
+
+
+def test_queues_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWIND__WORKER__QUEUES", "default, big,")
+    assert WorkerSettings().worker.queues == ("default", "big")
 
 
 @in_virtual_time
