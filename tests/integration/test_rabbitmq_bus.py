@@ -103,6 +103,26 @@ async def test_bus_connects_once_the_broker_is_there(station: RabbitMQStation) -
             assert await consuming == [0]
 
 
+@pytest.mark.parametrize("answers", [0, 1], ids=["before it greets", "after its greeting"])
+async def test_connection_that_ends_while_it_is_opened_is_opened_again(station: RabbitMQStation, answers: int) -> None:
+    parts = urlsplit(station.url)
+
+    async def greet_and_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        upstream_writer.write(await reader.read(100))
+        for _ in range(answers):
+            writer.write(await upstream_reader.read(65_536))
+        writer.close()
+        upstream_writer.close()
+
+    server = await asyncio.start_server(greet_and_hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with structlog.testing.capture_logs() as logs:
+            async with open_bus(parts._replace(netloc=f"guest:guest@127.0.0.1:{port}").geturl()):
+                await poll_until(lambda: sum(log["event"] == "broker.unreachable" for log in logs) >= 3)
+
+
 async def consume_one(bus_url: str) -> list[int]:
     async with open_bus(bus_url) as bus, bus.consume(shared(), prefetch=1, max_batch=1) as batches:
         return numbers(await take_and_ack(batches, 1))

@@ -74,6 +74,10 @@ class _Link:
     known_topics: dict[str, None] = field(default_factory=dict[str, None])
 
 
+_FAILURES: Final = (AMQPError, OSError, RuntimeError, TimeoutError, EOFError, StopAsyncIteration)
+"""What the driver raises when it cannot connect; the last two where the connection ends in the middle of that."""
+
+
 class RabbitMQBus:
     """One connection to RabbitMQ; see `tradewind.bus.port.Bus` for what each method promises."""
 
@@ -152,11 +156,14 @@ class RabbitMQBus:
                 await connection.connect()
                 link = await self._open_link(connection)
             connected = True
-        except (AMQPError, OSError, RuntimeError, TimeoutError) as exc:
+        except _FAILURES as exc:
             raise BusUnavailable(self._describe(exc)) from exc
+        except asyncio.CancelledError:
+            with broker_errors():  # tells the driver's from ours
+                raise
         finally:
             if not connected:
-                with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
+                with suppress(*_FAILURES):
                     await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
         return link
 
