@@ -32,6 +32,7 @@ HOT: Final = (
     "api_list_log_attempts",
     "api_list_log_chunks",
     "api_list_log_news",
+    "api_list_old_log_runs",
     "api_list_settled_logs",
     "api_measure_log",
     "commit_decisions",

@@ -17,6 +17,7 @@ from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.state import ApiState
 from tradewind.api.task_logs.followers import LogFollowers
 from tradewind.api.task_logs.moving import LogMover
+from tradewind.api.task_logs.retention import LogRetention
 from tradewind.api.task_logs.stores import LogStores
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
@@ -103,6 +104,9 @@ async def run(
             group.create_task(log_followers.run(stop), name="log-followers")
             if mover is not None:
                 group.create_task(mover.run(stop), name="log-moves")
+            if days := settings.logging.log_retention_days:
+                retention = LogRetention(days=days, stores=log_stores, database=pool, clock=clock, telemetry=telemetry)
+                group.create_task(retention.run(stop), name="log-retention")
             app = create_app(state, telemetry)
             serving = serve_app(app, sock, stop, lifespan=True)  # pyright: ignore[reportArgumentType] - ASGI types differ in name only
             group.create_task(serving, name="http")

@@ -19,6 +19,7 @@ from tests.servers.api import ApiServer, api_server
 from tests.servers.s3 import S3Server, s3_server
 from tests.servers.scene import Attempt, Scene
 from tradewind.api.task_logs.moving import LogMover, Round
+from tradewind.api.task_logs.retention import LogRetention
 from tradewind.api.task_logs.stores import LogStores
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import Outcome
@@ -262,3 +263,28 @@ async def fails_and_recovers(server: ApiServer, bucket: str, talk: Talk, s3: S3S
     stored = await s3.object(bucket, key)
     assert [json.loads(line)["event"] for line in stored.text.splitlines()][1:] == ["kept"]
     assert (await health())[1] == ""
+
+
+async def test_logs_of_old_runs_are_deleted_wherever_they_are(api: ApiServer, talk: Talk, tmp_path: Path) -> None:
+    await talk.scene.end_attempt(talk.attempt, Outcome.FAILED, log=record("moved"))
+    await mover(api, in_folder(tmp_path)).run_once(utc_now() + LATER)
+    second = await talk.scene.start_attempt(talk.attempt.dag_run_id, TASK, try_number=2)
+    await talk.scene.end_attempt(second, log=record("a chunk"))
+    stores = LogStores(settings=LogSettings(), database=api.database, secrets=SecretBox(fernet_key(api.settings)))
+    telemetry = Telemetry(CollectorRegistry(), service="api")
+    retention = LogRetention(days=3, stores=stores, database=api.database, clock=utc_now, telemetry=telemetry)
+    week = timedelta(days=7)
+
+    running = await retention.run_once(utc_now() + week)
+    await api.database.fetch(
+        "UPDATE dag_run SET state = 'success', end_date = now() WHERE id = $1", talk.attempt.dag_run_id
+    )
+    young = await retention.run_once(utc_now())
+    kept = await talk.events()
+    old = await retention.run_once(utc_now() + week)
+
+    assert (running, young, old) == (0, 0, 1)
+    assert kept[1:] == ["moved"]
+    assert await talk.events() == await talk.events(try_number=2) == ["There is no log of this try."]
+    assert not file_of(talk, tmp_path).exists()
+    assert await retention.run_once(utc_now() + week) == 0

@@ -86,4 +86,4 @@ def attempt_of_header(line: bytes) -> str | None:
 
 def no_log(state: str) -> bytes:
     """What a try without a log says."""
-    return msgspec.json.encode({"event": NO_LOG_EVENTS.get(state, "This try has logged nothing.")})
+    return msgspec.json.encode({"event": NO_LOG_EVENTS.get(state, "There is no log of this try.")})

@@ -57,3 +57,25 @@ async def finish_log_move(
 
 def _columns(key: LogKey) -> tuple[int, str, int, int]:
     return key.dag_run_id, key.task_id, key.map_index, key.try_number
+
+
+async def list_old_log_runs(database: Database, ended_before: datetime, limit: int) -> Sequence[int]:
+    """Ids of runs that ended before this and have logs, chunks or files."""
+    rows = await database.fetch(statement("api_list_old_log_runs"), ended_before, limit)
+    return [row["dag_run_id"] for row in rows]
+
+
+async def list_log_files(database: Database, dag_run_id: int, limit: int) -> Sequence[Row]:
+    """Files of a run's logs: `task_id`, `map_index`, `try_number`, `base`, `path`."""
+    return await database.fetch(statement("api_list_log_files"), dag_run_id, limit)
+
+
+async def forget_log_files(database: Database, dag_run_id: int, files: Sequence[Row]) -> None:
+    """These, of `list_log_files`, are no more."""
+    columns = [[file[name] for file in files] for name in ("task_id", "map_index", "try_number")]
+    await database.fetch(statement("api_forget_log_files"), dag_run_id, *columns)
+
+
+async def delete_log_chunks(database: Database, dag_run_id: int) -> None:
+    """All chunks of a run's logs."""
+    await database.fetch(statement("api_delete_log_chunks"), dag_run_id)
