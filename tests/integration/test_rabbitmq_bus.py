@@ -103,24 +103,32 @@ async def test_bus_connects_once_the_broker_is_there(station: RabbitMQStation) -
             assert await consuming == [0]
 
 
-@pytest.mark.parametrize("answers", [0, 1], ids=["before it greets", "after its greeting"])
-async def test_connection_that_ends_while_it_is_opened_is_opened_again(station: RabbitMQStation, answers: int) -> None:
-    parts = urlsplit(station.url)
+class HangsUp:
+    """The driver's connection where the broker, or a relay before it, hangs up before the greeting."""
 
-    async def greet_and_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        upstream_writer.write(await reader.read(100))
-        for _ in range(answers):
-            writer.write(await upstream_reader.read(65_536))
-        writer.close()
-        upstream_writer.close()
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
 
-    server = await asyncio.start_server(greet_and_hang_up, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        with structlog.testing.capture_logs() as logs:
-            async with open_bus(parts._replace(netloc=f"guest:guest@127.0.0.1:{port}").geturl()):
-                await poll_until(lambda: sum(log["event"] == "broker.unreachable" for log in logs) >= 3)
+    async def connect(self) -> None:
+        raise self._error
+
+    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109 - the driver's own name
+        pass
+
+
+@pytest.mark.parametrize("error", [StopAsyncIteration(), EOFError(), asyncio.CancelledError()], ids=repr)
+async def test_connection_that_ends_while_it_is_opened_is_opened_again(
+    station: RabbitMQStation, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_connection(*_: object) -> HangsUp:
+        return HangsUp(error)
+
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr("tradewind.bus.rabbitmq.new_connection", new_connection)
+        async with open_bus(station.url) as bus:
+            await poll_until(lambda: any(log["event"] == "broker.unreachable" for log in logs))
+            patched.undo()
+            await poll_until(lambda: bus.connected)
 
 
 async def consume_one(bus_url: str) -> list[int]:
