@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from tests.polling import poll_until
 from tests.servers.environments import CELERY_TOOLS, environment
 from tests.servers.process import ServerProcess, free_ports
+from tests.servers.rabbitmq import RabbitMQServer
 from tests.unit.supervisor.world import Collector, Launcher, LogStore, attempt
 from tests.unit.worker.test_worker import queued
 from tradewind.bus.open import open_bus
@@ -51,7 +52,7 @@ class Site:
 
     async def work(self) -> None:
         await run(
-            settings=WorkerSettings.model_validate({"celery": {"worker_concurrency": 4}}),
+            settings=WorkerSettings.model_validate({"celery": {"worker_concurrency": 4}, "worker": {"name": "tester"}}),
             bus=self.bus,
             clock=utc_now,
             new_id=new_id,
@@ -134,7 +135,7 @@ async def test_inspect_and_control_are_answered_and_a_celery_client_can_send(rab
             here.celery("inspect", "ping"),
             here.celery("inspect", "active"),
             here.celery("inspect", "stats"),
-            here.celery("control", "pool_grow", "2"),
+            here.celery("control", "-d", "tester", "pool_grow", "2"),
         )
         (name,) = pong
         assert pong == {name: {"ok": "pong"}}
@@ -142,10 +143,6 @@ async def test_inspect_and_control_are_answered_and_a_celery_client_can_send(rab
         assert stats[name]["total"] == {TASK_NAME: 2}
         assert grown == {name: {"ok": "pool will grow"}}
         await poll_until(lambda: here.collector.beats[-1].concurrency == 6)
-        (answer,) = (await here.celery("control", "-d", name, "terminate", "KILL", str(attempt(7)))).values()
-        assert str(attempt(7)) in answer["ok"]
-        await poll_until(lambda: attempt(7) in here.collector.ended)
-        assert here.collector.ended[attempt(7)].cause == EndCause.CANCELLED
 
 
 async def test_flower_shows_workers_tasks_and_states_and_its_buttons_work(rabbitmq_url: str, tmp_path: Path) -> None:
@@ -209,3 +206,21 @@ async def test_a_broker_that_refuses_celerys_tools_disturbs_no_task(
         await poll_until(lambda: attempt(1) in here.collector.ended)
         for task in tasks:
             task.cancel()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fault", ["all queues deleted", "broker killed"])
+async def test_celerys_tools_are_served_again_after(
+    fault: str, mortal_rabbitmq: RabbitMQServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker_url = mortal_rabbitmq.new_url()
+    async with site(broker_url) as here:
+        await poll_until(lambda: "celery_control.ready" in capsys.readouterr().out)
+        if fault == "broker killed":
+            await asyncio.to_thread(mortal_rabbitmq.kill)
+            await asyncio.to_thread(mortal_rabbitmq.start)
+        else:
+            await asyncio.to_thread(mortal_rabbitmq.delete_queues, broker_url, keep="none")
+        await poll_until(lambda: "celery_control.ready" in capsys.readouterr().out, timeout=60.0)
+        (answer,) = (await here.celery("inspect", "ping")).values()
+        assert answer == {"ok": "pong"}

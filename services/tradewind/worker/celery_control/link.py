@@ -75,9 +75,9 @@ class CeleryLink:
             await write(channel, pieces)
 
     async def _serve(self, queue: str, handle: Callable[[Message], Awaitable[None]]) -> NoReturn:
-        connection = new_connection(self._url, self._name)
+        connection, lost = new_connection(self._url, self._name), asyncio.Event()
         try:
-            self._channel = await self._connect(connection, queue)
+            self._channel = await self._connect(connection, queue, lost)
             self._up.set()
             self._log.info("celery_control.ready", queue=queue)
             while True:
@@ -85,8 +85,8 @@ class CeleryLink:
                 self._wake.clear()
                 while self._waiting:
                     await handle(self._waiting.popleft())
-                if self._channel.is_closed or connection.is_closed:
-                    raise BusUnavailable("the connection to the broker was lost")
+                if lost.is_set():
+                    raise BusUnavailable("the connection to the broker, or the queue, was lost")
         finally:
             self._channel = None
             self._up.clear()
@@ -94,13 +94,18 @@ class CeleryLink:
             with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
                 await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
 
-    async def _connect(self, connection: Connection, queue: str) -> Channel:
+    async def _connect(self, connection: Connection, queue: str, lost: asyncio.Event) -> Channel:
+        def lose(_: object) -> None:
+            lost.set()
+            self._wake.set()
+
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
                 await connection.connect()
                 channel = await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
                 for part in (connection, channel):
-                    part.closing.add_done_callback(lambda _: self._wake.set())
+                    part.closing.add_done_callback(lose)
+                channel.on_consumer_cancel_callbacks.add(lose)
                 await self._declare(channel, queue)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as exc:
             raise BusUnavailable(f"{type(exc).__name__}: {exc}") from exc
