@@ -5,6 +5,7 @@ a guard that is taken away shows at once.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -100,6 +101,8 @@ class Stage(World):
         self._scene = scene
         self.broker = MemoryBroker(deliver=scene.deliver)
         self._group: asyncio.TaskGroup | None = None
+        self.calls: Counter[str] = Counter()
+        """What services asked the store, and how often."""
 
     def process(self, name: str) -> SimulatedProcess:
         """A service by name: `worker-0`, say."""
@@ -167,6 +170,10 @@ class Stage(World):
     def broken_rules(self) -> list[str]:
         """What the simulation's own judgement says."""
         return list(self.violations)
+
+    def _after_store_call(self, name: str) -> None:
+        self.calls[name] += 1
+        super()._after_store_call(name)
 
     async def _furnish(self) -> None:
         for name, slots in POOLS.items():
