@@ -329,13 +329,13 @@ class GrantedRun:
     partition_key: str | None = None
     map_lengths: tuple[tuple[str, int], ...] = ()
     partition_date: datetime | None = None
-
-
     bundle_name: str = DAGS_FOLDER_BUNDLE
     bundle_version: str | None = None
     """What the run is bound to; None = it takes the latest."""
     bundle_digest: str | None = None
     """Of the content that the attempt is to run; None = what stands in the folders of its worker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimAnswer:
     """Answer to one claim; `run` only with `DONE`."""
@@ -459,11 +459,11 @@ class DagFileParse:
     """The import error. With it, DAGs of the file that are not in `specs` keep their last good version."""
     dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
     """What else the parse read: name → fingerprint (made by the dag processor, opaque to the store)."""
-
-
     bundle_name: str = DAGS_FOLDER_BUNDLE
     bundle_version: str = ""
     """The version that holds what the parse read; empty = none that is stored does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DagFileRow:
     """A DAG file as last parsed, good or bad."""

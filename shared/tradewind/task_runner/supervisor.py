@@ -37,6 +37,8 @@ _KILL_MARGIN_SECONDS: Final = 5.0
 _LAST_REPORTS_SECONDS: Final = 10.0
 _KILLS_PREFETCH: Final = 100
 _REVOKED_MAX: Final = 10_000
+_LANE_PREFETCH: Final = 64
+"""They are claimed by such batches: more would be kept from other workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class SupervisorOptions:
     """How long running attempts may go on after a stop before they are killed as preempted."""
     killed_task_cleanup_seconds: float = 60.0
     """Between SIGTERM and SIGKILL for an attempt that is cancelled."""
+    async_concurrency: int = 0
+    """Further slots, for coroutine tasks that run side by side."""
     hand_back_after_seconds: float = 1.0
     """Offers that find no free slot for this long had better go to another worker."""
     log_limits: LogStreamLimits = field(default_factory=LogStreamLimits)
@@ -78,13 +82,15 @@ class Supervisor:
         self._metrics = metrics
         self._log = get_logger(worker_id=identity.worker_id)
         self._group: asyncio.TaskGroup | None = None
+        self._stop: asyncio.Event | None = None
         self._attempt_tasks: dict[UUID, asyncio.Task[None]] = {}
         self._revoked: dict[UUID, None] = {}
-        self._stop: asyncio.Event | None = None
         self._roster = Roster(
             incarnation=new_id(),
             concurrency=identity.concurrency,
             hand_back_after_seconds=options.hand_back_after_seconds,
+            async_concurrency=options.async_concurrency,
+            is_for_lane=launcher.is_for_lane,
         )
         collector = CollectorClient(bus)
         self._runner = AttemptRunner(
@@ -122,11 +128,13 @@ class Supervisor:
             interval_seconds=options.heartbeat_seconds,
             expire=self._expire,
             kill=self._kill,
+            drain=self._leave,
             telemetry=metrics.telemetry,
         )
-            drain=self._leave,
-        metrics.running.set_function(lambda: len(self._roster.running) + len(self._roster.overtime))
-        metrics.kept_ends.set_function(lambda: self._roster.kept_ends)
+        metrics.watch(
+            running=lambda: len(self._roster.running) + len(self._roster.overtime),
+            kept_ends=lambda: self._roster.kept_ends,
+        )
 
     @property
     def room(self) -> asyncio.Event:
@@ -147,6 +155,11 @@ class Supervisor:
     def concurrency(self) -> int:
         """Slots; 0 = no limit."""
         return self._roster.concurrency
+
+    @property
+    def prefetch(self) -> int:
+        """How many offers at once are enough to keep the slots busy."""
+        return self._roster.concurrency + min(self._options.async_concurrency, _LANE_PREFETCH)
 
     def set_concurrency(self, concurrency: int) -> None:
         """Slots from now on; what runs beyond them runs to its end. The next heartbeat says so."""
@@ -208,9 +221,9 @@ class Supervisor:
         """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are called after a
         success may take the time that they have. Ends that the collector has not answered some seconds after the last
         child's end are given up; the lease will end those attempts."""
+        self._stop = stop
         async with asyncio.TaskGroup() as group:
             self._group = group
-        self._stop = stop
             heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")
             loops = [
                 group.create_task(self._claims.run(), name="claims"),
@@ -226,13 +239,13 @@ class Supervisor:
                 task.cancel()
         self._group = None
 
-    async def _drain(self) -> bool:
-        """Whether nothing is held any more."""
     def _leave(self) -> None:
         """As if whoever runs this supervisor had been told to stop."""
         if self._stop is not None:
             self._stop.set()
 
+    async def _drain(self) -> bool:
+        """Whether nothing is held any more."""
         roster = self._roster
         self._log.info("worker.draining", running=len(roster.running), kept_ends=roster.kept_ends)
         roster.close()

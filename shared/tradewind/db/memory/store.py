@@ -36,6 +36,7 @@ class MemoryStore(
     MemoryWatcherStore,
     MemoryHandStore,
     MemoryAssetStore,
+    MemoryBundleStore,
     MemoryStoredValues,
 ):
     """Every port. `tables` may be read by tests at any time."""

@@ -310,7 +310,6 @@ class MemoryTables:
     attempts: dict[UUID, TaskInstanceId] = field(default_factory=dict[UUID, TaskInstanceId])
     """Index: latest attempts."""
     assets: MemoryAssets = field(default_factory=MemoryAssets)
-
     bundles: MemoryBundles = field(default_factory=MemoryBundles)
 
     def pinned_bundle_version(self, dag_id: str) -> str | None:
@@ -324,6 +323,7 @@ class MemoryTables:
         """What the DAG's last good parse read, if that is stored."""
         own = self.bundles.current.get(dag.bundle_name) if dag.bundle_version is None else dag.bundle_version
         return own or None
+
 
 class MemoryStoreBase:
     """What the ports of the in-memory store share."""

@@ -31,9 +31,9 @@ class PostgresStore(
     PostgresPeopleStore,
     PostgresHandStore,
     PostgresAssetStore,
+    PostgresBundleStore,
     PostgresStoredValues,
 ):
-    PostgresBundleStore,
     """Every port, on one pool of connections."""
 
     def __init__(self, database: Database, *, new_id: IdFactory = new_id, specs: SpecCache | None = None) -> None:
@@ -49,5 +49,5 @@ class PostgresStore(
         PostgresPeopleStore.__init__(self, database)
         PostgresHandStore.__init__(self, database)
         PostgresAssetStore.__init__(self, database, new_id)
-        PostgresStoredValues.__init__(self, database)
         PostgresBundleStore.__init__(self, database)
+        PostgresStoredValues.__init__(self, database)
