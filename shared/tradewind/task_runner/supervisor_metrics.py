@@ -1,5 +1,7 @@
 """What a supervisor counts."""
 
+from collections.abc import Callable
+
 from tradewind.service.metrics import Telemetry
 
 
@@ -19,3 +21,12 @@ class SupervisorMetrics:
         self.running = telemetry.gauge("running_attempts", "Attempts whose child has not ended")
         self.kept_ends = telemetry.gauge("kept_ends", "Ends that wait for the collector's final answer")
         self.launch_seconds = telemetry.seconds("launch_seconds", "From the grant to the start of user code")
+        self._running: list[Callable[[], int]] = []
+        self._kept_ends: list[Callable[[], int]] = []
+        self.running.set_function(lambda: sum(count() for count in self._running))
+        self.kept_ends.set_function(lambda: sum(count() for count in self._kept_ends))
+
+    def watch(self, *, running: Callable[[], int], kept_ends: Callable[[], int]) -> None:
+        """Count what one more supervisor holds, too."""
+        self._running.append(running)
+        self._kept_ends.append(kept_ends)

@@ -240,3 +240,15 @@ async def test_a_crash_terminates_executors_and_kills_what_runs() -> None:
         world.dispatching.cancel()
         await asyncio.wait([world.dispatching])
         assert [grace for _, grace in world.launcher.children[1].kills] == [5.0]
+
+
+@in_virtual_time
+async def test_what_runs_is_counted_over_all_local_executors() -> None:
+    async with World("LocalExecutor,SequentialExecutor") as world:
+        await world.dispatch(queued(1), queued(2), queued(3, executor="SequentialExecutor"))
+        await world.until(lambda: len(world.launcher.launches) == 3)
+        assert world.metric("running_attempts") == 3
+        assert world.metric("executor_open_slots", executor="LocalExecutor") == 0
+        for child in world.launcher.children.values():
+            child.finish()
+        await world.until(lambda: world.metric("running_attempts") == 0)
