@@ -172,6 +172,8 @@ async def test_flower_shows_workers_tasks_and_states_and_its_buttons_work(rabbit
         ((name, shown),) = (await web.get("/api/workers", params={"refresh": True})).json().items()
         assert [queue["name"] for queue in shown["active_queues"]] == ["default"]
         assert shown["stats"]["pool"]["max-concurrency"] == 4
+        for page in ("/workers", f"/worker/{name}", "/tasks", f"/task/{attempt(2)}"):
+            assert (await web.get(page)).status_code == 200, page
         failed = (await web.get(f"/api/task/info/{attempt(2)}")).json()
         assert (failed["exception"], failed["worker"]) == ("ValueError: no", name)
         assert "'task_2'" in failed["args"]
