@@ -136,6 +136,9 @@ class SimulatedLauncher:
     def prepare(self, file: DagFileLocation) -> None:
         """Nothing can be done ahead for an imaginary child."""
 
+    def is_for_lane(self, key: TaskInstanceKey) -> bool:
+        return False
+
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> SimulatedAttempt:
         if self._is_dead or self._faults.launch_fails():
             raise LaunchFailed("no process can be made: the simulation says so")

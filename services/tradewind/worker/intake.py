@@ -52,7 +52,7 @@ class QueueIntake:
     async def _consume(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until the supervisor has been full for too long."""
         acknowledger, leave = Acknowledger(), asyncio.Event()
-        prefetch = max(1, self._supervisor.concurrency)
+        prefetch = max(1, self._supervisor.prefetch)
         async with (
             entered_unless_stopped(
                 stop, self._bus.consume(self._queue, prefetch=prefetch, max_batch=prefetch)

@@ -108,4 +108,5 @@ def _options(settings: WorkerSettings) -> SupervisorOptions:
         killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
         log_limits=LogStreamLimits(max_bytes=settings.task_runner.max_log_bytes),
         hand_back_after_seconds=settings.worker.hand_back_after_seconds,
+        async_concurrency=settings.task_runner.async_concurrency,
     )

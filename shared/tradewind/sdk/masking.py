@@ -65,14 +65,16 @@ class SecretsMasker:
     def _remember(self, secret: str) -> None:
         shortest = conf.getint("logging", "min_length_masked_secret", fallback=MIN_LENGTH)
         if len(secret) >= shortest and secret.lower() not in NEVER_MASKED and secret not in self._values:
-            self._values.update(dict.fromkeys(_shapes(secret)))
+            # A new one: another thread may be looking through the old one.
+            self._values = {**self._values, **dict.fromkeys(_shapes(secret))}
             self._pattern = None
             self._has_lines = self._has_lines or "\n" in secret
 
     def forget(self, secret: str) -> None:
         """Mask this text no more, if it was."""
         if secret in self._values:
-            del self._values[secret]
+            shapes = _shapes(secret)
+            self._values = {value: None for value in self._values if value not in shapes}
             self._pattern = None
 
     def add_named(self, values: Mapping[str, Any]) -> None:
@@ -85,7 +87,10 @@ class SecretsMasker:
 
     def redact(self, text: str) -> str:
         """The text without the secrets."""
-        return self._compiled().sub(MASK, text) if self._values else text
+        values = self._values
+        if len(values) <= _FEW_SECRETS and not any(value in text for value in values):
+            return text
+        return self._compiled().sub(MASK, text)
 
     def safe_end(self, text: str, end: int) -> int:
         """Where a text that goes on may be cut, at `end` or before, so that no secret is cut in two; behind it only if

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,10 @@ _UNLIMITED: Final = 1_000_000
 _ENDS_MARGIN: Final = 16
 _ENDS_MAX: Final = 10_000
 _ENDS_MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+def _never(_key: TaskInstanceKey) -> bool:
+    return False
 
 
 class Settlement(StrEnum):
@@ -109,6 +114,10 @@ class Roster:
     concurrency: int
     """Slots; 0 = no limit."""
     hand_back_after_seconds: float = 1.0
+    async_concurrency: int = 0
+    """Further slots, for coroutine tasks that run side by side in one process."""
+    is_for_lane: Callable[[TaskInstanceKey], bool] = _never
+    """Whether a task is such a one, as far as is known."""
     registered: asyncio.Event = field(default_factory=asyncio.Event)
     """The collector knows this incarnation: claims may be made."""
     work: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,6 +145,10 @@ class Roster:
     sent: dict[UUID, KeptEnd] = field(default_factory=dict[UUID, KeptEnd])
     is_closed: bool = False
     """No more offers are taken."""
+    _in_lane: dict[UUID, None] = field(default_factory=dict[UUID, None])
+    """Those that hold a slot for coroutine tasks."""
+    _is_lane_short: bool = False
+    """Such tasks were handed back for want of a slot."""
     _ends_bytes: int = 0
     _saturation_timer: asyncio.TimerHandle | None = None
 
@@ -146,11 +159,21 @@ class Roster:
     def free_slots(self) -> int:
         """How many more attempts may be claimed now."""
         slots = self.concurrency or _UNLIMITED
-        busy = len(self.claiming) + len(self.running) + len(self.overtime)
+        busy = len(self.claiming) + len(self.running) + len(self.overtime) - len(self._in_lane)
+        return max(0, min(slots - busy, self._ends_room))
+
+    @property
+    def free_lane_slots(self) -> int:
+        """Likewise of coroutine tasks, besides those."""
+        return max(0, min(self.async_concurrency - len(self._in_lane), self._ends_room))
+
+    @property
+    def _ends_room(self) -> int:
         if self._ends_bytes > _ENDS_MAX_BYTES:
             return 0
-        ends_room = min(2 * slots + _ENDS_MARGIN, _ENDS_MAX) - busy - self.kept_ends
-        return max(0, min(slots - busy, ends_room))
+        slots = (self.concurrency or _UNLIMITED) + self.async_concurrency
+        busy = len(self.claiming) + len(self.running) + len(self.overtime)
+        return min(2 * slots + _ENDS_MARGIN, _ENDS_MAX) - busy - self.kept_ends
 
     @property
     def is_idle(self) -> bool:
@@ -182,16 +205,32 @@ class Roster:
 
     def take_claimable(self) -> list[Offer]:
         """Everything that waits, as far as there are slots; it is being claimed from now on."""
-        taken = [self.waiting[attempt_id] for attempt_id in list(self.waiting)[: self.free_slots]]
+        others, for_lane = self._claimable()
+        self._in_lane.update((offer.attempt_id, None) for offer in for_lane)
+        taken = [*others, *for_lane]
         for offer in taken:
             self.claiming[offer.attempt_id] = self.waiting.pop(offer.attempt_id)
         self._update()
         return taken
 
+    def _claimable(self) -> tuple[list[Offer], list[Offer]]:
+        """What waits and has a slot: of processes, of the lane."""
+        if self.async_concurrency == 0:
+            return list(islice(self.waiting.values(), self.free_slots)), []
+        others = (offer for offer in self.waiting.values() if not self.is_for_lane(offer.key))
+        for_lane = (offer for offer in self.waiting.values() if self.is_for_lane(offer.key))
+        return list(islice(others, self.free_slots)), list(islice(for_lane, self.free_lane_slots))
+
+    def _has_claimable(self, free: int) -> bool:
+        if self.async_concurrency == 0 or not self.waiting:
+            return bool(self.waiting) and free > 0
+        return any(self._claimable())
+
     def unclaim(self, offer: Offer) -> None:
         """It was not answered and is to be claimed anew."""
         del self.claiming[offer.attempt_id]
         self.doomed.pop(offer.attempt_id, None)
+        self._in_lane.pop(offer.attempt_id, None)
         self.add((offer,))
 
     def start(self, offer: Offer, grant: Grant) -> Attempt:
@@ -207,6 +246,7 @@ class Roster:
         """It is another's."""
         del self.claiming[offer.attempt_id]
         self.doomed.pop(offer.attempt_id, None)
+        self._in_lane.pop(offer.attempt_id, None)
         offer.settle(Settlement.SUPERSEDED)
         self.freed.set()
         self._update()
@@ -214,6 +254,7 @@ class Roster:
     def free_slot(self, attempt: Attempt) -> None:
         """Its child has ended; its end follows."""
         self.ending[attempt.offer.attempt_id] = self.running.pop(attempt.offer.attempt_id)
+        self._in_lane.pop(attempt.offer.attempt_id, None)
         self.freed.set()
         self._update()
 
@@ -227,6 +268,7 @@ class Roster:
     def end_overtime(self, attempt: Attempt) -> None:
         """Its child is gone."""
         del self.overtime[attempt.offer.attempt_id]
+        self._in_lane.pop(attempt.offer.attempt_id, None)
         self.freed.set()
         self._update()
 
@@ -272,6 +314,7 @@ class Roster:
         """Settle those of them that still wait as handed back; returns how many."""
         waiting = [offer for offer in offers if self.waiting.get(offer.attempt_id) is offer]
         for offer in waiting:
+            self._is_lane_short = self._is_lane_short or (self.async_concurrency > 0 and self.is_for_lane(offer.key))
             del self.waiting[offer.attempt_id]
             offer.settle(Settlement.HANDED_BACK)
         self._update()
@@ -301,20 +344,27 @@ class Roster:
             attempt.is_void = True
         return list(self.running.values())
 
+    def _saturate(self) -> None:
+        """What can be claimed now, because more is known of its task by now, is no reason."""
+        self._update()
+        if not self.work.is_set():
+            self.saturated.set()
+
     def _holds(self, attempt_id: UUID) -> bool:
         places = (self.waiting, self.claiming, self.running, self.ending, self.overtime, self.unsent, self.sent)
         return any(attempt_id in place for place in places)
 
     def _update(self) -> None:
         free = self.free_slots
-        _put(self.work, bool(self.waiting) and free > 0)
+        _put(self.work, self._has_claimable(free))
         _put(self.reports, bool(self.unsent))
-        _put(self.room, free > 0)
+        self._is_lane_short = self._is_lane_short and self.free_lane_slots == 0
+        _put(self.room, free > 0 and not self._is_lane_short)
         self.changed.set()
-        if self.waiting and free == 0:
+        if self.waiting and not self.work.is_set():
             if self._saturation_timer is None:
                 loop = asyncio.get_running_loop()
-                self._saturation_timer = loop.call_later(self.hand_back_after_seconds, self.saturated.set)
+                self._saturation_timer = loop.call_later(self.hand_back_after_seconds, self._saturate)
         else:
             self.saturated.clear()
             if self._saturation_timer is not None:

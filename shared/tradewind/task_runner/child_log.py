@@ -186,7 +186,7 @@ def task_log(descriptor: int = _STDOUT) -> Generator[None]:
         with suppress(OSError, ValueError):
             stream.flush()
     root.handlers, sys.stdout, sys.stderr = [RecordHandler(pipe, (out, err))], out, err
-    level = _level()
+    level = log_level()
     if root.level != level:
         root.setLevel(level)  # not for nothing: it visits every logger there is
     try:
@@ -199,6 +199,7 @@ def task_log(descriptor: int = _STDOUT) -> Generator[None]:
             root.setLevel(before_level)
 
 
-def _level() -> int:
+def log_level() -> int:
+    """The one that `[logging] logging_level` asks for."""
     name = (conf.get("logging", "logging_level", fallback="INFO") or "INFO").upper()
     return logging.INFO if name == "INFO" else logging.getLevelNamesMapping().get(name, logging.INFO)

@@ -40,7 +40,7 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
     )
     async with (
         open_log_sink(settings.execution_api_url) as log_sink,
-        open_fork_launcher(_with_reuse(limits, settings.task_runner)) as launcher,
+        open_fork_launcher(_with_lane(_with_reuse(limits, settings.task_runner), settings.task_runner)) as launcher,
         open_bundles(
             dag_roots(settings),
             cache_folder=settings.task_runner.bundle_cache_folder or settings.home / "bundles",
@@ -50,6 +50,16 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
         ) as bundles,
     ):
         yield Children(launcher, log_sink, bundles)
+
+
+def _with_lane(limits: ForkLauncherLimits, settings: TaskRunnerSettings) -> ForkLauncherLimits:
+    if settings.async_concurrency == 0:
+        return limits
+    return replace(
+        limits,
+        async_notice_seconds=settings.async_block_notice_seconds,
+        async_stop_seconds=settings.async_block_stop_seconds,
+    )
 
 
 def _with_reuse(limits: ForkLauncherLimits, settings: TaskRunnerSettings) -> ForkLauncherLimits:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import islice
@@ -175,20 +175,20 @@ def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) ->
     dag = loaded.dags.get(request.key.dag_id)
     task = dag.task_dict.get(request.key.task_id) if dag is not None else None
     if task is None:
-        detail = _missing(request, loaded)
+        detail = what_is_missing(request, loaded)
         log.error(detail)
         return AttemptResult(Outcome.FAILED, EndCause.USER_ERROR, detail, None, datetime.now(UTC))
     started_at = datetime.now(UTC)
     send(TaskStarted(request.attempt_id, os.getpid(), started_at, socket.gethostname()))
     client = ExecutionClient(request.execution_api_url, request.grant.token)
     try:
-        with _runtime(client):
-            attempt = _Attempt(request, task, client, started_at)
+        with runtime_of(client):
+            attempt = Execution(request, task, client, started_at)
             result = attempt.run()
             if result.outcome != Outcome.SUCCESS or not attempt.has_notices:
                 attempt.finish()
                 return result
-            send(msgspec.structs.replace(result, overtime_seconds=_overtime_seconds()))
+            send(msgspec.structs.replace(result, overtime_seconds=overtime_seconds()))
             attempt.finish()
     finally:
         client.close()
@@ -199,15 +199,16 @@ def execute_attempt(
     request: AttemptRequest, task: BaseOperator, runtime: Runtime, started_at: datetime
 ) -> AttemptResult:
     """Run an attempt with this runtime behind it, whoever it belongs to; as `run_attempt`, without saying anything."""
-    with _runtime(runtime):
-        attempt = _Attempt(request, task, runtime, started_at)
+    with runtime_of(runtime):
+        attempt = Execution(request, task, runtime, started_at)
         result = attempt.run()
         attempt.finish()
         return result
 
 
 @contextmanager
-def _runtime(runtime: Runtime) -> Generator[None]:
+def runtime_of(runtime: Runtime) -> Generator[None]:
+    """Whoever asks for the current one meanwhile is given this."""
     token = install_runtime(runtime)
     try:
         yield
@@ -215,14 +216,15 @@ def _runtime(runtime: Runtime) -> Generator[None]:
         remove_runtime(token)
 
 
-def _missing(request: AttemptRequest, loaded: LoadedDagFile) -> str:
+def what_is_missing(request: AttemptRequest, loaded: LoadedDagFile) -> str:
+    """Why the attempt has no task to run."""
     key, file = request.key, request.grant.relative_fileloc
     if key.dag_id not in loaded.dags:
         return f"DAG {key.dag_id!r} is not in the file {file!r} any more"
     return f"task {key.task_id!r} is not in DAG {key.dag_id!r} of the file {file!r} any more"
 
 
-class _Attempt:
+class Execution:
     """One execution of one task. The task is a copy: rendering changes it."""
 
     def __init__(self, request: AttemptRequest, task: BaseOperator, client: Runtime, started_at: datetime) -> None:
@@ -249,6 +251,9 @@ class _Attempt:
         except AirflowTaskTerminated as exc:
             # The signal came just as the task had ended.
             error = exc
+        return self._conclude(error)
+
+    def _conclude(self, error: BaseException | None) -> AttemptResult:
         judgement = PLAIN_SUCCESS if error is None else judge(error, self._task)
         if judgement.outcome is Outcome.FAILED and (policy := self._task.retry_policy) is not None:
             judgement = self._judge_by_policy(judgement, policy)
@@ -281,13 +286,16 @@ class _Attempt:
         """Tell whoever is to be told of the end. Nothing here changes it."""
         try:
             if self.has_notices:
-                with alarm(_overtime_seconds(), "[core] task_success_overtime"):
+                with self._time_for_notices():
                     self._give_notices(self._judgement)
         except BaseException:
             # A callback that exits, say: the outcome stands.
             log.exception("Error after the task's end")
         if self._component is not None:
             LISTENERS.notify("before_stopping", component=self._component)
+
+    def _time_for_notices(self) -> AbstractContextManager[None]:
+        return alarm(overtime_seconds(), "[core] task_success_overtime")
 
     @property
     def _is_silent(self) -> bool:
@@ -321,10 +329,18 @@ class _Attempt:
         task.resolve_template_files()
         task.render_template_fields(context)
         self._rendered = rendered_fields(task)
-        os.environ.update(context_to_airflow_vars(context, in_env_var_format=True))
+        self._export(context)
         return task
 
+    def _export(self, context: Context) -> None:
+        os.environ.update(context_to_airflow_vars(context, in_env_var_format=True))
+
     def _execute(self, context: Context) -> None:
+        task = self._begin(context)
+        self._end(task, context, lambda: self._execute_in_time(context))
+
+    def _begin(self, context: Context) -> BaseOperator:
+        """All that comes before the task's work."""
         task = self._prepare(context)
         if LISTENERS:
             LISTENERS.notify(
@@ -339,8 +355,12 @@ class _Attempt:
             with suppress(Exception):
                 # Rendered again at the end: the task may add to the context what the template asks for.
                 self._rendered_map_index = rendered_map_index(task, context)
+        return task
+
+    def _end(self, task: BaseOperator, context: Context, work: Callable[[], Any]) -> None:
+        """The task's work, which may have been done already, and what comes after it."""
         try:
-            result = self._execute_in_time(context)
+            result = work()
         except DagRunTriggerException as exc:
             # Imported here: few tasks ask for this.
             from tradewind.task_runner.dag_run_triggers import trigger_dag_run
@@ -453,7 +473,7 @@ class _Attempt:
         return effects
 
 
-def _overtime_seconds() -> float:
+def overtime_seconds() -> float:
     """How long callbacks, listeners and mail may take, all together."""
     return conf.getfloat("core", "task_success_overtime")
 

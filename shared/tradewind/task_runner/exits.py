@@ -75,10 +75,18 @@ def _judge(gone: Exit, end: ChildEnd) -> tuple[EndCause, str]:
     if end.started is None:
         return EndCause.NOT_STARTED, f"the child process {_how(gone)} before user code began"
     if gone.out_of_memory:
-        return EndCause.OUT_OF_MEMORY, "the kernel killed the task for want of memory (SIGKILL)"
+        detail = "the kernel killed the task for want of memory (SIGKILL)"
+        return EndCause.OUT_OF_MEMORY, detail + _with_others(gone)
+    if gone.shared_with:
+        # Which of them it was is not known: none of them is to blame.
+        return EndCause.KILLED, f"its process {_how(gone)} without a result" + _with_others(gone)
     if gone.signal in _OWN_CRASHES or gone.code is not None:
         return EndCause.USER_ERROR, f"the task's process {_how(gone)} without a result"
     return EndCause.KILLED, f"the task's process {_how(gone)}, by something outside of it"
+
+
+def _with_others(gone: Exit) -> str:
+    return f"; {gone.shared_with} other attempt(s) of its lane ran in the same process" if gone.shared_with else ""
 
 
 def _unstarted(kill_cause: EndCause) -> EndCause:

@@ -69,7 +69,7 @@ class ForkedChild:
 
     def assign(self, request: AttemptRequest) -> "Turn":
         """Run this attempt, as soon as the child is forked."""
-        turn = self._turn = Turn(self, _Mailbox(on_drained=self._start_reading_log))
+        turn = self._turn = Turn(self, Mailbox(on_drained=self._start_reading_log))
         self._outgoing = frame(request)
         if self.is_fresh:
             self._loop.add_reader(self._connection.fileno(), self._read_connection)
@@ -258,7 +258,7 @@ class Turn:
 
     __slots__ = ("_child", "is_over", "mailbox")
 
-    def __init__(self, child: ForkedChild, mailbox: "_Mailbox") -> None:
+    def __init__(self, child: ForkedChild, mailbox: "Mailbox") -> None:
         self._child = child
         self.mailbox = mailbox
         self.is_over = False
@@ -276,7 +276,7 @@ class Turn:
             self._child.kill(grace_seconds)
 
 
-class _Mailbox:
+class Mailbox:
     """Events that wait for their one reader. Output that waits is joined, and counted."""
 
     def __init__(self, *, on_drained: Callable[[], None]) -> None:

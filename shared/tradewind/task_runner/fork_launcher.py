@@ -27,6 +27,7 @@ from tradewind.task_runner.launcher import LaunchFailed, RunningAttempt
 from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
 from tradewind.task_runner.protocol import AttemptRequest
+from tradewind.wire.messages import TaskInstanceKey
 
 _DESCRIPTORS: Final = 65_536
 _ROOT_WAIT_SECONDS: Final = 10.0
@@ -53,6 +54,10 @@ class ForkLauncherLimits:
     """A child that takes more memory than this after an attempt runs no other; 0 = no limit."""
     child_growth_bytes: int = 0
     """Likewise of what it takes beyond what it began with."""
+    async_notice_seconds: float = 0.0
+    """A coroutine that keeps the others of its lane waiting so long is named; 0 = coroutines run as other tasks do."""
+    async_stop_seconds: float = 10.0
+    """Then it is stopped."""
 
 
 @asynccontextmanager
@@ -79,6 +84,8 @@ class ForkLauncher:
             tasks_per_child=limits.tasks_per_child,
             child_bytes=limits.child_bytes,
             child_growth_bytes=limits.child_growth_bytes,
+            async_notice_seconds=limits.async_notice_seconds,
+            async_stop_seconds=limits.async_stop_seconds,
         )
         self._memory = MemoryWatch()
         self._child_ids = itertools.count(1)
@@ -97,6 +104,10 @@ class ForkLauncher:
             self._log.warning("dag_file.not_prepared", path=str(file.path), error=str(exc))
         self._make_room()
 
+    def is_for_lane(self, key: TaskInstanceKey) -> bool:
+        names = (key.dag_id, key.task_id)
+        return any(names in server.lane_tasks for server in self._servers.values())
+
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> RunningAttempt:
         if self._root is None:
             await self._wait_for_root()
@@ -104,6 +115,11 @@ class ForkLauncher:
             raise LaunchFailed("the process that forks children is not running")
         try:
             server = self._server(file, self._root)
+            if self._limits.async_notice_seconds and not server.imported.is_set():
+                await server.imported.wait()
+                return await self.launch(request, file)
+            if (request.key.dag_id, request.key.task_id) in server.lane_tasks:
+                return server.lane().start(request)
             child = server.take(request.key)
         except OSError as exc:
             raise LaunchFailed(f"no socket or pipe can be had for a child: {exc}") from exc

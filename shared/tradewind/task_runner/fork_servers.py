@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.fork_children import ForkedChild
@@ -27,10 +28,14 @@ from tradewind.task_runner.forkserver_protocol import (
     Unloadable,
     decode_from_server,
 )
+from tradewind.task_runner.lane.lane_child import LaneChild
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
 from tradewind.wire.messages import TaskInstanceKey
+
+_LANES_MAX: Final = 4
+"""Processes of one file's lane: one, and others while that one is blocked."""
 
 Stamp = tuple[int, int]
 """mtime in nanoseconds, size in bytes."""
@@ -72,6 +77,9 @@ class ServerLimits:
     tasks_per_child: int
     child_bytes: int
     child_growth_bytes: int
+    async_notice_seconds: float
+    """0 = there is no lane."""
+    async_stop_seconds: float
 
 
 class FileServer:
@@ -101,8 +109,13 @@ class FileServer:
         self._pid: int | None = None
         self._reason = ""
         self._end = EndOfServer.OTHER
-        self._children: dict[int, ForkedChild] = {}
+        self._children: dict[int, ForkedChild | LaneChild] = {}
         self._apart: dict[tuple[str, str], None] = {}
+        self.lane_tasks: dict[tuple[str, str], None] = {}
+        """(dag_id, task_id) of coroutines that run side by side."""
+        self.imported = asyncio.Event()
+        """What its tasks are like is known, or will never be."""
+        self._lanes: list[LaneChild] = []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._their_end: socket.socket | None = theirs
         self._channel = PacketChannel(ours, on_packet=self._on_packet, on_end=self._on_channel_end)
@@ -115,6 +128,8 @@ class FileServer:
             limits.tasks_per_child,
             limits.child_bytes,
             limits.child_growth_bytes,
+            limits.async_notice_seconds,
+            limits.async_stop_seconds,
         )
         root.send(start, (theirs.fileno(),))
 
@@ -137,6 +152,19 @@ class FileServer:
         if self._apart and (key.dag_id, key.task_id) in self._apart:
             return self._take_fresh()
         return self.parked.popleft() if self.parked else self._fork()
+
+    def lane(self) -> LaneChild:
+        """The process where coroutines run; another one while that is blocked. Raises OSError when no sockets are
+        left."""
+        self._lanes = [lane for lane in self._lanes if not lane.is_leaving]
+        free = [lane for lane in self._lanes if not lane.is_blocked]
+        if free or len(self._lanes) >= _LANES_MAX:
+            return (free or self._lanes)[0]
+        lane = LaneChild(self._next_child_id(), self._signal)
+        self._lanes.append(lane)
+        self._children[lane.child_id] = lane
+        self._channel.send(Fork(lane.child_id, is_lane=True), lane.their_descriptors())
+        return lane
 
     def _take_fresh(self) -> ForkedChild:
         for child in self.parked:
@@ -167,7 +195,7 @@ class FileServer:
     def unforked(self) -> Iterator[ForkedChild]:
         """Children with an attempt that the server never forked; they are no longer its own."""
         for child_id, child in list(self._children.items()):
-            if child.pid is None and not child.is_gone:
+            if isinstance(child, ForkedChild) and child.pid is None and not child.is_gone:
                 del self._children[child_id]
                 yield child
 
@@ -176,6 +204,8 @@ class FileServer:
         if self.state in (ServerState.STARTING, ServerState.READY):
             self.state = ServerState.DRAINING
             self.unpark(len(self.parked))
+            for lane in self._lanes:
+                lane.leave()
             self._channel.send(Drain())
 
     def close(self) -> None:
@@ -215,8 +245,9 @@ class FileServer:
             case Importing(seconds):
                 self._import_timer.cancel()
                 self._await_import(seconds)
-            case TasksApart(dag_id, task_ids):
-                self._apart.update(dict.fromkeys((dag_id, task_id) for task_id in task_ids))
+            case TasksApart(dag_id, task_ids, is_lane):
+                names = self.lane_tasks if is_lane else self._apart
+                names.update(dict.fromkeys((dag_id, task_id) for task_id in task_ids))
             case Ready() as ready:
                 self._on_ready(ready)
             case Unloadable(reason):
@@ -226,12 +257,13 @@ class FileServer:
         self._import_timer.cancel()
         self.private_bytes = ready.private_bytes
         self._stamps.update({Path(path): (mtime, size) for path, mtime, size in ready.dependencies})
+        self.imported.set()
         if self.state is ServerState.STARTING:
             self.state = ServerState.READY
 
     def _on_exited(self, exited: Exited) -> None:
         child = self._children.pop(exited.child_id)
-        if child in self.parked:
+        if isinstance(child, ForkedChild) and child in self.parked:
             self.parked.remove(child)
         if exited.code >= 0:
             child.on_exited(Exit(code=exited.code))
@@ -256,6 +288,7 @@ class FileServer:
         if self.state is ServerState.STARTING and self.preload and self._end is EndOfServer.OTHER:
             self._end, self._reason = EndOfServer.UNLOADABLE, "its import ended the process"
         self.state = ServerState.GONE
+        self.imported.set()
         self._import_timer.cancel()
         self._close_their_end()
         self.unpark(len(self.parked))
@@ -264,7 +297,7 @@ class FileServer:
             self._lose(child)
         self._children.clear()
 
-    def _lose(self, child: ForkedChild) -> None:
+    def _lose(self, child: ForkedChild | LaneChild) -> None:
         """The server's death took the child with it (the kernel saw to that); what is left of its group goes too."""
         if child.pid is not None:
             with suppress(ProcessLookupError, PermissionError):

@@ -50,7 +50,7 @@ from tradewind.task_runner.process_groups import (
 )
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.task_runner.turns.child import flush_streams, run_child
-from tradewind.task_runner.turns.isolation import demands_fork
+from tradewind.task_runner.turns.isolation import demands_fork, suits_lane
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 
 _OOM_SCORE: Final = "500"
@@ -184,13 +184,18 @@ class DagFileServer:
         return False
 
     def _tell_of_tasks(self) -> None:
-        """Which of them must not share a process."""
-        if self._loaded is None or self._request.tasks_per_child == 1:
-            return
-        for dag in self._loaded.dags.values():
-            apart = [task_id for task_id, task in dag.task_dict.items() if demands_fork(task)]
-            for start in range(0, len(apart), _NAMES_PER_PACKET):
-                self._send(TasksApart(dag.dag_id, tuple(apart[start : start + _NAMES_PER_PACKET])))
+        """Which of them must not share a process, and which share one at once."""
+        dags = {} if self._loaded is None else self._loaded.dags
+        for dag in dags.values():
+            tasks = dag.task_dict.items()
+            if self._request.tasks_per_child != 1:
+                self._tell_of(dag.dag_id, [task_id for task_id, task in tasks if demands_fork(task)], is_lane=False)
+            if self._request.async_notice_seconds:
+                self._tell_of(dag.dag_id, [task_id for task_id, task in tasks if suits_lane(task)], is_lane=True)
+
+    def _tell_of(self, dag_id: str, task_ids: Sequence[str], *, is_lane: bool) -> None:
+        for start in range(0, len(task_ids), _NAMES_PER_PACKET):
+            self._send(TasksApart(dag_id, tuple(task_ids[start : start + _NAMES_PER_PACKET]), is_lane))
 
     def _import(self) -> LoadedDagFile:
         path, folder = Path(self._request.path), Path(self._request.dags_folder)
@@ -213,18 +218,19 @@ class DagFileServer:
         if not data:
             return False
         match decode_to_server(data):
-            case Fork(child_id):
-                self._fork(child_id, descriptors)
+            case Fork() as message:
+                self._fork(message, descriptors)
             case Signal() as message:
                 self._signal(message)
             case Drain():
                 self._draining = True
         return True
 
-    def _fork(self, child_id: int, descriptors: Sequence[int]) -> None:
+    def _fork(self, message: Fork, descriptors: Sequence[int]) -> None:
+        child_id = message.child_id
         pid = os.fork()
         if pid == 0:
-            self._become_child(child_id, *descriptors)
+            self._become_child(message, *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         self._send(Forked(child_id, pid))
@@ -232,21 +238,33 @@ class DagFileServer:
         self._poller.register(process, select.POLLIN)
         self._children[pid] = _Forked(child_id, process)
 
-    def _become_child(self, child_id: int, connection: int, log: int) -> NoReturn:
+    def _become_child(self, message: Fork, connection: int, log: int) -> NoReturn:
         code = 1
         try:
             os.close(self._control.fileno())
             self._stand_alone(log)
-            os.environ[CHILD_MARK] = self._mark(child_id)
+            os.environ[CHILD_MARK] = self._mark(message.child_id)
             if not _has_arrived(connection):
                 _rehearse(self._rehearsal)
-            code = run_child(self._request, self._loaded, connection)
+            code = self._run_lane(connection) if message.is_lane else run_child(self._request, self._loaded, connection)
         except SystemExit as exc:
             code = exc.code if isinstance(exc.code, int) else 1
         except BaseException:
             traceback.print_exc()
         finally:
             _flush_and_exit(code)
+
+    def _run_lane(self, connection: int) -> NoReturn:
+        # Imported here: only a lane pays for an event loop.
+        from tradewind.task_runner.lane.child import run_lane
+        from tradewind.task_runner.lane.watchdog import BlockLimits
+
+        if self._loaded is None:
+            raise AssertionError("a lane is forked by a server that has imported its file")
+        limits = BlockLimits(
+            notice_seconds=self._request.async_notice_seconds, stop_seconds=self._request.async_stop_seconds
+        )
+        run_lane(self._loaded, connection, limits)
 
     def _stand_alone(self, log: int) -> None:
         """An own session and process group, output to the log pipe, death with the server. Every page that is touched

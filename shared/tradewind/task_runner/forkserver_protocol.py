@@ -29,6 +29,10 @@ class StartServer(Message, frozen=True, tag="start_server.1"):
     """A child that takes more memory than this after an attempt runs no other; 0 = no limit."""
     child_growth_bytes: int = 0
     """Likewise of what it takes beyond what it began with."""
+    async_notice_seconds: float = 0.0
+    """A coroutine that keeps the others of its lane waiting so long is named; 0 = there is no lane."""
+    async_stop_seconds: float = 0.0
+    """Then it is stopped."""
 
 
 class Fork(Message, frozen=True, tag="fork.1"):
@@ -36,6 +40,8 @@ class Fork(Message, frozen=True, tag="fork.1"):
     request there."""
 
     child_id: int
+    is_lane: bool = False
+    """It runs coroutine tasks side by side: see `lane/`."""
 
 
 class Signal(Message, frozen=True, tag="signal.1"):
@@ -62,10 +68,12 @@ class Importing(Message, frozen=True, tag="importing.1"):
 
 
 class TasksApart(Message, frozen=True, tag="tasks_apart.1"):
-    """server → launcher, before `Ready`, where children are reused: these tasks demand a process of their own."""
+    """server → launcher, before `Ready`: these tasks are not run as others are."""
 
     dag_id: str
     task_ids: tuple[str, ...]
+    is_lane: bool = False
+    """They are coroutines for the lane; otherwise they demand a process of their own."""
 
 
 class Ready(Message, frozen=True, tag="ready.1"):

@@ -11,7 +11,7 @@ from typing import Protocol
 from tradewind.core.errors import AdapterError
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.wire.messages import TaskStarted
+from tradewind.wire.messages import TaskInstanceKey, TaskStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Exit:
     signal: int | None = None
     out_of_memory: bool = False
     """The kernel is known, or by the child's size likely, to have killed it for want of memory."""
+    shared_with: int = 0
+    """So many other attempts ran in it."""
 
 
 ChildEvent = TaskStarted | LogBytes | AttemptResult | Exit
@@ -60,6 +62,10 @@ class Launcher(Protocol):
 
     def prepare(self, file: DagFileLocation) -> None:
         """A task of this DAG file is likely to be launched soon: whatever can be done ahead may be done now."""
+        ...
+
+    def is_for_lane(self, key: TaskInstanceKey) -> bool:
+        """Whether the task, as far as is known, is a coroutine that will run beside others in one process."""
         ...
 
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> RunningAttempt:

@@ -29,6 +29,16 @@ class TaskRunnerSettings(BaseModel):
     """Of one attempt's log. What comes on top is dropped but for its last lines, and the log says so."""
     parked_children: int = Field(default=4, ge=0)
     """Children forked ahead, over all DAG files: their start leaves the critical path. 0 = none."""
+    async_concurrency: int = Field(default=0, ge=0)
+    """How many coroutine tasks (`async def`, async operators) a worker runs at once besides its other tasks, those of a
+    DAG file side by side on one event loop in one process. 0 = they are run as other tasks are. The environment names
+    none of them there (`AIRFLOW_CTX_…`), and what one of them prints through a file descriptor goes to the worker's
+    log; a task with `executor_config={"isolation": "fork"}` has a process of its own. Give them a queue of their own:
+    they cannot overtake other tasks that wait in the same one."""
+    async_block_notice_seconds: float = Field(default=1.0, gt=0)
+    """A coroutine task that keeps the others waiting so long is told so in its log."""
+    async_block_stop_seconds: float = Field(default=10.0, gt=0)
+    """Then it is stopped and fails."""
     isolation: Isolation = Isolation.FORK
     """`fork`: each task in a process of its own. `reuse`: a process goes on with another task of its DAG file, after
     everything that can be was put back: faster, but what tasks keep in variables of modules is there for the next one.

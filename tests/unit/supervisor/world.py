@@ -127,9 +127,13 @@ class Launcher:
         self.prepared: list[Path] = []
         self.fails = False
         self.finishes_at_once = False
+        self.lane_tasks: tuple[str, ...] = ()
 
     def prepare(self, file: DagFileLocation) -> None:
         self.prepared.append(file.path)
+
+    def is_for_lane(self, key: TaskInstanceKey) -> bool:
+        return key.task_id in self.lane_tasks
 
     async def launch(self, request: AttemptRequest, file: DagFileLocation) -> Child:
         if self.fails:
@@ -319,8 +323,10 @@ class World:
     def time(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def offer(self, *numbers: int) -> None:
-        self.supervisor.offer([self._offer(number) for number in numbers])
+    def offer(self, *numbers: int) -> list[Offer]:
+        offers = [self._offer(number) for number in numbers]
+        self.supervisor.offer(offers)
+        return offers
 
     def _offer(self, number: int) -> Offer:
         self.settled.setdefault(number, [])

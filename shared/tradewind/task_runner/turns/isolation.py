@@ -31,3 +31,18 @@ def wants_process_of_its_own(loaded: "LoadedDagFile", key: "TaskInstanceKey") ->
     dag = loaded.dags.get(key.dag_id)
     task = dag.task_dict.get(key.task_id) if dag is not None else None
     return task is not None and demands_fork(task)
+
+
+def suits_lane(task: "BaseOperator") -> bool:
+    """Whether the task is a coroutine that its operator only runs in a loop, and does not demand a process."""
+    from tradewind.sdk.async_operator import BaseAsyncOperator
+    from tradewind.sdk.module_loading import is_async_callable
+    from tradewind.sdk.operators.python import PythonOperator
+
+    operator = getattr(task, "operator_class", type(task))
+    if demands_fork(task) or not issubclass(operator, BaseAsyncOperator):
+        return False
+    function = getattr(task, "python_callable", None) or getattr(task, "partial_kwargs", {}).get("python_callable")
+    if issubclass(operator, PythonOperator):
+        return operator.execute is PythonOperator.execute and function is not None and is_async_callable(function)
+    return operator.execute is BaseAsyncOperator.execute
