@@ -115,7 +115,8 @@ async def _wait_for_either(stop: asyncio.Event, wake_up: asyncio.Event, scope: a
 
 async def _end_scope_when(event: asyncio.Event, scope: asyncio.Timeout) -> None:
     await event.wait()
-    scope.reschedule(asyncio.get_running_loop().time())
+    if not scope.expired():  # both may happen in the same turn of the loop
+        scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Stopped(Exception):

@@ -13,17 +13,22 @@ from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.runtime import HANDED_TOKEN, HANDED_URL
 from tradewind.task_runner.http_connection import HttpConnection
 
-TRIES: Final = 6
+TRIES: Final = 64
 FIRST_PAUSE_SECONDS: Final = 0.2
-"""Doubles with each try: 0.2, 0.4, … 3.2 s, about six seconds in all."""
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""Doubles with each try, 0.2, 0.4, … 5 s, about five minutes in all: while API or database are away, tasks wait as all
+services do. `execution_timeout` ends the wait of who has one."""
+MISHAPS_MAX: Final = 6
+"""Tries that may end in 500: a mistake of the server's, which will hardly go away."""
 TIMEOUT_SECONDS: Final = 30.0
 KEYS_PER_PAGE: Final = 1000
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
 
-_RETRIED: Final = (429, 500, 502, 503, 504)
+_RETRIED: Final = (429, _SERVER_ERROR, 502, 503, 504)
 
 
 class Connection(Protocol):
@@ -292,18 +297,19 @@ class ExecutionClient:
 
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """One request with its answer. Every request may be repeated: each says what is to be, not what to add."""
-        pause = FIRST_PAUSE_SECONDS
+        pause, mishaps = FIRST_PAUSE_SECONDS, 0
         for left in range(self._tries - 1, -1, -1):
             try:
                 with self._turn:
                     status, answer = self._once(method, path, body)
-                if status not in _RETRIED or left == 0:
+                mishaps += status == _SERVER_ERROR
+                if status not in _RETRIED or left == 0 or mishaps == MISHAPS_MAX:
                     return status, answer
             except AdapterError as exc:
                 if not exc.retryable or left == 0:
                     raise AirflowRuntimeError(str(exc)) from exc
             time.sleep(pause)
-            pause *= 2
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 
     def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:

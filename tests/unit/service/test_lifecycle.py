@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,6 +21,13 @@ async def endless() -> AsyncIterator[int]:
 
 async def test_pause_ends_with_its_time() -> None:
     assert not await pause(asyncio.Event(), 0.001)
+
+
+async def test_pause_may_be_woken_at_the_moment_when_its_time_is_up() -> None:
+    loop, wake_up = asyncio.get_running_loop(), asyncio.Event()
+    loop.call_later(0.001, time.sleep, 0.02)  # the loop is late: it finds both due at once
+    loop.call_later(0.004, wake_up.set)
+    assert not await pause(asyncio.Event(), 0.005, wake_up)
 
 
 async def test_pause_ends_with_stop() -> None:

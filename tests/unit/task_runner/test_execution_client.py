@@ -71,11 +71,22 @@ def test_passing_trouble_is_retried(api: ExecutionApi, client: ExecutionClient, 
     assert len(api.requests) == len(statuses) + 2
 
 
-def test_retries_end(api: ExecutionApi, client: ExecutionClient) -> None:
-    api.next_statuses = [503] * 20
-    with pytest.raises(AirflowRuntimeError, match=r"refused GET /variables/k: HTTP 503 as told"):
+@pytest.mark.parametrize(
+    ("status", "tries"), [(503, execution_client.TRIES), (500, execution_client.MISHAPS_MAX)], ids=["away", "mistaken"]
+)
+def test_retries_end(api: ExecutionApi, client: ExecutionClient, status: int, tries: int) -> None:
+    api.next_statuses = [status] * 100
+    with pytest.raises(AirflowRuntimeError, match=rf"refused GET /variables/k: HTTP {status} as told"):
         client.get_variable("k")
-    assert len(api.requests) == execution_client.TRIES
+    assert len(api.requests) == tries
+
+
+def test_an_outage_of_minutes_is_sat_out() -> None:
+    pauses = [
+        min(execution_client.FIRST_PAUSE_SECONDS * 2**n, execution_client.LONGEST_PAUSE_SECONDS)
+        for n in range(execution_client.TRIES - 1)
+    ]
+    assert 240 < sum(pauses) < 360
 
 
 def test_refusal_is_not_retried(api: ExecutionApi) -> None:
