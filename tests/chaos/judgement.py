@@ -59,7 +59,7 @@ def wait_until_settled(room: Room, timeout_seconds: float) -> None:
     """Return once every run has ended and nothing is held any more, or after the timeout: the judgement will say."""
 
     def is_settled() -> bool:
-        return not (_rows(room, _UNFINISHED) or _rows(room, _UNSETTLED))
+        return not (room.rows(_UNFINISHED) or room.rows(_UNSETTLED))
 
     try:
         wait_until(is_settled, timeout_seconds, "settled")
@@ -69,10 +69,10 @@ def wait_until_settled(room: Room, timeout_seconds: float) -> None:
 
 def judge(room: Room, asked_for: Mapping[str, str]) -> Judgement:
     """Of everything since the room was opened. `asked_for`: run → its DAG."""
-    trail, traces = _rows(room, _TRAIL), read_traces(room.traces)
+    trail, traces = room.rows(_TRAIL), read_traces(room.traces)
     complaints = [
-        *_of_runs(_rows(room, _RUNS), asked_for),
-        *(str(row[0]) for row in _rows(room, _UNSETTLED)),
+        *_of_runs(room.rows(_RUNS), asked_for),
+        *(str(row[0]) for row in room.rows(_UNSETTLED)),
         *_of_transitions(trail),
         *_of_failures(trail),
         *_of_side_effects(trail, traces),
@@ -166,15 +166,3 @@ _LOSSES: Final = (*INFRASTRUCTURE_CAUSES, "not_started")
 async def _dead_letters(url: str) -> int:
     async with open_bus(url) as bus:
         return await bus.depth(DEAD_LETTER) or 0
-
-
-def _rows(room: Room, statement: str) -> Sequence[asyncpg.Record]:
-    return room.postgres.run(_fetch(room.database_url, statement))
-
-
-async def _fetch(url: str, statement: str) -> Sequence[asyncpg.Record]:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetch(statement)
-    finally:
-        await connection.close()

@@ -2,11 +2,13 @@
 broker."""
 
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import asyncpg
 
 from tests.chaos import load, trail
 from tests.chaos.brokers import Broker
@@ -17,6 +19,7 @@ from tests.servers.stack import Stack, service_stack
 LEASE_SECONDS: Final = 3.0
 SEVERAL: Final = {"scheduler": 2, "dispatcher": 2, "collector": 2, "worker": 3, "triggerer": 2}
 FEW: Final = {"scheduler": 2, "collector": 2, "worker": 2}
+JWT_SECRET_VARIABLE: Final = "TRADEWIND__API_AUTH__JWT_SECRET"
 _ENVIRONMENT: Final = {
     "TRADEWIND__LEASES__LEASE_SECONDS": str(LEASE_SECONDS),
     "TRADEWIND__LEASES__HEARTBEAT_SECONDS": "0.5",
@@ -35,7 +38,20 @@ class Room:
     broker: Broker
     link: Link
     database_url: str
+    dags_folder: Path
     traces: Path
+
+    def rows(self, statement: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """What the database answers."""
+        return self.postgres.run(_fetch(self.database_url, statement, arguments))
+
+
+async def _fetch(url: str, statement: str, arguments: Sequence[object]) -> Sequence[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetch(statement, *arguments)
+    finally:
+        await connection.close()
 
 
 @contextmanager
@@ -68,4 +84,4 @@ def open_room(
             environment={**_ENVIRONMENT, **(environment or {})},
             own_environments=own,
         ) as stack:
-            yield Room(stack, postgres, broker, link, database_url, traces)
+            yield Room(stack, postgres, broker, link, database_url, dags_folder, traces)
