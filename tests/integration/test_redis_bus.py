@@ -2,6 +2,8 @@
 
 import asyncio
 import ipaddress
+import socket
+import struct
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import structlog
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +23,8 @@ from tests.servers.proxy import tcp_proxy
 from tests.servers.redis import RedisServer, redis_server
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import BusUnavailable, Message, Queue, RequestTimeout
+from tradewind.bus.redis.address import parse_address
+from tradewind.bus.redis.driver import broker_errors
 from tradewind.bus.redis.keys import GROUP, LINKS, OWNERS, SESSIONS, lease_key, queue_key
 from tradewind.bus.redis.scripts import recover_entries
 from tradewind.core.errors import ConfigError
@@ -345,6 +350,32 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
+
+
+def test_writing_to_a_connection_that_was_reset_is_no_other_error() -> None:
+    """On the event loop of the services, which has its own words for a connection that is closed."""
+
+    async def reset_at_ping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while b"PING" not in (data := await reader.read(65_536)):
+            writer.write(b"+OK\r\n" * data.count(b"*"))
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async def write_after_reset() -> None:
+        server = await asyncio.start_server(reset_at_ping, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        connection = parse_address(f"redis://127.0.0.1:{port}", SETTING).new_connection("")
+        await connection.connect()
+        ping = connection.pack_commands([("PING",)])
+        await connection.send_packed_command(ping, check_health=False)
+        with pytest.raises(BusUnavailable), broker_errors():
+            await connection.read_response(disconnect_on_error=False)
+        with pytest.raises(BusUnavailable), broker_errors():
+            await connection.send_packed_command(ping, check_health=False)
+        server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(write_after_reset())
 
 
 async def test_errors_of_the_body_leave_the_bus_as_they_are(station: RedisStation) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, cast
 from uuid import uuid4
 
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from tradewind.bus.port import (
     Batch,
@@ -114,7 +114,7 @@ class RedisBus:
         finally:
             await self._drop()
             for connection in connections:
-                with suppress(RedisError, OSError):
+                with suppress(BusUnavailable), broker_errors():
                     await connection.disconnect(nowait=True)
         raise BusUnavailable(why)
 
@@ -122,8 +122,9 @@ class RedisBus:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 for connection in connections:
-                    await connection.connect()
-        except (RedisError, OSError, TimeoutError) as exc:
+                    with broker_errors():
+                        await connection.connect()
+        except (BusUnavailable, TimeoutError) as exc:
             raise BusUnavailable(self._describe(exc)) from exc
 
     async def _begin(self, link: Link) -> None:
@@ -166,7 +167,7 @@ class RedisBus:
                 return f"{where}: no answer within {CONNECT_TIMEOUT_SECONDS:g} s"
             case ResponseError() if "DB index" in str(exc):
                 return f"{where}: it has no database {self._address.database}"
-            case _ if isinstance(exc.__cause__ or exc.__context__, ConnectionRefusedError):
+            case _ if isinstance(exc.__context__, ConnectionRefusedError):
                 return f"{where}: connection refused: nobody listens there"
             case _:
                 return f"{where}: {exc or type(exc).__name__}"

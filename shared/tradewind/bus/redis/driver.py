@@ -56,5 +56,5 @@ def broker_errors() -> Generator[None]:
     """Raise the driver's exceptions as `BusUnavailable`."""
     try:
         yield
-    except (RedisError, OSError) as exc:
+    except (RedisError, OSError, RuntimeError) as exc:  # RuntimeError: how uvloop says that a transport is closed
         raise BusUnavailable(f"the broker refused or was lost: {exc or type(exc).__name__}") from exc

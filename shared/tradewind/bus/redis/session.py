@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from tradewind.bus.port import BusUnavailable, Delivery, Message
 from tradewind.bus.redis.driver import Command, Connection, broker_errors
@@ -119,7 +119,7 @@ class Session:
     async def abort(self) -> None:
         """The link is lost: forget everything; others will be given it."""
         self._end()
-        with suppress(RedisError, OSError):
+        with suppress(BusUnavailable), broker_errors():
             await self._connection.disconnect(nowait=True)
 
     def _end(self) -> None:
