@@ -339,3 +339,25 @@ def test_the_command_line_clears_and_shows_states(
     assert client.wait_for_run("people", "by_command")["state"] == "success"
     unknown = tradewind(stack, tmp_path, "tasks", "state", "people", "second", "never")
     assert (unknown.returncode, "never" in unknown.stderr) == (1, True)
+
+
+def test_one_task_is_run_by_hand_and_followed_to_its_end(
+    client: ApiClient, stack: Stack, folder: Path, tmp_path: Path
+) -> None:
+    own = started(client, folder, "by_hand", "go")
+    assert client.wait_for_run("people", "by_hand")["state"] == "failed"
+    run = ("tasks", "run", "people", "second", "by_hand")
+    refused = tradewind(stack, tmp_path, *run)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "Task Instance State: its state is 'failed'" in refused.stderr
+    failed = tradewind(stack, tmp_path, *run, "--force")
+    assert (failed.returncode, "ValueError: mended" in failed.stdout) == (1, True), failed.stderr
+    (own / "mended").touch()
+    done = tradewind(stack, tmp_path, *run, "-f")
+    assert (done.returncode, "Returned value was: mended" in done.stdout) == (0, True), done.stderr
+    assert "Queued as try 3" in done.stderr
+    marked = tradewind(stack, tmp_path, "tasks", "run", "people", "third", "by_hand", "-A", "-m")
+    assert (marked.returncode, "its code was not run" in marked.stdout) == (0, True), marked.stderr
+    assert client.wait_for_run("people", "by_hand")["state"] == "success"
+    assert tries(client, "by_hand", "second") == [(1, "failed"), (2, "failed"), (3, "success")]
+    assert client.get("/pools/default_pool").json()["occupied_slots"] == 0

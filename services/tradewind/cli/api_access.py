@@ -1,6 +1,7 @@
 """The API, asked by commands: they do what any client could, in the name of the admin."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, cast
@@ -47,6 +48,20 @@ class ApiAccess:
     def post(self, *path: str, body: Json) -> Json:
         return self._answer("POST", _path(path), json=body)
 
+    def asked(self, *path: str, body: Json) -> httpx.Response:
+        """The answer to a POST, whatever its status."""
+        return self._sent("POST", _path(path), json=body)
+
+    @contextmanager
+    def lines(self, *path: str, **params: Any) -> Generator[Iterator[str]]:
+        """The lines of an answer as they come; raises `httpx.TransportError` where it breaks off."""
+        headers = {"Accept": "text/plain"}
+        with self._http.stream("GET", _path(path), params=params, headers=headers) as answer:
+            if not answer.is_success:
+                answer.read()
+                _document(answer)
+            yield answer.iter_lines()
+
     def put(self, *path: str) -> Json:
         """Without a body."""
         return self._answer("PUT", _path(path))
@@ -78,8 +93,11 @@ class ApiAccess:
         return self.each("dags", dag_id, "dagRuns", key="dag_runs", **dates)
 
     def _answer(self, method: str, path: str, **options: Any) -> Json:
+        return _document(self._sent(method, path, **options))
+
+    def _sent(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return _document(self._http.request(method, path, **options))
+            return self._http.request(method, path, **options)
         except httpx.TransportError as exc:
             fail(f"The API at {self._url} cannot be reached: {exc}. Name it by --api-url or TRADEWIND_API_URL")
 

@@ -3,7 +3,7 @@ fast as it can."""
 
 import typer
 
-from tradewind.cli import backfills, dags, database, secrets, services, tasks
+from tradewind.cli import backfills, dags, database, secrets, services, tasks, workers
 
 
 def create_app() -> typer.Typer:
@@ -22,6 +22,8 @@ def create_app() -> typer.Typer:
     app.add_typer(backfills.create_app(), name="backfill")
     app.add_typer(dags.create_app(), name="dags")
     app.add_typer(tasks.create_app(), name="tasks")
+    app.add_typer(workers.create_app(), name="workers")
+    app.add_typer(workers.create_celery_app(), name="celery")
     return app
 
 

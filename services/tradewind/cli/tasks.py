@@ -1,18 +1,17 @@
 """`tradewind tasks …`."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
-from tradewind.cli import task_explanations, task_states
+from tradewind.cli import task_explanations, task_runs, task_states
 
 
 def create_app() -> typer.Typer:
     """The group's commands."""
     app = typer.Typer(help="Task instances.", no_args_is_help=True)
     app.callback()(_group)
-    app.command("run")(run)
+    task_runs.add_commands(app)
     app.command("test")(try_out)
     task_states.add_commands(app)
     task_explanations.add_commands(app)
@@ -21,25 +20,6 @@ def create_app() -> typer.Typer:
 
 def _group() -> None:
     """Task instances."""
-
-
-def run(
-    dag_id: Annotated[str, typer.Argument(metavar="DAG_ID")],
-    task_id: Annotated[str, typer.Argument(metavar="TASK_ID")],
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
-    map_index: Annotated[int, typer.Option("--map-index", help="Place in a mapped task; -1 = not mapped.")] = -1,
-    attempt_id: Annotated[UUID | None, typer.Option("--attempt-id", help="The queued attempt to run.")] = None,
-) -> None:
-    """Run one queued attempt of a task instance in this process: what an executor's message asks for."""
-    if attempt_id is None:
-        raise typer.BadParameter(
-            "an attempt must be queued before it can run, which a scheduler does: to run the task, trigger its DAG "
-            "(POST /api/v2/dags/{dag_id}/dagRuns)",
-            param_hint="--attempt-id",
-        )
-    from tradewind.task_runner.single import main
-
-    main(dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, attempt_id=attempt_id)
 
 
 def try_out(

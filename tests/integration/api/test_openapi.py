@@ -112,7 +112,11 @@ WANTED: Final = (
     "test_connection",
 )
 
-OURS: Final = ("explain_task_instance", "explain_mapped_task_instance", "get_next_runs")
+OURS: Final = (
+    *("explain_task_instance", "explain_mapped_task_instance", "get_next_runs"),
+    *("run_task_instance", "run_mapped_task_instance"),
+    *("get_workers", "get_worker", "get_worker_attempts", "drain_worker", "get_queues"),
+)
 """What Airflow does not have."""
 
 

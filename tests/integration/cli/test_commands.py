@@ -67,11 +67,14 @@ def test_a_broker_address_of_another_kind_is_refused() -> None:
     assert BROKER_URL in done.stderr
 
 
-def test_a_task_can_only_run_as_a_queued_attempt() -> None:
-    done = tradewind("tasks", "run", "a_dag", "a_task", "a_run")
-    assert done.returncode == 2
-    assert "--attempt-id" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_task_is_run_by_the_api_and_without_one_it_did_not_run(tmp_path: Path) -> None:
+    words = ("tasks", "run", "a_dag", "a_task", "a_run", "-A", "-m", "--api-url", "http://127.0.0.1:1")
+    done = tradewind(*words, TRADEWIND__HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("The API at http://127.0.0.1:1 cannot be reached")
+    assert done.stderr.count("\n") == 1
+    wrong = tradewind("tasks", "run", "a_dag", "a_task", "a_run", "-d", "perhaps")
+    assert (wrong.returncode, "'perhaps' is neither check nor ignore" in wrong.stderr) == (2, True)
 
 
 def test_migrate_may_run_twice_at_once(empty_database_url: str) -> None:
