@@ -370,6 +370,8 @@ def test_writing_to_a_connection_that_was_reset_is_no_other_error() -> None:
         await connection.send_packed_command(ping, check_health=False)
         with pytest.raises(BusUnavailable), broker_errors():
             await connection.read_response(disconnect_on_error=False)
+        for _ in range(10):  # turns, until the transport is closed altogether
+            await asyncio.sleep(0)
         with pytest.raises(BusUnavailable), broker_errors():
             await connection.send_packed_command(ping, check_health=False)
         server.close()
