@@ -37,6 +37,7 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
         servers=settings.task_runner.fork_servers,
         servers_bytes=settings.task_runner.fork_servers_bytes,
         parked=settings.task_runner.parked_children,
+        memory_bytes=settings.task_runner.memory_limit_bytes,
     )
     async with (
         open_log_sink(settings.execution_api_url) as log_sink,

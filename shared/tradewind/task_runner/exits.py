@@ -75,7 +75,7 @@ def _judge(gone: Exit, end: ChildEnd) -> tuple[EndCause, str]:
     if end.started is None:
         return EndCause.NOT_STARTED, f"the child process {_how(gone)} before user code began"
     if gone.out_of_memory:
-        detail = "the kernel killed the task for want of memory (SIGKILL)"
+        detail = gone.detail or "the kernel killed the task for want of memory (SIGKILL)"
         return EndCause.OUT_OF_MEMORY, detail + _with_others(gone)
     if gone.shared_with:
         # Which of them it was is not known: none of them is to blame.

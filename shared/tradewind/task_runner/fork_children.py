@@ -10,6 +10,7 @@ import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from tradewind.core.errors import DomainError
@@ -52,6 +53,7 @@ class ForkedChild:
         self._is_reading_log = False
         self._is_log_over = False
         self._was_killed = False
+        self._took_too_much: str | None = None
         self._is_closed = False
         self._kill_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -91,6 +93,12 @@ class ForkedChild:
             self.send_signal(self.child_id, signal.SIGTERM)
         self._kill_within(grace_seconds)
 
+    def kill_for_memory(self, detail: str) -> None:
+        """Kill it; unless it has a result by then, its attempt ends for want of memory."""
+        self._took_too_much = detail
+        self.kill(0)
+        self.send_signal(self.child_id, signal.SIGKILL)
+
     def on_forked(self, pid: int) -> None:
         """The server has forked it."""
         self.pid = pid
@@ -100,7 +108,9 @@ class ForkedChild:
 
     def on_exited(self, gone: Exit) -> None:
         """The server has waited for it."""
-        if self._is_running:
+        if self._took_too_much is not None:
+            gone = replace(gone, out_of_memory=True, detail=self._took_too_much)
+        if self.is_running:
             self._read_connection()
             self._conclude(gone)
         self._close()
@@ -130,7 +140,8 @@ class ForkedChild:
             self._loop.add_writer(self._connection.fileno(), self._write)
 
     @property
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether it has an attempt."""
         return self._turn is not None and not self._turn.is_over
 
     def _read_connection(self) -> None:
@@ -215,7 +226,7 @@ class ForkedChild:
         return bool(data)
 
     def _start_reading_log(self) -> None:
-        if not (self._is_reading_log or self._is_log_over or self._is_closed) and self._is_running:
+        if not (self._is_reading_log or self._is_log_over or self._is_closed) and self.is_running:
             self._is_reading_log = True
             self._loop.add_reader(self._log, self._on_log_readable)
 

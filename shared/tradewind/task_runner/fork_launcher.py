@@ -12,7 +12,7 @@ import resource
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from tradewind.service.dag_roots import DagFileLocation
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.fork_servers import EndOfServer, FileServer, ServerLimits
 from tradewind.task_runner.launcher import LaunchFailed, RunningAttempt
+from tradewind.task_runner.memory.guard import Watched, guard_memory
 from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
 from tradewind.task_runner.protocol import AttemptRequest
@@ -54,6 +55,8 @@ class ForkLauncherLimits:
     """A child that takes more memory than this after an attempt runs no other; 0 = no limit."""
     child_growth_bytes: int = 0
     """Likewise of what it takes beyond what it began with."""
+    memory_bytes: int = 0
+    """A child that takes more memory than this, with the processes that it started, is killed; 0 = no limit."""
     async_notice_seconds: float = 0.0
     """A coroutine that keeps the others of its lane waiting so long is named; 0 = coroutines run as other tasks do."""
     async_stop_seconds: float = 10.0
@@ -66,18 +69,22 @@ async def open_fork_launcher(limits: ForkLauncherLimits | None = None) -> AsyncG
     _allow_many_descriptors()
     launcher = ForkLauncher(limits or ForkLauncherLimits())
     async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(launcher.keep_root(), name="fork-root")
+        keepers = [group.create_task(launcher.keep_root(), name="fork-root")]
+        if launcher.limits.memory_bytes:
+            guarding = guard_memory(launcher.limits.memory_bytes, launcher.running)
+            keepers.append(group.create_task(guarding, name="memory-guard"))
         try:
             yield launcher
         finally:
-            keeper.cancel()
+            for keeper in keepers:
+                keeper.cancel()
 
 
 class ForkLauncher:
     """See `open_fork_launcher`."""
 
     def __init__(self, limits: ForkLauncherLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._server_limits = ServerLimits(
             import_timeout_seconds=limits.import_timeout_seconds,
             parked_per_server=limits.parked_per_server,
@@ -104,6 +111,11 @@ class ForkLauncher:
             self._log.warning("dag_file.not_prepared", path=str(file.path), error=str(exc))
         self._make_room()
 
+    def running(self) -> Iterator[Watched]:
+        """Children that have an attempt."""
+        for server in (*self._servers.values(), *self._leaving.values()):
+            yield from server.running
+
     def is_for_lane(self, key: TaskInstanceKey) -> bool:
         names = (key.dag_id, key.task_id)
         return any(names in server.lane_tasks for server in self._servers.values())
@@ -115,7 +127,7 @@ class ForkLauncher:
             raise LaunchFailed("the process that forks children is not running")
         try:
             server = self._server(file, self._root)
-            if self._limits.async_notice_seconds and not server.imported.is_set():
+            if self.limits.async_notice_seconds and not server.imported.is_set():
                 await server.imported.wait()
                 return await self.launch(request, file)
             if (request.key.dag_id, request.key.task_id) in server.lane_tasks:
@@ -198,13 +210,11 @@ class ForkLauncher:
 
     def _make_room(self) -> None:
         held = sum(server.private_bytes for server in self._servers.values())
-        while len(self._servers) > 1 and (
-            len(self._servers) > self._limits.servers or held > self._limits.servers_bytes
-        ):
+        while len(self._servers) > 1 and (len(self._servers) > self.limits.servers or held > self.limits.servers_bytes):
             oldest = next(iter(self._servers.values()))
             held -= oldest.private_bytes
             self._retire(oldest)
-        excess = sum(len(server.parked) for server in self._servers.values()) - self._limits.parked
+        excess = sum(len(server.parked) for server in self._servers.values()) - self.limits.parked
         for server in self._servers.values():
             if excess <= 0:
                 return

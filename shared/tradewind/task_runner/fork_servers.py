@@ -147,6 +147,11 @@ class FileServer:
         """Whether a child of it runs an attempt."""
         return len(self._children) > len(self.parked)
 
+    @property
+    def running(self) -> Iterator[ForkedChild | LaneChild]:
+        """Children that have an attempt."""
+        return (child for child in self._children.values() if child.is_running)
+
     def take(self, key: TaskInstanceKey) -> ForkedChild:
         """A child for an attempt: a parked one if there is one that suits. Raises OSError when no sockets are left."""
         if self._apart and (key.dag_id, key.task_id) in self._apart:
@@ -270,7 +275,11 @@ class FileServer:
         else:
             killed = -exited.code == signal.SIGKILL
             is_starved = killed and self._memory.explains_kill(exited.max_rss_kb)
-            child.on_exited(Exit(signal=-exited.code, out_of_memory=is_starved))
+            detail = ""
+            if is_starved:
+                taken = f"{exited.max_rss_kb / 1024:,.0f} MiB"
+                detail = f"the kernel killed the task for want of memory (SIGKILL); it had taken {taken} at most"
+            child.on_exited(Exit(signal=-exited.code, out_of_memory=is_starved, detail=detail))
 
     def _on_import_timeout(self) -> None:
         if self.state is ServerState.READY:

@@ -29,6 +29,8 @@ class Exit:
     signal: int | None = None
     out_of_memory: bool = False
     """The kernel is known, or by the child's size likely, to have killed it for want of memory."""
+    detail: str = ""
+    """What is known of that, with figures."""
     shared_with: int = 0
     """So many other attempts ran in it."""
 

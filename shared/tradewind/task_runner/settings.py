@@ -29,6 +29,9 @@ class TaskRunnerSettings(BaseModel):
     """Of one attempt's log. What comes on top is dropped but for its last lines, and the log says so."""
     parked_children: int = Field(default=4, ge=0)
     """Children forked ahead, over all DAG files: their start leaves the critical path. 0 = none."""
+    memory_limit_bytes: int = Field(default=0, ge=0)
+    """A task whose process takes more memory than this, with the processes that it started, is killed and ends as out
+    of memory. Coroutine tasks of one process share it. Looked at four times a second; 0 = no limit but the system's."""
     async_concurrency: int = Field(default=0, ge=0)
     """How many coroutine tasks (`async def`, async operators) a worker runs at once besides its other tasks, those of a
     DAG file side by side on one event loop in one process. 0 = they are run as other tasks are. The environment names

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -87,6 +88,7 @@ class LaneChild:
         self._is_closed = False
         self._is_writing = False
         self._culprit: LoopBlocked | None = None
+        self._took_too_much: str | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._log = get_logger(component="async-lane")
@@ -117,6 +119,17 @@ class LaneChild:
         grace = max(grace_seconds, _GRACE_MIN_SECONDS)
         turn.kill_timer = self._loop.call_later(grace, self._give_up, turn)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has an attempt."""
+        return bool(self._turns)
+
+    def kill_for_memory(self, detail: str) -> None:
+        """Kill it; all of its attempts end for want of memory."""
+        self._took_too_much = detail
+        self.is_leaving = True
+        self._send_signal(self.child_id, signal.SIGKILL)
+
     def leave(self) -> None:
         """Take no more attempts; end with the last one."""
         self.is_leaving = True
@@ -132,6 +145,8 @@ class LaneChild:
         """The process is gone, and all of its attempts with it."""
         if not self._is_closed:
             self._read()
+        if self._took_too_much is not None:
+            gone = replace(gone, out_of_memory=True, detail=self._took_too_much)
         others = len(self._turns) - 1
         for turn in list(self._turns.values()):
             self._conclude(turn, self._end_of(turn, gone, others))
@@ -277,7 +292,7 @@ class LaneChild:
 
 def shared_exit(gone: Exit, others: int) -> Exit:
     """The exit of a process that so many other attempts shared."""
-    return Exit(code=gone.code, signal=gone.signal, out_of_memory=gone.out_of_memory, shared_with=others)
+    return replace(gone, shared_with=others)
 
 
 def _dropped(turn: LaneTurn) -> bytes:
