@@ -3,6 +3,7 @@ the same queue, refuses what is no attempt, and ends one that Celery revokes."""
 
 import itertools
 import json
+import os
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -189,3 +190,16 @@ def test_revoking_an_attempt_ends_it_and_its_end_is_reported(site: Site) -> None
         site.run("-m", "celery", "-b", site.broker_url, "control", "terminate", "TERM", task["id"])
         assert api.wait_for_run("endless", run_id, timeout_seconds=60)["state"] == "failed"
         assert "its worker was stopped" in api.log_of("endless", run_id, "sleep")
+
+
+@pytest.mark.parametrize(
+    ("broker_url", "reason"),
+    [("", "TRADEWIND__BROKER__URL is not set"), ("redis://127.0.0.1/0", "do not see Redis Streams")],
+)
+def test_app_says_what_it_lacks(broker_url: str, reason: str) -> None:
+    python = environment("celery-worker", STOCK_WORKER) / "python"
+    variables = {**os.environ, **({"TRADEWIND__BROKER__URL": broker_url} if broker_url else {})}
+    command = [str(python), "-m", "celery", "-A", "tradewind.worker.celery_app", "worker"]
+    done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert reason in done.stderr
