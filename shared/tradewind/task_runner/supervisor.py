@@ -82,9 +82,9 @@ class Supervisor:
         self._metrics = metrics
         self._log = get_logger(worker_id=identity.worker_id)
         self._group: asyncio.TaskGroup | None = None
+        self._stop: asyncio.Event | None = None
         self._attempt_tasks: dict[UUID, asyncio.Task[None]] = {}
         self._revoked: dict[UUID, None] = {}
-        self._stop: asyncio.Event | None = None
         self._roster = Roster(
             incarnation=new_id(),
             concurrency=identity.concurrency,
@@ -128,11 +128,13 @@ class Supervisor:
             interval_seconds=options.heartbeat_seconds,
             expire=self._expire,
             kill=self._kill,
+            drain=self._leave,
             telemetry=metrics.telemetry,
         )
-            drain=self._leave,
-        metrics.running.set_function(lambda: len(self._roster.running) + len(self._roster.overtime))
-        metrics.kept_ends.set_function(lambda: self._roster.kept_ends)
+        metrics.watch(
+            running=lambda: len(self._roster.running) + len(self._roster.overtime),
+            kept_ends=lambda: self._roster.kept_ends,
+        )
 
     @property
     def room(self) -> asyncio.Event:
@@ -219,9 +221,9 @@ class Supervisor:
         """Until `stop`, then drain: see `SupervisorOptions.shutdown_grace_seconds`. Callbacks that are called after a
         success may take the time that they have. Ends that the collector has not answered some seconds after the last
         child's end are given up; the lease will end those attempts."""
+        self._stop = stop
         async with asyncio.TaskGroup() as group:
             self._group = group
-        self._stop = stop
             heartbeats = group.create_task(self._heartbeats.run(), name="heartbeats")
             loops = [
                 group.create_task(self._claims.run(), name="claims"),
@@ -237,13 +239,13 @@ class Supervisor:
                 task.cancel()
         self._group = None
 
-    async def _drain(self) -> bool:
-        """Whether nothing is held any more."""
     def _leave(self) -> None:
         """As if whoever runs this supervisor had been told to stop."""
         if self._stop is not None:
             self._stop.set()
 
+    async def _drain(self) -> bool:
+        """Whether nothing is held any more."""
         roster = self._roster
         self._log.info("worker.draining", running=len(roster.running), kept_ends=roster.kept_ends)
         roster.close()
