@@ -1,5 +1,6 @@
 """Heartbeats, the lease clock, lost grants and expiry."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -44,6 +45,19 @@ async def test_a_worker_that_falls_silent_is_reaped_with_its_attempts(driver: Dr
     row = await driver.row(id_)
     assert (row.state, row.end_pending, row.held_slots) == (S.FAILED, True, 1)
     assert await driver.store.expire_workers(driver.now, LEASE) == []
+
+
+async def test_the_log_of_a_lost_attempt_ends_with_why(driver: Driver) -> None:
+    run = await driver.started_run(TASK)
+    await driver.tick(12)
+    attempt = await driver.running(run)
+    await driver.tick(12)
+    await driver.store.expire_workers(driver.now, LEASE)
+
+    (last,) = (await driver.inside.log(attempt)).splitlines()
+
+    assert json.loads(last)["event"].startswith("Worker lost: ")
+    assert json.loads(last)["cause"] == "worker_lost"
 
 
 async def test_a_reaped_worker_is_refused_for_good(driver: Driver) -> None:

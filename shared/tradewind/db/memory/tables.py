@@ -35,6 +35,7 @@ from tradewind.core.transitions import Actor
 from tradewind.core.triggers import HumanAnswer
 from tradewind.db.assets.memory_tables import MemoryAssets
 from tradewind.db.bundles.memory_tables import MemoryBundles
+from tradewind.db.lost_attempts import LAST_CHUNK, lost_worker_log
 
 DEFAULT_POOL: Final = "default_pool"
 DEFAULT_POOL_SLOTS: Final = 128
@@ -438,6 +439,8 @@ class MemoryStoreBase:
     def _lose(self, row: TaskInstanceTableRow, now: datetime, actor: Actor) -> EndedTaskInstance:
         """The worker of a running attempt is gone."""
         row.detail = None
+        if row.attempt_id is not None:
+            self.tables.logs.setdefault((row.attempt_id, LAST_CHUNK), lost_worker_log(row.worker_id, now))
         self._end(row, Outcome.FAILED, EndCause.WORKER_LOST, now, now, actor, is_silent=True)
         return EndedTaskInstance(
             id=row.id,

@@ -11,6 +11,7 @@ from tradewind.core.ends import AttemptEnd, end_of_attempt, unheard_request
 from tradewind.core.rows import AttemptEndRecord, EndedTaskInstance, EndEffectsRecord, TaskInstanceRow
 from tradewind.core.states import WAITING_STATES, EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import GivenEvent, event_body
+from tradewind.db.lost_attempts import LAST_CHUNK, lost_worker_log
 from tradewind.db.pool import Row, Session
 from tradewind.db.postgres.dag_requests import insert_dag_requests
 from tradewind.db.postgres.row_mapping import storable_text, task_instance_row
@@ -186,11 +187,18 @@ def _xcom_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
 def _log_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
     """Parameters $26 to $32."""
     rows = [
-        (*write.read.row.id, write.read.row.try_number, record.attempt_id, record.log_sequence, record.log)
+        (*write.read.row.id, write.read.row.try_number, write.read.row.attempt_id, *chunk)
         for write in writes
-        if (record := write.record) is not None and record.log
+        if (chunk := _last_chunk(write))[1]
     ]
     return tuple(list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [], [], [], [])
+
+
+def _last_chunk(write: EndWrite) -> tuple[int, bytes]:
+    """Number and records of what the log ends with."""
+    if write.record is not None:
+        return write.record.log_sequence, write.record.log
+    return LAST_CHUNK, lost_worker_log(write.read.worker_id, write.now)
 
 
 def _effect_columns(writes: Sequence[EndWrite]) -> tuple[list[object], ...]:
