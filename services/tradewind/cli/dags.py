@@ -33,8 +33,19 @@ def try_out(
     mark_success_pattern: Annotated[
         str | None, typer.Option(help="Tasks whose ids match this regular expression are taken for done.")
     ] = None,
+    *,
+    use_executor: Annotated[
+        bool, typer.Option("--use-executor", help="Each attempt in a process of its own, as executors run them.")
+    ] = False,
 ) -> None:
     """Run a DAG to its end in this process, without any service: for trying it out. Exit code 1 if the run fails."""
     from tradewind.cli.trials import try_dag
 
-    try_dag(dag_id, logical_date, conf=conf, path=dagfile_path, mark_success_pattern=mark_success_pattern)
+    try_dag(
+        dag_id,
+        logical_date,
+        conf=conf,
+        path=dagfile_path,
+        mark_success_pattern=mark_success_pattern,
+        use_executor=use_executor,
+    )

@@ -31,8 +31,24 @@ def try_out(
     dagfile_path: Annotated[
         str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")
     ] = None,
+    env_vars: Annotated[
+        str | None, typer.Option("--env-vars", help="Set for the DAG file and the task: a JSON object.")
+    ] = None,
+    *,
+    post_mortem: Annotated[
+        bool, typer.Option("--post-mortem", "-m", help="Open the debugger where the task failed.")
+    ] = False,
 ) -> None:
     """Run one task, once, in this process, whatever it depends on and without any service. Exit code 1 if it fails."""
     from tradewind.cli.trials import try_one
 
-    try_one(dag_id, task_id, logical_date, map_index=map_index, conf=task_params, path=dagfile_path)
+    try_one(
+        dag_id,
+        task_id,
+        logical_date,
+        map_index=map_index,
+        conf=task_params,
+        path=dagfile_path,
+        env_vars=env_vars,
+        post_mortem=post_mortem,
+    )

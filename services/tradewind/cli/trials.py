@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import pdb
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from types import TracebackType
 from typing import Any, NoReturn
 
 import typer
@@ -23,13 +25,22 @@ WRONG_USE = 2
 
 
 def try_dag(
-    dag_id: str, logical_date: str | None, *, conf: str | None, path: str | None, mark_success_pattern: str | None
+    dag_id: str,
+    logical_date: str | None,
+    *,
+    conf: str | None,
+    path: str | None,
+    mark_success_pattern: str | None,
+    use_executor: bool,
 ) -> None:
     """Run a DAG and print the states of its tasks."""
     dag = _found(dag_id, path)
     _log_to_stdout()
     run = dag.test(
-        logical_date=_date(logical_date), run_conf=_object(conf, "--conf"), mark_success_pattern=mark_success_pattern
+        logical_date=_date(logical_date),
+        run_conf=_object(conf, "--conf"),
+        mark_success_pattern=mark_success_pattern,
+        use_executor=use_executor,
     )
     for name, state in run.states().items():
         typer.echo(f"{name}: {state}")
@@ -39,11 +50,23 @@ def try_dag(
 
 
 def try_one(
-    dag_id: str, task_id: str, logical_date: str | None, *, map_index: int, conf: str | None, path: str | None
+    dag_id: str,
+    task_id: str,
+    logical_date: str | None,
+    *,
+    map_index: int,
+    conf: str | None,
+    path: str | None,
+    env_vars: str | None,
+    post_mortem: bool,
 ) -> None:
     """Run one task, once, and print what it returned."""
+    os.environ.update({name: str(value) for name, value in _object(env_vars, "--env-vars").items()})
+    os.environ["AIRFLOW_TEST_MODE"] = "True"
     dag = _found(dag_id, path)
     _log_to_stdout()
+    failure = _LastFailure()
+    logging.getLogger().addHandler(failure)
     try:
         given = _object(conf, "--task-params")
         ti = try_task(dag, task_id, logical_date=_date(logical_date), run_conf=given, map_index=map_index)
@@ -51,7 +74,21 @@ def try_one(
         _refuse(str(exc))
     typer.echo(f"{task_id}: {ti.state}" + (f" ({ti.error})" if ti.error else ""))
     if ti.state in ("failed", "up_for_retry"):
+        if post_mortem:
+            pdb.post_mortem(failure.traceback)
         raise typer.Exit(FAILED)
+
+
+class _LastFailure(logging.Handler):
+    """Keeps where the exception that was logged last came from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traceback: TracebackType | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.traceback = record.exc_info[2]
 
 
 def _found(dag_id: str, path: str | None) -> DAG:

@@ -1,5 +1,6 @@
 """`tradewind dags test` and `tradewind tasks test`: without any service."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def dags_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tradewind(dags_folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def tradewind(dags_folder: Path, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWIND__")}
     return subprocess.run(
         [sys.executable, "-m", "tradewind.cli", *arguments],
@@ -35,6 +36,7 @@ def tradewind(dags_folder: Path, *arguments: str) -> "subprocess.CompletedProces
         text=True,
         timeout=60,
         check=False,
+        input=typed,
     )
 
 
@@ -60,6 +62,44 @@ def test_one_task(dags_folder: Path) -> None:
     assert "Returned value was: 7" in done.stdout
 
 
+MAPPED = """
+import os
+from airflow.sdk import DAG, Connection, Variable, task
+GREETING = os.environ.get("GREETING", "nothing")
+with DAG("more"):
+    @task
+    def each(n):
+        assert os.environ["AIRFLOW_TEST_MODE"] == "True"
+        return f"{GREETING} {n} {Variable.get('place')} {Connection.get('db').host}"
+    each.expand(n=["a", "b"])
+    @task
+    def fails():
+        secret = 6 * 7
+        raise ValueError("no")
+    fails()
+"""
+
+
+def test_a_mapped_task_with_environment_variables_connections_and_variables(dags_folder: Path) -> None:
+    (dags_folder / "more.py").write_text(MAPPED)
+    values = {"GREETING": "hello", "AIRFLOW_VAR_PLACE": "here", "AIRFLOW_CONN_DB": "postgres://host.example/x"}
+    words = ("tasks", "test", "more", "each", "--map-index", "1", "--env-vars", json.dumps(values))
+    done = tradewind(dags_folder, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Returned value was: hello b here host.example" in done.stdout
+
+
+def test_the_debugger_opens_where_the_task_failed(dags_folder: Path) -> None:
+    (dags_folder / "more.py").write_text(MAPPED)
+    done = tradewind(dags_folder, "tasks", "test", "more", "fails", "--post-mortem", typed="p secret\nq\n")
+    assert (done.returncode, "(Pdb) 42" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+def test_a_dag_runs_with_each_attempt_in_a_process_of_its_own(dags_folder: Path) -> None:
+    done = tradewind(dags_folder, "dags", "test", "tried", "--use-executor", "--conf", '{"n": 1}')
+    assert (done.returncode, "second: success" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -67,6 +107,7 @@ def test_one_task(dags_folder: Path) -> None:
         (("dags", "test", "tried", "yesterday-ish"), ("'yesterday-ish' is not a date",)),
         (("dags", "test", "tried", "--conf", "{"), ("--conf is not JSON",)),
         (("dags", "test", "tried", "--conf", "[1]"), ("--conf must be a JSON object, not [1]",)),
+        (("tasks", "test", "tried", "first", "--env-vars", "A=b"), ("--env-vars is not JSON",)),
         (("tasks", "test", "tried", "third"), ("Task third not found in DAG tried",)),
     ],
 )
