@@ -42,6 +42,9 @@ class QuestionLoop:
         self._parser = parser
         self._jitter = jitter
         self._telemetry = telemetry
+        self._undecodable = telemetry.counter(
+            "timetable_questions_undecodable_total", "Questions sent to the dead-letter queue"
+        )
         self._log = get_logger(loop="timetable_questions")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -69,6 +72,8 @@ class QuestionLoop:
             await self._bus.reply([(delivery, Message(body=encode(answer)))])
             await batch.ack([delivery])
         except UndecodableMessage as exc:
+            self._undecodable.inc()
+            self._log.error("timetable_question.undecodable", reason=str(exc))
             await batch.dead_letter(delivery, str(exc))
         except AdapterError as exc:
             self._log.warning("timetable_question.unanswered", error=str(exc))
