@@ -335,4 +335,6 @@ class Supervisor:
         try:
             self._kill(decode(delivery.message.body, KillAttempts).attempts)
         except UndecodableMessage as exc:
+            self._metrics.undecodable.inc()
+            self._log.error("kill.undecodable", reason=str(exc))
             await dead_letter(delivery, str(exc))

@@ -18,6 +18,7 @@ class SupervisorMetrics:
             "bundle_refusals_total", "Attempts given back because their code was not to be had or was damaged"
         )
         self.handed_back = telemetry.counter("handed_back_total", "Offers given back because no slot came free")
+        self.undecodable = telemetry.counter("kills_undecodable_total", "Orders to kill sent to the dead-letter queue")
         self.running = telemetry.gauge("running_attempts", "Attempts whose child has not ended")
         self.kept_ends = telemetry.gauge("kept_ends", "Ends that wait for the collector's final answer")
         self.launch_seconds = telemetry.seconds("launch_seconds", "From the grant to the start of user code")
