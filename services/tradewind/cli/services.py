@@ -74,9 +74,49 @@ def triggerer(
 def worker(
     queues: Annotated[str | None, typer.Option("-q", "--queues", help="Queues to serve, separated by commas.")] = None,
     concurrency: Annotated[int | None, typer.Option("-c", "--concurrency", help="Tasks at once.", min=1)] = None,
-    name: Annotated[str | None, typer.Option("-n", "--name", help="Name of this worker; must be unique.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("-n", "--name", "-H", "--celery-hostname", "--hostname", help="Name of this worker."),
+    ] = None,
+    autoscale: Annotated[
+        str | None, typer.Option("-a", "--autoscale", help="`most,fewest` tasks at once, in place of -c.")
+    ] = None,
+    umask: Annotated[str | None, typer.Option("-u", "--umask", help="Of files that tasks make, octal.")] = None,
+    tags: Annotated[str | None, typer.Option("--tags", help="Labels of this worker, separated by commas.")] = None,
+    isolation: Annotated[
+        str | None, typer.Option("--isolation", help="fork: a process per task; reuse: one task after another in it.")
+    ] = None,
+    max_tasks_per_child: Annotated[
+        int | None, typer.Option("--max-tasks-per-child", help="With --isolation reuse: tasks per process.", min=1)
+    ] = None,
+    max_memory_per_child: Annotated[
+        int | None,
+        typer.Option("--max-memory-per-child", help="With --isolation reuse: KiB after which it is replaced.", min=1),
+    ] = None,
+    async_concurrency: Annotated[
+        int | None,
+        typer.Option("--async-concurrency", help="Coroutine tasks at once, besides, in one process.", min=0),
+    ] = None,
+    skip_serve_logs: Annotated[
+        bool, typer.Option("-s", "--skip-serve-logs", help="Of no effect: no worker serves logs here.")
+    ] = False,
+    without_gossip: Annotated[bool, typer.Option("--without-gossip", help="Of no effect: workers do not.")] = False,
+    without_mingle: Annotated[bool, typer.Option("--without-mingle", help="Of no effect: workers do not.")] = False,
 ) -> None:
     """Run tasks from queues."""
-    from tradewind.worker.__main__ import main
+    from tradewind.worker.__main__ import Given, main
 
-    main(queues=queues, concurrency=concurrency, name=name)
+    main(
+        Given(
+            queues=queues,
+            concurrency=concurrency,
+            name=name,
+            autoscale=autoscale,
+            umask=umask,
+            tags=tags,
+            isolation=isolation,
+            max_tasks_per_child=max_tasks_per_child,
+            max_memory_per_child=max_memory_per_child,
+            async_concurrency=async_concurrency,
+        )
+    )

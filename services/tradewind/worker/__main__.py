@@ -1,11 +1,17 @@
 """`tradewind worker`: the composition root of the worker."""
 
 import asyncio
+import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, ValidationError
 
 from tradewind.bus.open import open_bus
+from tradewind.core.errors import ConfigError
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.health import bus_check, serve_health
 from tradewind.service.lifecycle import run_service, stop_on_signals
@@ -15,15 +21,35 @@ from tradewind.worker.celery_control.control import Link
 from tradewind.worker.service import run
 from tradewind.worker.settings import WorkerSettings
 
+GroupT = TypeVar("GroupT", bound=BaseModel)
 
-def main(*, queues: str | None = None, concurrency: int | None = None, name: str | None = None) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line says, as it says it; None = it says nothing."""
+
+    queues: str | None = None
+    concurrency: int | None = None
+    name: str | None = None
+    autoscale: str | None = None
+    umask: str | None = None
+    tags: str | None = None
+    isolation: str | None = None
+    max_tasks_per_child: int | None = None
+    max_memory_per_child: int | None = None
+    async_concurrency: int | None = None
+
+
+def main(given: Given = Given()) -> None:
     """Run a worker until SIGTERM or SIGINT. What is given here goes before the environment."""
-    run_service(work(queues=queues, concurrency=concurrency, name=name))
+    run_service(work(given))
 
 
-async def work(*, queues: str | None, concurrency: int | None, name: str | None) -> None:
+async def work(given: Given) -> None:
     """Read the settings, connect, run."""
-    settings = _completed(load_settings(WorkerSettings), queues, concurrency, name)
+    settings = completed(load_settings(WorkerSettings), given)
+    if settings.celery.worker_umask is not None:
+        os.umask(settings.celery.worker_umask)
     configure_logging(settings.logging, service="worker")
     broker_url = required_broker_url(settings)
     registry = CollectorRegistry()
@@ -53,20 +79,36 @@ def _celery_link(settings: WorkerSettings, broker_url: str) -> Link | None:
     return CeleryLink(broker_url, name="tradewind worker: Celery's tools")
 
 
-def _completed(
-    settings: WorkerSettings, queues: str | None, concurrency: int | None, name: str | None
-) -> WorkerSettings:
-    given = {"queues": queues, "name": name}
-    worker = {**settings.worker.model_dump(), **{key: value for key, value in given.items() if value is not None}}
-    celery = settings.celery.model_dump()
-    if concurrency is not None:
-        celery["worker_concurrency"] = concurrency
+def completed(settings: WorkerSettings, given: Given) -> WorkerSettings:
+    """With what is given in place of what was read; raises `ConfigError`, which names what does not fit."""
+    worker = {"queues": given.queues, "name": given.name, "tags": given.tags}
+    celery = {
+        "worker_concurrency": given.concurrency,
+        "worker_autoscale": given.autoscale,
+        "worker_umask": given.umask,
+        "worker_max_tasks_per_child": given.max_tasks_per_child,
+        "worker_max_memory_per_child": given.max_memory_per_child,
+    }
+    task_runner = {"isolation": given.isolation, "async_concurrency": given.async_concurrency}
+    if given.concurrency is not None and given.autoscale is None:
+        settings = settings.model_copy(update={"celery": settings.celery.model_copy(update={"worker_autoscale": None})})
     return settings.model_copy(
         update={
-            "worker": type(settings.worker).model_validate(worker),
-            "celery": type(settings.celery).model_validate(celery),
+            "worker": _with(settings.worker, worker),
+            "celery": _with(settings.celery, celery),
+            "task_runner": _with(settings.task_runner, task_runner),
         }
     )
+
+
+def _with(group: GroupT, given: Mapping[str, object]) -> GroupT:
+    said = {key: value for key, value in given.items() if value is not None}
+    try:
+        return type(group).model_validate({**dict(group), **said})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "--" + str(first["loc"][0]).removeprefix("worker_").replace("_", "-")
+        raise ConfigError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 if __name__ == "__main__":

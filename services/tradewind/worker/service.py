@@ -16,6 +16,7 @@ from tradewind.task_runner.collector_client import WorkerIdentity
 from tradewind.task_runner.logs import LogStreamLimits
 from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.worker.autoscale import AutoscaleLoop
 from tradewind.worker.celery_control.control import CeleryControl, Link
 from tradewind.worker.celery_control.controlled import ControlledWorker
 from tradewind.worker.celery_control.events import EventStream
@@ -42,7 +43,7 @@ async def run(
     telemetry = Telemetry(registry, service="worker")
     identity = _identity(settings, new_id)
     refused = telemetry.counter("refused_total", "Task messages that were dead-lettered: what they ask for is unknown")
-    async with open_children(settings) as children:
+    async with open_children(_runner_settings(settings)) as children:
         supervisor = Supervisor(
             identity=identity,
             options=_options(settings),
@@ -81,6 +82,11 @@ async def run(
             group = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(supervisor.run(stop), name="supervisor")
             group.create_task(intakes.run(stop), name="intakes")
+            allowed = settings.celery.worker_autoscale
+            if allowed is not None:
+                keep_seconds = settings.celery.worker_autoscale_keep_seconds
+                autoscale = AutoscaleLoop(supervisor=supervisor, allowed=allowed, keep_seconds=keep_seconds)
+                group.create_task(autoscale.run(stop), name="autoscale")
 
 
 def _name(settings: WorkerSettings) -> str:
@@ -95,8 +101,25 @@ def _identity(settings: WorkerSettings, new_id: IdFactory) -> WorkerIdentity:
         pid=os.getpid(),
         kind="celery",
         queues=tuple(dict.fromkeys(settings.worker.queues)),
-        concurrency=settings.celery.worker_concurrency,
+        concurrency=_slots(settings),
+        tags=tuple(dict.fromkeys(settings.worker.tags)),
     )
+
+
+def _slots(settings: WorkerSettings) -> int:
+    """Those to begin with."""
+    allowed = settings.celery.worker_autoscale
+    return settings.celery.worker_concurrency if allowed is None else allowed.fewest
+
+
+def _runner_settings(settings: WorkerSettings) -> WorkerSettings:
+    """Celery's words for children, in the task runner's own."""
+    tasks, kibibytes = settings.celery.worker_max_tasks_per_child, settings.celery.worker_max_memory_per_child
+    own = {
+        **({} if tasks is None else {"max_tasks_per_child": tasks}),
+        **({} if kibibytes is None else {"max_memory_per_child": kibibytes * 1024}),
+    }
+    return settings.model_copy(update={"task_runner": settings.task_runner.model_copy(update=own)}) if own else settings
 
 
 def _options(settings: WorkerSettings) -> SupervisorOptions:

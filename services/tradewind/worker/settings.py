@@ -1,9 +1,39 @@
 """Settings of the worker."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated
 
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from tradewind.core.autoscale import SlotRange
 from tradewind.service.settings import Names
 from tradewind.task_runner.settings import TaskRunningSettings
+
+
+def _split_slots(value: object) -> object:
+    """`16,12` → (16, 12)."""
+    if not isinstance(value, str):
+        return value
+    parts = value.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ValueError(f"{value!r} is not `most,fewest`, two whole numbers with a comma between them")
+    most, fewest = (int(part) for part in parts)
+    if not 1 <= fewest <= most:
+        raise ValueError(f"{value!r} is not `most,fewest`: the fewest must be at least 1 and not more than the most")
+    return SlotRange(fewest=fewest, most=most)
+
+
+def _read_octal(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an octal number such as 077") from None
+
+
+SlotsWanted = Annotated[SlotRange | None, NoDecode, BeforeValidator(_split_slots)]
+Umask = Annotated[int, BeforeValidator(_read_octal), Field(ge=0, le=0o777)]
 
 
 class CelerySettings(BaseModel):
@@ -11,6 +41,19 @@ class CelerySettings(BaseModel):
 
     worker_concurrency: int = Field(default=16, ge=1)
     """Tasks that one worker runs at once."""
+    worker_autoscale: SlotsWanted = None
+    """`most,fewest` tasks at once, as in Airflow: more while messages wait, fewer after `worker_autoscale_keep_seconds`
+    with slots to spare. Goes before `worker_concurrency`."""
+    worker_autoscale_keep_seconds: float = Field(default=30.0, ge=0)
+    """Celery's AUTOSCALE_KEEPALIVE."""
+    worker_max_tasks_per_child: int | None = Field(default=None, ge=1)
+    """A process runs so many tasks, then another takes its place; unset: no limit. Means something only where processes
+    are reused (`isolation`): otherwise each task has one of its own."""
+    worker_max_memory_per_child: int | None = Field(default=None, ge=1)
+    """In kibibytes: a process that has taken more runs no other task. For where processes are reused, too; what ends a
+    task that takes too much is `memory_limit_bytes` of the task runner."""
+    worker_umask: Umask | None = None
+    """Octal: what files that tasks make may not allow."""
     worker_enable_remote_control: bool = True
     """Celery's tools (`celery inspect`, `celery control`, flower) see the worker; over RabbitMQ only."""
     worker_send_task_events: bool = False
@@ -22,6 +65,8 @@ class WorkerOptions(BaseModel):
 
     queues: Names = ("default",)
     """Queues to serve, separated by commas."""
+    tags: Names = ()
+    """Free labels, separated by commas, by which people find the worker in the fleet."""
     name: str | None = None
     """What people call this worker; unset: `worker@` and the host's name. An id that is never used again is added."""
     shutdown_grace_seconds: float = Field(default=600.0, ge=0)

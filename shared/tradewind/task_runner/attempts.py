@@ -159,8 +159,19 @@ class Roster:
     def free_slots(self) -> int:
         """How many more attempts may be claimed now."""
         slots = self.concurrency or _UNLIMITED
-        busy = len(self.claiming) + len(self.running) + len(self.overtime) - len(self._in_lane)
-        return max(0, min(slots - busy, self._ends_room))
+        return max(0, min(slots - self.busy_slots, self._ends_room))
+
+    @property
+    def busy_slots(self) -> int:
+        """Slots in use, those of coroutine tasks not counted."""
+        return len(self.claiming) + len(self.running) + len(self.overtime) - len(self._in_lane)
+
+    @property
+    def waiting_for_slots(self) -> int:
+        """Attempts that wait for such a one."""
+        if self.async_concurrency == 0:
+            return len(self.waiting)
+        return sum(not self.is_for_lane(offer.key) for offer in self.waiting.values())
 
     @property
     def free_lane_slots(self) -> int:

@@ -157,6 +157,16 @@ class Supervisor:
         return self._roster.concurrency
 
     @property
+    def busy_slots(self) -> int:
+        """Slots in use."""
+        return self._roster.busy_slots
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that have been offered and wait for a slot."""
+        return self._roster.waiting_for_slots
+
+    @property
     def prefetch(self) -> int:
         """How many offers at once are enough to keep the slots busy."""
         return self._roster.concurrency + min(self._options.async_concurrency, _LANE_PREFETCH)

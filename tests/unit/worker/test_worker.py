@@ -83,9 +83,14 @@ class Fleet:
         self._collecting.cancel()
         await self.group.__aexit__(*error)
 
-    async def add_worker(self, *, queues: Sequence[str] = ("default",), concurrency: int = 2, **options: Any) -> Worker:
+    async def add_worker(
+        self, *, queues: Sequence[str] = ("default",), concurrency: int = 2, celery: Any = None, **options: Any
+    ) -> Worker:
         settings = WorkerSettings.model_validate(
-            {"celery": {"worker_concurrency": concurrency}, "worker": {"queues": tuple(queues), **options}}
+            {
+                "celery": {"worker_concurrency": concurrency, **(celery or {})},
+                "worker": {"queues": tuple(queues), **options},
+            }
         )
         worker = Worker(self, len(self.workers) + 1, settings)
         self.workers.append(worker)
