@@ -120,6 +120,14 @@ def test_paths_are_those_that_airflow_users_know() -> None:
     assert ODD == "dag_id=ä b/run_id=x%2F..%2Fy%3F%2A%25%23/task_id=t/map_index=3/attempt=12.log"
 
 
+def test_ids_of_any_length_have_paths_of_their_own() -> None:
+    paths = [
+        log_path(dag_id="d" * 250 + end, run_id="ä" * 250, task_id="t", map_index=-1, try_number=1) for end in "xy"
+    ]
+    assert len(set(paths)) == 2
+    assert max(len(part.encode()) for path in paths for part in path.split("/")) <= 255
+
+
 @pytest.mark.parametrize("base", ["", "logs", "gs://bucket/x", "s3:///key", "file://host/x"])
 def test_an_address_that_no_store_has_names_the_setting(base: str) -> None:
     with pytest.raises(ConfigError, match=r"THE_SETTING is .*must be s3://bucket/key, or a folder"):

@@ -217,6 +217,23 @@ async def test_many_logs_are_moved_and_none_is_forgotten(api: ApiServer, talk: T
     assert await talk.chunks() == 0
 
 
+async def test_a_log_that_cannot_be_moved_holds_up_no_other(api: ApiServer, talk: Talk, tmp_path: Path) -> None:
+    await api.database.fetch(
+        "INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, sequence, created_at, lines)"
+        " SELECT $1, 'gone', n, 1, gen_random_uuid(), 0, now(), $2 FROM generate_series(1, 20) n",
+        talk.attempt.dag_run_id,
+        record("of a task that was removed"),
+    )
+    folder = tmp_path / f"dag_id={talk.attempt.dag_id}" / "run_id=r" / "task_id=gone"
+    folder.mkdir(parents=True)
+    (folder / "map_index=3").write_text("a file where a folder should be")
+
+    turn = await mover(api, in_folder(tmp_path)).run_once(utc_now() + LATER)
+
+    assert (turn.moved, turn.failed) == (19, 1)
+    assert await talk.chunks() == 1
+
+
 @asynccontextmanager
 async def moving_to_s3(api: ApiServer, s3: S3Server) -> AsyncGenerator[tuple[ApiServer, str]]:
     """A process of the API that moves logs to a bucket, which is not there yet."""

@@ -121,21 +121,22 @@ class LogMover:
         return Round(moved, len(logs) - moved, is_over)
 
     async def _move_all(self, logs: Sequence[LogToMove], now: datetime) -> int:
-        """How many were moved, by this or another process. Gives up for now after one that failed."""
+        """How many were moved, by this or another process. One that fails holds up no other; a store that takes none
+        of the first few is left alone for now."""
         waiting = iter(logs)
         moved = 0
-        trouble: str | None = None
+        troubles: list[str] = []
 
         async def work() -> None:
-            nonlocal moved, trouble
+            nonlocal moved
             for log in waiting:
-                if trouble is not None:
-                    return
                 try:
                     async with asyncio.timeout(_MOVE_TIMEOUT_SECONDS):
                         await self._move(log, now)
                 except (AdapterError, TimeoutError) as exc:
-                    trouble = str(exc) or f"{self._base} did not take a log within {_MOVE_TIMEOUT_SECONDS:g} s"
+                    troubles.append(str(exc) or f"{self._base}: not within {_MOVE_TIMEOUT_SECONDS:g} s")
+                    if not moved:
+                        return
                 else:
                     moved += 1
 
@@ -143,7 +144,7 @@ class LogMover:
             for number in range(min(_MOVES_AT_ONCE, len(logs))):
                 group.create_task(work(), name=f"log-mover-{number}")
         if logs:
-            self._note(trouble, len(logs) - moved)
+            self._note(troubles[0] if troubles else None, len(logs) - moved)
         return moved
 
     def _note(self, trouble: str | None, left: int) -> None:
