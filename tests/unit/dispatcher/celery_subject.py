@@ -31,7 +31,7 @@ class CelerySubject:
             await other.declare(queue)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             taking = group.create_task(self._take(other, queue))
-            yield CeleryExecutor(parts_for(own))
+            yield CeleryExecutor(parts_for(own, celery={"operation_timeout": 30.0}))  # a slow machine is no fault
             taking.cancel()
 
     async def _take(self, bus: Bus, queue: Queue) -> None:

@@ -86,6 +86,19 @@ async def test_a_broker_that_does_not_confirm_in_time_is_asked_again_and_then_le
 
 
 @in_virtual_time
+async def test_what_waits_for_the_broker_itself_is_published_when_it_is_back() -> None:
+    async with Fleet() as fleet:
+        fleet.broker.stop()
+        await fleet.queue(1)
+        await asyncio.sleep(120)
+        assert (fleet.executor.task_publish_retries, fleet.handed) == ({attempt(1): 0}, [])
+        fleet.broker.start()
+        await fleet.bus.declare(Queue(name="default", durable=True))
+        await asyncio.sleep(6)
+        assert (fleet.depth(), fleet.handed) == (1, [1])
+
+
+@in_virtual_time
 async def test_retries_are_counted_per_attempt() -> None:
     async with Fleet(task_publish_max_retries=1) as fleet:
         fleet.bus.confirm_seconds = 5.0

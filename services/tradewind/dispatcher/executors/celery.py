@@ -41,10 +41,10 @@ class _BlockedQueue:
 class CeleryExecutor(BaseExecutor):
     """Publishes, and is told nothing of what becomes of a message: claims and ends are the collector's.
 
-    A queue that no worker has declared yet keeps its attempts here, where they are tried again every few seconds. Any
-    other failure is retried `task_publish_max_retries` times; then the attempt is left to the sweep. What was
-    published less than `task_adoption_timeout` ago is not published again because its dispatch message is
-    redelivered; only because the scheduler asks for it.
+    A queue that no worker has declared yet keeps its attempts here, where they are tried again every few seconds; so
+    does a broker that cannot be reached. Any other failure is retried `task_publish_max_retries` times; then the
+    attempt is left to the sweep. What was published less than `task_adoption_timeout` ago is not published again
+    because its dispatch message is redelivered; only because the scheduler asks for it.
     """
 
     def __init__(self, parts: ExecutorParts) -> None:
@@ -156,10 +156,11 @@ class CeleryExecutor(BaseExecutor):
     def _on_failure(self, queue: str, workloads: Sequence[Workload], exc: AdapterError) -> None:
         kept: list[Workload] = []
         given_up: list[Workload] = []
+        tried = 1 if self.parts.bus.connected else 0  # without a connection nothing was tried
         for workload in workloads:
-            retries = self.task_publish_retries.get(workload.item.attempt_id, 0)
-            (kept if retries < self.task_publish_max_retries else given_up).append(workload)
-            self.task_publish_retries[workload.item.attempt_id] = retries + 1
+            retries = self.task_publish_retries.get(workload.item.attempt_id, 0) + tried
+            (kept if retries <= self.task_publish_max_retries else given_up).append(workload)
+            self.task_publish_retries[workload.item.attempt_id] = retries
         self.log.warning("tasks.unpublished", queue=queue, tasks=len(workloads), given_up=len(given_up), error=str(exc))
         self._block(queue, kept)
         if given_up:
