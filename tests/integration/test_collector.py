@@ -25,8 +25,8 @@ from tradewind.db.postgres.store import PostgresStore
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.settings import ApiAuthSettings
 from tradewind.wire.codec import decode, encode
-from tradewind.wire.messages import ClaimReply, EndReply, HeartbeatReply, TaskInstancesEnded
-from tradewind.wire.queues import CLAIMS, DEAD_LETTER, ENDS, HEARTBEATS, scheduler_queue
+from tradewind.wire.messages import ClaimReply, EndReply, HeartbeatReply, LogsGrew, TaskInstancesEnded
+from tradewind.wire.queues import CLAIMS, DEAD_LETTER, ENDS, HEARTBEATS, LOG_NEWS, scheduler_queue
 
 ReplyT = TypeVar("ReplyT")
 
@@ -123,6 +123,16 @@ async def test_claim_end_and_nudge(database: Database, rabbitmq_url: str) -> Non
             TaskInstanceState.SUCCESS,
             TaskInstanceState.RUNNING,
         ]
+
+
+async def test_only_logs_that_streamed_are_announced(database: Database, rabbitmq_url: str) -> None:
+    async with running(database, rabbitmq_url) as rig:
+        worker, queued = await rig.claimed(2)
+        short, long = (finished(queued, place) for place in range(2))
+        async with rig.bus.subscribe(LOG_NEWS) as news:
+            for end in (short, msgspec.structs.replace(long, log_sequence=3)):
+                await rig.ask(ENDS, worker.report(end), EndReply)
+            assert decode((await anext(news)).body, LogsGrew).keys == (long.key,)
 
 
 async def test_two_hundred_claims_and_ends_in_one_request_each(database: Database, rabbitmq_url: str) -> None:
