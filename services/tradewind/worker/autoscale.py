@@ -17,7 +17,8 @@ class AutoscaleLoop:
 
     def __init__(self, *, supervisor: Supervisor, allowed: SlotRange, keep_seconds: float) -> None:
         self._supervisor = supervisor
-        self._allowed = allowed
+        self.allowed = allowed
+        """May be changed while it runs."""
         self._keep_seconds = keep_seconds
         self._enough_since = 0.0
         self._log = get_logger(component="autoscale")
@@ -36,7 +37,7 @@ class AutoscaleLoop:
         if busy + waiting >= slots:
             self._enough_since = now
         load = SlotLoad(busy=busy, waiting=waiting, spare_seconds=now - self._enough_since)
-        wanted = next_slots(slots, self._allowed, load, self._keep_seconds)
+        wanted = next_slots(slots, self.allowed, load, self._keep_seconds)
         if wanted != slots:
             self._log.info("worker.autoscaled", slots=wanted, before=slots, busy=busy, waiting=waiting)
             supervisor.set_concurrency(wanted)

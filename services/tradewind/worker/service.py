@@ -64,6 +64,7 @@ async def run(
             lambda queue: QueueIntake(bus=bus, supervisor=supervisor, queue=queue, ledger=ledger, refused=refused),
             supervisor.set_queues,
         )
+        autoscale = _autoscale(settings, supervisor)
         async with AsyncExitStack() as stack:
             if celery_link is not None:
                 controlled = ControlledWorker(
@@ -73,6 +74,7 @@ async def run(
                     settings=settings,
                     supervisor=supervisor,
                     intakes=intakes,
+                    autoscale=autoscale,
                     ledger=ledger,
                     events=events,
                     logical_clock=logical_clock,
@@ -82,10 +84,7 @@ async def run(
             group = await stack.enter_async_context(asyncio.TaskGroup())
             group.create_task(supervisor.run(stop), name="supervisor")
             group.create_task(intakes.run(stop), name="intakes")
-            allowed = settings.celery.worker_autoscale
-            if allowed is not None:
-                keep_seconds = settings.celery.worker_autoscale_keep_seconds
-                autoscale = AutoscaleLoop(supervisor=supervisor, allowed=allowed, keep_seconds=keep_seconds)
+            if autoscale is not None:
                 group.create_task(autoscale.run(stop), name="autoscale")
 
 
@@ -104,6 +103,14 @@ def _identity(settings: WorkerSettings, new_id: IdFactory) -> WorkerIdentity:
         concurrency=_slots(settings),
         tags=tuple(dict.fromkeys(settings.worker.tags)),
     )
+
+
+def _autoscale(settings: WorkerSettings, supervisor: Supervisor) -> AutoscaleLoop | None:
+    allowed = settings.celery.worker_autoscale
+    if allowed is None:
+        return None
+    keep_seconds = settings.celery.worker_autoscale_keep_seconds
+    return AutoscaleLoop(supervisor=supervisor, allowed=allowed, keep_seconds=keep_seconds)
 
 
 def _slots(settings: WorkerSettings) -> int:

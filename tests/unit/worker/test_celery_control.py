@@ -275,6 +275,24 @@ async def test_pool_and_queues_change_while_it_works() -> None:
 
 
 @in_virtual_time
+async def test_range_of_slots_that_follow_the_load_is_changed() -> None:
+    async with controlled() as (_, worker):
+        assert "not enabled" in (await worker.client.ask("autoscale", max=3, min=1))["error"]
+    async with controlled(worker_autoscale="4,2") as (fleet, worker):
+        ask = worker.client.ask
+        assert "follow its load" in (await ask("pool_grow", n=1))["error"]
+        assert "no range" in (await ask("autoscale", max=1, min=2))["error"]
+        assert await ask("autoscale", max=6) == {"ok": "autoscale now max=6 min=2"}
+        await fleet.publish(*range(1, 9))
+        await until(lambda: len(worker.launcher.launches) == 6)
+        assert (await ask("stats"))["autoscaler"] == {"max": 6, "min": 2, "current": 6}
+        worker.launcher.finishes_at_once = True
+        for child in list(worker.launcher.children.values()):
+            child.finish()
+        await until(lambda: len(fleet.collector.ended) == 8)
+
+
+@in_virtual_time
 async def test_shutdown_drains() -> None:
     async with controlled() as (fleet, worker):
         await fleet.publish(1)

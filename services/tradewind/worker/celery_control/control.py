@@ -163,7 +163,7 @@ def _commands(worker: ControlledWorker) -> dict[str, Command]:
     commands: tuple[Command, ...] = (
         *(ask.ping, ask.active, ask.reserved, ask.scheduled, ask.revoked, ask.query_task, ask.registered),
         *(ask.active_queues, ask.stats, ask.conf, ask.report, ask.clock, ask.hello),
-        *(change.revoke, change.terminate, change.pool_grow, change.pool_shrink),
+        *(change.revoke, change.terminate, change.pool_grow, change.pool_shrink, change.autoscale),
         *(change.add_consumer, change.cancel_consumer, change.enable_events, change.disable_events),
         *(change.heartbeat, change.shutdown),
     )

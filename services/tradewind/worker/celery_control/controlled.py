@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from tradewind.task_runner.supervisor import Supervisor
+from tradewind.worker.autoscale import AutoscaleLoop
 from tradewind.worker.celery_control.events import EventStream
 from tradewind.worker.celery_control.ledger import Ledger
 from tradewind.worker.celery_control.logical_clock import LogicalClock
@@ -29,6 +30,8 @@ class ControlledWorker:
     settings: WorkerSettings
     supervisor: Supervisor
     intakes: QueueIntakes
+    autoscale: AutoscaleLoop | None
+    """None: the slots stay as they are until somebody changes them."""
     ledger: Ledger
     events: EventStream
     logical_clock: LogicalClock

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradewind.core.autoscale import SlotRange
 from tradewind.service.logging import get_logger
 from tradewind.worker.celery_control.controlled import CommandRefused, ControlledWorker
 from tradewind.worker.celery_control.inspecting import Arguments, attempt_ids_of
@@ -30,6 +31,11 @@ class _Terminate(msgspec.Struct):
 
 class _Number(msgspec.Struct):
     n: int = 1
+
+
+class _Range(msgspec.Struct):
+    max: int | None = None
+    min: int | None = None
 
 
 class _Consumer(msgspec.Struct):
@@ -69,6 +75,19 @@ class Changes:
         """Fewer slots; what runs is left alone."""
         self._resize(-_positive(arguments))
         return {"ok": "pool will shrink"}
+
+    def autoscale(self, arguments: Arguments) -> object:
+        """Another range of slots; what runs beyond it is left alone."""
+        autoscale, wanted = self._worker.autoscale, msgspec.convert(arguments, _Range, strict=False)
+        if autoscale is None:
+            raise CommandRefused("autoscale is not enabled (worker_autoscale); use pool_grow and pool_shrink")
+        most = autoscale.allowed.most if wanted.max is None else wanted.max
+        fewest = min(autoscale.allowed.fewest, most) if wanted.min is None else wanted.min
+        if not 1 <= fewest <= most <= _CONCURRENCY_MAX:
+            raise CommandRefused(f"max={most} min={fewest} is no range within 1 and {_CONCURRENCY_MAX}")
+        autoscale.allowed = SlotRange(fewest=fewest, most=most)
+        self._log.info("celery_control.autoscale_changed", most=most, fewest=fewest)
+        return {"ok": f"autoscale now max={most} min={fewest}"}
 
     def add_consumer(self, arguments: Arguments) -> object:
         """Take from one more queue."""
@@ -122,9 +141,9 @@ class Changes:
         return {"ok": f"terminate: {_listed([task.task.attempt_id for task in held])}"}
 
     def _resize(self, by: int) -> None:
+        if self._worker.autoscale is not None:
+            raise CommandRefused("its slots follow its load: change the range with `autoscale`")
         slots = self._worker.supervisor.concurrency
-        if slots == 0:
-            raise CommandRefused("it has slots without limit")
         if not 1 <= slots + by <= _CONCURRENCY_MAX:
             raise CommandRefused(f"{slots} slots {by:+} would be {slots + by}; it has 1 to {_CONCURRENCY_MAX}")
         self._worker.supervisor.set_concurrency(slots + by)
@@ -152,7 +171,6 @@ def _listed(attempt_ids: Sequence[UUID]) -> str:
 UNSUPPORTED: Final[dict[str, Any]] = {
     "rate_limit": "Tradewind limits by pools, max_active_tasks and slots, not by rates",
     "time_limit": "a task's limit is its execution_timeout",
-    "autoscale": "the number of slots is set by pool_grow and pool_shrink",
     "pool_restart": "there is no pool to restart: each attempt has a child process of its own",
     "revoke_by_stamped_headers": "task messages carry no stamps; revoke by id",
     "objgraph": "not measured here",

@@ -105,6 +105,7 @@ class Inspection:
                 "writes": "N/A",
             },
             "prefetch_count": slots * len(worker.intakes.queues),
+            **self._autoscaler(),
             "broker": self._broker(),
             "rusage": {name: getattr(used, f"ru_{name}") for name in _RUSAGE},
         }
@@ -152,6 +153,13 @@ class Inspection:
     def _infos(self, tasks: Sequence[HeldTask], *, safe: bool = False) -> list[dict[str, Any]]:
         pids = self._worker.supervisor.pids
         return [held.info(self._worker.worker_id, pids.get(held.task.attempt_id), safe=safe) for held in tasks]
+
+    def _autoscaler(self) -> dict[str, Any]:
+        autoscale = self._worker.autoscale
+        if autoscale is None:
+            return {}
+        slots, allowed = self._worker.supervisor.concurrency, autoscale.allowed
+        return {"autoscaler": {"max": allowed.most, "min": allowed.fewest, "current": slots}}
 
     def _broker(self) -> dict[str, Any]:
         url = self._worker.broker
