@@ -38,11 +38,11 @@ def play(room: Room, *, seed: int, faults: int) -> Judgement:
     plan = plan_faults(seed, faults, list(room.stack.processes))
     began = time.monotonic()
     with steady_load(room.stack) as load:
-        commit(room, plan, say)
+        deaths = commit(room, plan, say)
     ended = time.monotonic()
     wait_until_settled(room, SETTLE_SECONDS)
     say(f"faults: {len(plan)} in {ended - began:.0f} s; settled after {time.monotonic() - ended:.1f} s more")
-    return judge(room, load.runs)
+    return judge(room, load.runs, deaths)
 
 
 @contextmanager

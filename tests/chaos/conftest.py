@@ -1,4 +1,4 @@
-"""One running system for the tests of a module, on servers that may be killed."""
+"""One running system for all tests of this room, on servers that may be killed."""
 
 from collections.abc import Generator
 
@@ -13,7 +13,7 @@ from tests.servers.rabbitmq import RabbitMQServer
 JWT_SECRET = "the-secret-that-the-tests-know-too"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def room(
     tmp_path_factory: pytest.TempPathFactory, _own_postgres: PostgresServer, _own_rabbitmq: RabbitMQServer
 ) -> Generator[Room]:

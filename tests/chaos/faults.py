@@ -2,8 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import psutil
@@ -15,16 +15,30 @@ from tests.servers.stack import ServiceProcess
 SLOW_SECONDS: Final = 0.3
 
 
-def commit(room: Room, faults: Sequence[Fault], say: Callable[[str], None]) -> None:
+def commit(room: Room, faults: Sequence[Fault], say: Callable[[str], None]) -> list[str]:
     """Every fault at its moment (or as soon as the one before is repaired), each repaired after its time; `say` gets a
     line for each. Processes that start again are not waited for: the next fault may find them starting. In the end
-    everything runs."""
+    everything runs.
+
+    Returns the ends of the logs of processes that ended by themselves: whatever breaks around it, none may.
+    """
     began = time.monotonic()
+    deaths: list[str] = []
     for fault in faults:
         time.sleep(max(0.0, began + fault.at - time.monotonic()))
         say(f"[{time.monotonic() - began:6.1f} s] {fault}")
         _commit_one(room, fault)
+        deaths += _raise_the_dead(room)
     room.stack.start_all()
+    return deaths
+
+
+def _raise_the_dead(room: Room) -> list[str]:
+    dead = [process for process in room.stack.processes.values() if not process.is_running]
+    deaths = [f"{process.name} ended by itself: {process.log_tail}" for process in dead]
+    for process in dead:
+        process.start(wait=False)
+    return deaths
 
 
 def _commit_one(room: Room, fault: Fault) -> None:
@@ -37,9 +51,8 @@ def _commit_one(room: Room, fault: Fault) -> None:
             _each(targets, ServiceProcess.stop)
             time.sleep(fault.lasts)
         case Kind.FREEZE:
-            freeze(targets)
-            time.sleep(fault.lasts)
-            thaw(targets)
+            with frozen(targets):
+                time.sleep(fault.lasts)
         case Kind.RESTART_BROKER | Kind.KILL_BROKER:
             room.broker.stop() if fault.kind is Kind.RESTART_BROKER else room.broker.kill()
             time.sleep(fault.lasts)
@@ -70,14 +83,14 @@ def _disturb_network(room: Room, fault: Fault) -> None:
     room.link.heal()
 
 
-def freeze(processes: Sequence[ServiceProcess]) -> None:
-    """SIGSTOP to them and all that they started."""
+@contextmanager
+def frozen(processes: Sequence[ServiceProcess]) -> Generator[None]:
+    """SIGSTOP to them and all that they started; SIGCONT afterwards."""
     _signal(processes, signal.SIGSTOP)
-
-
-def thaw(processes: Sequence[ServiceProcess]) -> None:
-    """SIGCONT to them and all that they started."""
-    _signal(processes, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        _signal(processes, signal.SIGCONT)
 
 
 def _signal(processes: Sequence[ServiceProcess], number: signal.Signals) -> None:

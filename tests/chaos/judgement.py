@@ -67,10 +67,12 @@ def wait_until_settled(room: Room, timeout_seconds: float) -> None:
         return
 
 
-def judge(room: Room, asked_for: Mapping[str, str]) -> Judgement:
-    """Of everything since the room was opened. `asked_for`: run → its DAG."""
+def judge(room: Room, asked_for: Mapping[str, str], deaths: Sequence[str]) -> Judgement:
+    """Of everything since the room was opened. `asked_for`: run → its DAG. `deaths`: what nobody killed and yet
+    ended."""
     trail, traces = room.rows(_TRAIL), read_traces(room.traces)
     complaints = [
+        *deaths,
         *_of_runs(room.rows(_RUNS), asked_for),
         *(str(row[0]) for row in room.rows(_UNSETTLED)),
         *_of_transitions(trail),

@@ -40,7 +40,8 @@ def main() -> None:
         with steady_load(room.stack, every_seconds=arguments.every_seconds) as load:
             samples = _watch(room.stack, arguments.minutes * 60)
         wait_until_settled(room, SETTLE_SECONDS)
-        judgement = judge(room, load.runs)
+        dead = [process for process in room.stack.processes.values() if not process.is_running]
+        judgement = judge(room, load.runs, [f"{process.name} ended by itself: {process.log_tail}" for process in dead])
     growing = _verdicts(samples)
     say(str(judgement))
     if growing or judgement.complaints:

@@ -14,9 +14,9 @@ def test_ten_faults_lose_nothing(room: Room) -> None:
     faults = plan_faults(SEED, len(QUICK_DECK), list(room.stack.processes), deck=QUICK_DECK, longest_gap=0.4)
     said: list[str] = []
     with steady_load(room.stack, every_seconds=0.25) as load:
-        commit(room, faults, said.append)
+        deaths = commit(room, faults, said.append)
     wait_until_settled(room, SETTLE_SECONDS)
-    judgement = judge(room, load.runs)
+    judgement = judge(room, load.runs, deaths)
     assert judgement.complaints == [], "\n".join([*said, str(judgement)])
     assert len(said) == 10
     assert len(load.runs) > 5

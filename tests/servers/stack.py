@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,12 @@ class ServiceProcess:
                 return self.command != "standalone" or _is_whole(json.load(answer))
         except (urllib.error.URLError, OSError):
             return False
+
+    def metrics(self) -> str:
+        """What it has counted, as Prometheus reads it."""
+        url = urllib.parse.urlsplit(self._health_url)._replace(path="/metrics").geturl()
+        with urllib.request.urlopen(url, timeout=5.0) as answer:
+            return answer.read().decode()
 
     def stop(self) -> None:
         """End it in good order (SIGTERM)."""
