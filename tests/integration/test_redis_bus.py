@@ -24,7 +24,7 @@ from tests.servers.redis import RedisServer, redis_server
 from tradewind.bus.open import open_bus
 from tradewind.bus.port import BusUnavailable, Message, Queue, RequestTimeout
 from tradewind.bus.redis.address import parse_address
-from tradewind.bus.redis.driver import broker_errors
+from tradewind.bus.redis.driver import broker_errors, packed
 from tradewind.bus.redis.keys import GROUP, LINKS, OWNERS, SESSIONS, lease_key, queue_key
 from tradewind.bus.redis.scripts import recover_entries
 from tradewind.core.errors import ConfigError
@@ -366,11 +366,11 @@ def test_writing_to_a_connection_that_was_reset_is_no_other_error() -> None:
         port = server.sockets[0].getsockname()[1]
         connection = parse_address(f"redis://127.0.0.1:{port}", SETTING).new_connection("")
         await connection.connect()
-        ping = connection.pack_commands([("PING",)])
+        ping = packed(("PING",))
         await connection.send_packed_command(ping, check_health=False)
         with pytest.raises(BusUnavailable), broker_errors():
             await connection.read_response(disconnect_on_error=False)
-        for _ in range(10):  # turns, until the transport is closed altogether
+        for _ in range(200):  # turns, until the transport is closed altogether
             await asyncio.sleep(0)
         with pytest.raises(BusUnavailable), broker_errors():
             await connection.send_packed_command(ping, check_health=False)

@@ -16,7 +16,7 @@ consumer whose connection broke sees again what it had not settled, marked `rede
 Order holds only within one queue, from one publisher, without redelivery.
 
 What adapters do promise is in `tradewind.bus.port`; `tests/integration/test_bus.py` holds each of them to it. There
-are three: `memory`, on which standalone and the simulation run, `rabbitmq` and `redis`. `open_bus` in `tradewind.bus.open`
-chooses by the broker's address. Both come back by themselves: consumers go on, on whichever connection and queue
-there is next, and everything else raises `BusUnavailable` until then.
+are three: `memory`, on which standalone and the simulation run, `rabbitmq` and `redis`. `open_bus` in
+`tradewind.bus.open` chooses by the broker's address. All come back by themselves: consumers go on, on whichever
+connection and queue there is next, and everything else raises `BusUnavailable` until then.
 """

@@ -52,6 +52,7 @@ def queued_message(attempt: QueuedAttempt) -> QueuedTaskInstance:
         pool_slots=task.pool_slots,
         executor=executor,
         relative_fileloc=attempt.relative_fileloc,
+        pool=task.pool if by_hand is None else by_hand.pool or task.pool,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
 from tradewind.bus.port import BusUnavailable, Message
-from tradewind.bus.redis.driver import Command, Connection, broker_errors
+from tradewind.bus.redis.driver import Command, Connection, broker_errors, packed
 from tradewind.bus.redis.entry import decode_entry
 
 _MAX_BROADCASTS: Final = 10_000
@@ -85,9 +85,7 @@ class Channels:
             raise BusUnavailable("the connection to the broker was lost")
         async with self._sending:
             with broker_errors():
-                await self._connection.send_packed_command(
-                    self._connection.pack_commands([command]), check_health=False
-                )
+                await self._connection.send_packed_command(packed(command), check_health=False)
 
 
 class Subscription:

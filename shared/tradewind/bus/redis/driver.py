@@ -1,13 +1,14 @@
 """The parts of the driver (redis-py) that the Redis adapter stands on, with their types.
 
-The driver connects, encrypts, authenticates, chooses the database and packs commands; which replies belong to whom is
-ours to know, because its own clients wait for each reply before they send again.
+The driver connects, encrypts, authenticates and chooses the database, and `hiredis` packs and parses. Which replies
+belong to whom is ours to know, because the driver's own clients wait for each reply before they send again.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Final, Protocol, cast
 
+import hiredis
 from redis.asyncio.connection import Connection as PlainConnection
 from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
@@ -29,8 +30,7 @@ class Connection(Protocol):
     """One connection to the server; replies come in the order of the commands."""
 
     async def connect(self) -> None: ...
-    def pack_commands(self, commands: Iterable[Command]) -> list[bytes]: ...
-    async def send_packed_command(self, command: list[bytes], check_health: bool) -> None: ...
+    async def send_packed_command(self, command: bytes | list[bytes], check_health: bool) -> None: ...
     async def read_response(self, *, disconnect_on_error: bool) -> Reply: ...
     async def disconnect(self, nowait: bool = False) -> None: ...
 
@@ -49,6 +49,11 @@ def new_connection(options: Mapping[str, object], *, encrypted: bool, name: str)
         "protocol": 2,
     }
     return cast("Connection", make(**{**options, **always}))  # pyright: ignore[reportArgumentType] - checked by the driver
+
+
+def packed(command: Command) -> bytes:
+    """The command as it goes over the wire."""
+    return cast("Callable[[Command], bytes]", hiredis.pack_command)(command)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from tradewind.bus.port import BusUnavailable
-from tradewind.bus.redis.driver import Command, Connection, Reply, broker_errors
+from tradewind.bus.redis.driver import Command, Connection, Reply, broker_errors, packed
 from tradewind.service.logging import get_logger
 
 _MAX_BUFFERED_BYTES: Final = 256 * 1024
@@ -70,9 +70,9 @@ class Pipe:
     def _enqueue(self, command: Command, answer: Answer | None) -> None:
         if self._failure is not None:
             raise self._failure
-        packed = self._connection.pack_commands((command,))
-        self._outgoing += packed
-        self._buffered += sum(map(len, packed))
+        data = packed(command)
+        self._outgoing.append(data)
+        self._buffered += len(data)
         self._unanswered.append(answer)
         self._wake.set()
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 from redis.exceptions import ResponseError
 
 from tradewind.bus.port import BusUnavailable, Delivery, Message
-from tradewind.bus.redis.driver import Command, Connection, broker_errors
+from tradewind.bus.redis.driver import Command, Connection, broker_errors, packed
 from tradewind.bus.redis.entry import FOREIGN_TYPE, decode_entry
 from tradewind.bus.redis.keys import ENTRY_FIELD, GROUP, REDELIVERED_FIELD, RETURNED, SESSIONS, queue_key
 from tradewind.bus.redis.link import Link
@@ -77,9 +77,8 @@ class Session:
     async def _call(self, command: Command) -> object:
         if self.is_over:
             raise BusUnavailable("the session is over")
-        packed = self._connection.pack_commands([command])
         async with asyncio.timeout(_SILENCE_SECONDS):
-            await self._connection.send_packed_command(packed, check_health=False)
+            await self._connection.send_packed_command(packed(command), check_health=False)
             return await self._connection.read_response(disconnect_on_error=False)
 
     async def _receive(self, entries: Sequence[tuple[bytes, list[bytes]]]) -> None:
