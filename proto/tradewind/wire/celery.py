@@ -55,6 +55,7 @@ class _Extra(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     key: TaskInstanceKey
     attempt_id: UUID
     relative_fileloc: str = ""
+    pool: str = ""
 
 
 class CeleryTask(msgspec.Struct, frozen=True):
@@ -66,6 +67,8 @@ class CeleryTask(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     relative_fileloc: str = ""
     flags: RunFlags = NO_FLAGS
+    pool: str = ""
+    """"" = the message does not say."""
 
 
 _Body = tuple[tuple[tuple[str, ...]], dict[str, Any], dict[str, Any]]
@@ -79,7 +82,7 @@ def task_message(item: QueuedTaskInstance) -> Message:
     """The message for one attempt; its Celery task id is the attempt id."""
     attempt_id = str(item.attempt_id)
     command = list(item.ti.command)
-    extra = _Extra(item.ti.key, item.attempt_id, item.relative_fileloc)
+    extra = _Extra(item.ti.key, item.attempt_id, item.relative_fileloc, item.pool)
     return Message(
         body=_encoder.encode(([command], {}, _EMBED)),
         content_type=_CONTENT_TYPE,
@@ -166,7 +169,7 @@ def _task_from_header(attempt_id: UUID, command: tuple[str, ...], run: TaskRun, 
     key = parsed.key
     if (key.dag_id, key.task_id, key.run_id, key.map_index) != (run.dag_id, run.task_id, run.run_id, run.map_index):
         raise UndecodableMessage(f"header `{HEADER}`: the key is of another task instance than the command's")
-    return CeleryTask(key, attempt_id, command, parsed.relative_fileloc, run.flags)
+    return CeleryTask(key, attempt_id, command, parsed.relative_fileloc, run.flags, parsed.pool)
 
 
 def _uuid(value: object) -> UUID:

@@ -46,6 +46,8 @@ class QueuedTaskInstance(Message, frozen=True):
     """None = the first configured executor."""
     relative_fileloc: str = ""
     """Lets a worker load the DAG file before the claim is granted."""
+    pool: str = ""
+    """Lets a worker of some pools leave the others' tasks to other workers."""
 
 
 class DispatchBatch(Message, frozen=True, tag="dispatch_batch.1"):

@@ -83,6 +83,7 @@ def worker(
     ] = None,
     umask: Annotated[str | None, typer.Option("-u", "--umask", help="Of files that tasks make, octal.")] = None,
     tags: Annotated[str | None, typer.Option("--tags", help="Labels of this worker, separated by commas.")] = None,
+    pools: Annotated[str | None, typer.Option("--pools", help="Take tasks of these pools only.")] = None,
     isolation: Annotated[
         str | None, typer.Option("--isolation", help="fork: a process per task; reuse: one task after another in it.")
     ] = None,
@@ -114,6 +115,7 @@ def worker(
             autoscale=autoscale,
             umask=umask,
             tags=tags,
+            pools=pools,
             isolation=isolation,
             max_tasks_per_child=max_tasks_per_child,
             max_memory_per_child=max_memory_per_child,

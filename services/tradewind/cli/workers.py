@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tradewind.cli.services import worker
 from tradewind.cli.tables import Output, check_output, show
 from tradewind.cli.task_states import ApiUrl
 
@@ -35,6 +36,7 @@ def create_app() -> typer.Typer:
 def create_celery_app() -> typer.Typer:
     """The group `celery`."""
     app = typer.Typer(help="Workers, in the words of Airflow's Celery provider.", no_args_is_help=True)
+    app.command("worker")(worker)
     app.command("list-workers")(list_)
     app.command("shutdown-worker")(shutdown_worker)
     app.command("shutdown-all-workers")(shutdown_all_workers)

@@ -34,6 +34,7 @@ class Given:
     autoscale: str | None = None
     umask: str | None = None
     tags: str | None = None
+    pools: str | None = None
     isolation: str | None = None
     max_tasks_per_child: int | None = None
     max_memory_per_child: int | None = None
@@ -81,7 +82,7 @@ def _celery_link(settings: WorkerSettings, broker_url: str) -> Link | None:
 
 def completed(settings: WorkerSettings, given: Given) -> WorkerSettings:
     """With what is given in place of what was read; raises `ConfigError`, which names what does not fit."""
-    worker = {"queues": given.queues, "name": given.name, "tags": given.tags}
+    worker = {"queues": given.queues, "name": given.name, "tags": given.tags, "pools": given.pools}
     celery = {
         "worker_concurrency": given.concurrency,
         "worker_autoscale": given.autoscale,

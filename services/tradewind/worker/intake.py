@@ -1,6 +1,7 @@
 """From a Celery queue to the supervisor: each message is an offer, acknowledged once it is claimed or superseded."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -14,21 +15,33 @@ from tradewind.service.logging import get_logger
 from tradewind.task_runner.acknowledging import Acknowledger
 from tradewind.task_runner.attempts import Offer, Settlement
 from tradewind.task_runner.supervisor import Supervisor
-from tradewind.wire.celery import parse_task_message
+from tradewind.wire.celery import CeleryTask, parse_task_message
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.worker.celery_control.ledger import Ledger
+from tradewind.worker.pools import OtherPools
 
 
 class QueueIntake:
     """Consumes one queue while the supervisor has slots. When offers have waited for a slot for too long, it gives
     them back and leaves the queue to other workers until a slot is free."""
 
-    def __init__(self, *, bus: Bus, supervisor: Supervisor, queue: str, ledger: Ledger, refused: Counter) -> None:
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        supervisor: Supervisor,
+        queue: str,
+        ledger: Ledger,
+        refused: Counter,
+        pools: Sequence[str] = (),
+    ) -> None:
+        """`pools`: take tasks of these only; none = of all."""
         self._bus = bus
         self._supervisor = supervisor
         self._queue = Queue(name=queue, durable=True)
         self._ledger = ledger
         self._refused = refused
+        self._other_pools = OtherPools(pools)
         self._offers: dict[int, Offer] = {}
         self._log = get_logger(queue=queue)
 
@@ -61,7 +74,7 @@ class QueueIntake:
         ):
             settling = group.create_task(acknowledger.run(), name="acknowledge")
             watching = group.create_task(self._watch(stop, leave), name="watch-slots")
-            await for_each(batches, partial(self._take, acknowledger), leave)
+            await for_each(batches, partial(self._take, acknowledger, group, leave), leave)
             self._supervisor.hand_back(list(self._offers.values()))  # leaving gives their messages back
             await acknowledger.flush()
             watching.cancel()
@@ -71,20 +84,28 @@ class QueueIntake:
         await _wait_for_either(stop, self._supervisor.saturated)
         leave.set()
 
-    async def _take(self, acknowledger: Acknowledger, batch: Batch) -> None:
+    async def _take(
+        self, acknowledger: Acknowledger, group: asyncio.TaskGroup, leave: asyncio.Event, batch: Batch
+    ) -> None:
         offers: dict[int, Offer] = {}
+        others: list[Delivery] = []
         for delivery in batch.deliveries:
             try:
-                offers[delivery.tag] = self._offer(acknowledger, batch, delivery)
+                task = parse_task_message(delivery.message)
+                if self._other_pools.are_meant_by(task.pool):
+                    others.append(delivery)
+                else:
+                    offers[delivery.tag] = self._offer(acknowledger, batch, delivery, task)
             except UndecodableMessage as exc:
                 self._refused.inc()
                 self._log.error("task_message.undecodable", reason=str(exc))
                 await batch.dead_letter(delivery, str(exc))
         self._offers.update(offers)
         self._supervisor.offer(list(offers.values()))
+        if others:
+            group.create_task(self._other_pools.give_back(batch, others, leave=leave), name="other-pools")
 
-    def _offer(self, acknowledger: Acknowledger, batch: Batch, delivery: Delivery) -> Offer:
-        task = parse_task_message(delivery.message)
+    def _offer(self, acknowledger: Acknowledger, batch: Batch, delivery: Delivery, task: CeleryTask) -> Offer:
         self._ledger.receive(task, delivery)
 
         def settle(settlement: Settlement) -> None:

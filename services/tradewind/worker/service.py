@@ -61,7 +61,14 @@ async def run(
         ledger = Ledger(events, clock)
         intakes = QueueIntakes(
             identity.queues,
-            lambda queue: QueueIntake(bus=bus, supervisor=supervisor, queue=queue, ledger=ledger, refused=refused),
+            lambda queue: QueueIntake(
+                bus=bus,
+                supervisor=supervisor,
+                queue=queue,
+                ledger=ledger,
+                refused=refused,
+                pools=identity.pools,
+            ),
             supervisor.set_queues,
         )
         autoscale = _autoscale(settings, supervisor)
@@ -102,6 +109,7 @@ def _identity(settings: WorkerSettings, new_id: IdFactory) -> WorkerIdentity:
         queues=tuple(dict.fromkeys(settings.worker.queues)),
         concurrency=_slots(settings),
         tags=tuple(dict.fromkeys(settings.worker.tags)),
+        pools=tuple(dict.fromkeys(settings.worker.pools)),
     )
 
 

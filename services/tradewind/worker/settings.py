@@ -67,6 +67,9 @@ class WorkerOptions(BaseModel):
     """Queues to serve, separated by commas."""
     tags: Names = ()
     """Free labels, separated by commas, by which people find the worker in the fleet."""
+    pools: Names = ()
+    """Take tasks of these Airflow pools only, separated by commas; none = of all. Others' messages are left to other
+    workers of the queue: there must be some, and a queue of its own serves a pool better."""
     name: str | None = None
     """What people call this worker; unset: `worker@` and the host's name. An id that is never used again is added."""
     shutdown_grace_seconds: float = Field(default=600.0, ge=0)

@@ -71,6 +71,7 @@ QUEUED: Final = QueuedTaskInstance(
     pool_slots=2,
     executor="CeleryExecutor",
     relative_fileloc="team/tutorial.py",
+    pool="höhle",
 )
 
 GRANT: Final = Grant(

@@ -44,7 +44,11 @@ def test_our_message_is_as_pinned() -> None:
 
 def test_our_message_is_read_back() -> None:
     assert parse_task_message(task_message(QUEUED)) == CeleryTask(
-        key=KEY, attempt_id=ATTEMPT, command=QUEUED.ti.command, relative_fileloc=QUEUED.relative_fileloc
+        key=KEY,
+        attempt_id=ATTEMPT,
+        command=QUEUED.ti.command,
+        relative_fileloc=QUEUED.relative_fileloc,
+        pool=QUEUED.pool,
     )
 
 

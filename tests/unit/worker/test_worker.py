@@ -23,10 +23,10 @@ from tradewind.worker.service import run
 from tradewind.worker.settings import WorkerSettings
 
 
-def queued(number: int, queue: str = "default", *options: str) -> QueuedTaskInstance:
+def queued(number: int, queue: str = "default", *options: str, pool: str = "") -> QueuedTaskInstance:
     command = ("tradewind", "tasks", "run", "dag", f"task_{number}", "manual", "--attempt-id", str(attempt(number)))
     ti = TaskInstanceInCelery(key_of(number), (*command, *options), queue, TASK_NAME)
-    return QueuedTaskInstance(ti, attempt(number), relative_fileloc="file.py")
+    return QueuedTaskInstance(ti, attempt(number), relative_fileloc="file.py", pool=pool)
 
 
 class Worker:
@@ -97,8 +97,8 @@ class Fleet:
         await until(lambda: self.broker.depth(queues[-1]) is not None)
         return worker
 
-    async def publish(self, *numbers: int, queue: str = "default") -> None:
-        messages = [task_message(queued(number, queue)) for number in numbers]
+    async def publish(self, *numbers: int, queue: str = "default", pool: str = "") -> None:
+        messages = [task_message(queued(number, queue, pool=pool)) for number in numbers]
         await self.bus.publish(queue, messages, mandatory=True)
 
     @property
@@ -279,3 +279,17 @@ async def test_broker_restart_loses_no_running_task() -> None:
         await fleet.publish(2)
         await until(lambda: fleet.launched == [1, 2])
         worker.launcher.children[2].finish()
+
+
+@in_virtual_time
+async def test_tasks_of_other_pools_are_left_to_other_workers() -> None:
+    async with Fleet() as fleet:
+        picky = await fleet.add_worker(concurrency=10, pools=("gpu",))
+        await fleet.publish(1, 2, pool="cpu")
+        await fleet.publish(3, 4, pool="gpu")
+        await until(lambda: fleet.launched == [3, 4])
+        assert sorted(picky.launcher.launches) == [3, 4]
+        other = await fleet.add_worker(concurrency=10)
+        await until(lambda: sorted(other.launcher.launches) == [1, 2], seconds=10)
+        await until(lambda: fleet.unsettled() == 0)
+        assert fleet.collector.beats[0].pools == ("gpu",)
