@@ -16,7 +16,7 @@ from tradewind.bus.dispatching import QueuedAttempt, queued_message
 from tradewind.core.by_hand.dependencies import as_asked
 from tradewind.core.by_hand.flags import RunByHand
 from tradewind.core.by_hand.queueing import hand_limit, queue_by_hand
-from tradewind.core.by_hand.values import DependenciesNotMet, HandOrder, HandQueueing
+from tradewind.core.by_hand.values import DependenciesNotMet, HandOrder, HandQueueing, NoRoom
 from tradewind.core.errors import NotFound
 from tradewind.core.executors import ConfiguredExecutors, configured_executors
 from tradewind.core.explain.values import Circumstances
@@ -82,7 +82,7 @@ async def _queue(
     limited = hand_limit(plan, order)
     try:
         return await PostgresHandStore(state["database"]).queue_by_hand(order.id.dag_run_id, limited, rule, now)
-    except DependenciesNotMet as exc:
+    except (DependenciesNotMet, NoRoom) as exc:
         unmet = [{"name": each.name, "reason": each.reason} for each in exc.unmet]
         raise Conflicting({"message": f"Dependencies are not met: {exc}", "dependencies": unmet}) from exc
 

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+
+from tradewind.wire.task_run import RunFlags, TaskRun, task_run_command
 
 DATABASE_URL = "TRADEWIND__DATABASE__URL"
 BROKER_URL = "TRADEWIND__BROKER__URL"
@@ -75,6 +78,20 @@ def test_a_task_is_run_by_the_api_and_without_one_it_did_not_run(tmp_path: Path)
     assert done.stderr.count("\n") == 1
     wrong = tradewind("tasks", "run", "a_dag", "a_task", "a_run", "-d", "perhaps")
     assert (wrong.returncode, "'perhaps' is neither check nor ignore" in wrong.stderr) == (2, True)
+
+
+def test_every_command_that_messages_carry_is_understood(tmp_path: Path) -> None:
+    flags = RunFlags(
+        mark_success=True,
+        ignore_all_deps=True,
+        ignore_depends_on_past=True,
+        ignore_task_deps=True,
+        ignore_ti_state=True,
+        pool="p",
+    )
+    run = TaskRun(dag_id="a", task_id="b", run_id="c", map_index=3, attempt_id=UUID(int=7), flags=flags)
+    done = tradewind(*task_run_command(run)[1:], TRADEWIND__HOME=str(tmp_path))
+    assert (done.returncode, done.stderr.startswith(f"tradewind: {BROKER_URL} is not set")) == (2, True), done.stderr
 
 
 def test_migrate_may_run_twice_at_once(empty_database_url: str) -> None:

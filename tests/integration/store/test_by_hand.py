@@ -1,6 +1,9 @@
 """A person has one task instance run: what is queued, whose slots it takes, and what becomes of the run."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,9 +140,34 @@ async def test_parallelism_and_the_limit_over_all_runs_are_counted_under_lock(dr
     await driver.queue(other, "second")
     row = created(TaskInstanceId(other.id, "task"))
     assert isinstance(await driver.commit(await driver.run(other.id), created=(row,)), Committed)
-    with pytest.raises(NoRoom, match="1 instances of the task 'task'"):
+    with pytest.raises(NoRoom, match="Task Concurrency: 1 instances of the task 'task'"):
         await run_by_hand(driver, other)
     assert (await run_by_hand(driver, other, ignore_task_deps=True)).try_number == 1
+
+
+async def test_of_two_at_once_one_gets_the_last_slot(driver: Driver) -> None:
+    await driver.inside.set_pool("other", 1)
+    run = await driver.started_run(TASK, TaskSpec(task_id="second"))
+    await driver.beat()
+    await driver.queue(run, "task", "second")
+    await clear(driver, run)
+    both = [partial(run_by_hand, driver, run, task_id, pool="other") for task_id in ("task", "second")]
+    results: list[bool] = []
+
+    async def ask(asking: Callable[[], Awaitable[HandQueueing]]) -> None:
+        try:
+            await asking()
+        except NoRoom:
+            results.append(False)
+        else:
+            results.append(True)
+
+    async with asyncio.TaskGroup() as group:
+        for each in both:
+            group.create_task(ask(each))
+    assert sorted(results) == [False, True]
+    assert {pool.pool: pool.used for pool in (await driver.store.load_capacity()).pools}["other"] == 1
+    assert await driver.store.recount_slots() == {}
 
 
 async def test_what_waited_for_a_trigger_begins_anew(driver: Driver) -> None:

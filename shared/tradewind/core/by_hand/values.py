@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 from tradewind.core.by_hand.flags import NO_WISHES, RunByHand
 from tradewind.core.errors import Conflict, DomainError
 from tradewind.core.explain.airflow import Dependency
 from tradewind.core.revisions import RevisedTaskInstance
-from tradewind.core.rows import LoadedRun, TaskInstanceId
+from tradewind.core.rows import LimitedTask, LoadedRun, TaskInstanceId
 from tradewind.core.states import TaskInstanceState
 
 
@@ -64,3 +65,18 @@ class DependenciesNotMet(DomainError):
 
 class NoRoom(Conflict):
     """Somebody else took the slots meanwhile: nothing was written."""
+
+    def __init__(self, unmet: Dependency) -> None:
+        super().__init__(f"{unmet.name}: {unmet.reason}")
+        self.unmet = (unmet,)
+
+    @classmethod
+    def of_pool(cls, pool: str) -> Self:
+        """Or of `parallelism`."""
+        reason = f"the slots of the pool {pool!r}, or core.parallelism, were taken meanwhile: try again"
+        return cls(Dependency("Pool Slots Available", reason))
+
+    @classmethod
+    def of_limit(cls, limited: LimitedTask) -> Self:
+        reason = f"{limited.size} instances of the task {limited.task_id!r} are active by now: that is its limit"
+        return cls(Dependency("Task Concurrency", reason))

@@ -25,13 +25,9 @@ class MemoryHandStore(MemoryPeopleStore):
         row = self._row(queueing.id)
         assert row is not None, f"{queueing.id} was queued and is not there"
         if limited is not None and self._active(limited) + limited.added > limited.size:
-            raise NoRoom(
-                f"{limited.size} instances of the task {limited.task_id!r} are active by now: that is its limit"
-            )
+            raise NoRoom.of_limit(limited)
         if not self._fits(row, queueing):
-            raise NoRoom(
-                f"The slots of the pool {queueing.pool!r}, or core.parallelism, were taken meanwhile: try again"
-            )
+            raise NoRoom.of_pool(queueing.pool)
         self._resume(queueing, now)
         if queueing.reset is not None:
             self._revise(queueing.reset, now)

@@ -41,7 +41,7 @@ async def _queue(
     if queueing.is_replay:
         return queueing
     if limited is not None and not await _has_room(session, limited):
-        raise NoRoom(f"{limited.size} instances of the task {limited.task_id!r} are active by now: that is its limit")
+        raise NoRoom.of_limit(limited)
     # Both statements that follow change limits: they are locked before, in their order.
     await session.fetch(statement("lock_limits"))
     await _write(session, queueing, now)
@@ -65,7 +65,7 @@ async def _write(session: Session, queueing: HandQueueing, now: datetime) -> Non
         *(msgspec.json.encode(queueing.flags).decode(), queueing.must_fit),
     )
     if not await session.fetch(statement("queue_task_instance_by_hand"), *values):
-        raise NoRoom(f"The slots of the pool {queueing.pool!r}, or core.parallelism, were taken meanwhile: try again")
+        raise NoRoom.of_pool(queueing.pool)
 
 
 async def _reset(session: Session, reset: RevisedTaskInstance, now: datetime) -> None:
