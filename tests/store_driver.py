@@ -25,6 +25,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
+from tradewind.db.bundles.store import BundleStore
 from tradewind.db.memory.store import MemoryStore
 from tradewind.db.memory.tables import core_row
 from tradewind.db.migrate import set_parallelism
@@ -63,6 +64,7 @@ class AnyStore(
     HandStore,
     AssetStore,
     StoredValuesStore,
+    BundleStore,
     Protocol,
 ):
     """All ports in one."""
@@ -424,8 +426,11 @@ class PostgresBackdoor:
     ) -> int:
         row = await self._database.fetch_row(
             "INSERT INTO dag_run"
-            " (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, logical_date)"
-            " SELECT dag_id, $2, 'queued', $6, 'rest_api', $4, $3, dag_version_id, $5 FROM dag WHERE dag_id = $1"
+            " (dag_id, run_id, state, run_type, triggered_by, run_after, queued_at, dag_version_id, logical_date,"
+            " bundle_version)"
+            " SELECT dag_id, $2, 'queued', $6, 'rest_api', $4, $3, dag_version_id, $5,"
+            " CASE WHEN NOT disable_bundle_versioning THEN nullif(coalesce(dag.bundle_version, b.version), '') END"
+            " FROM dag LEFT JOIN dag_bundle b ON b.name = dag.bundle_name WHERE dag_id = $1"
             " RETURNING id",
             *(dag_id, run_id, now, run_after or now, logical_date, run_type),
         )

@@ -1,10 +1,11 @@
 """A worker with an empty folder of its own runs exactly the code that was scheduled, fetched through the API."""
 
-import os
 import zipfile
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -28,7 +29,8 @@ with DAG("reads_files", schedule=None, is_paused_upon_creation=False):
         return {"greeting": GREETING, "query": query, "root": str(Path(__file__).parent),
                 "linked": (Path(__file__).parent / "linked.txt").read_text()}
 
-    read("queries/all.sql") >> BashOperator(task_id="script", bash_command="tools/run.sh ", cwd=str(Path(__file__).parent))
+    script = BashOperator(task_id="script", bash_command="tools/run.sh ", cwd=str(Path(__file__).parent))
+    read("queries/all.sql") >> script
 """
 CHANGES = """
 import time
@@ -46,7 +48,7 @@ with DAG("changes", schedule=None, is_paused_upon_creation=False):
 
     @task
     def say():
-        return (GREETING, {text!r})
+        return [GREETING, {text!r}]
 
     wait() >> say()
 """
@@ -154,3 +156,61 @@ def test_modules_templates_scripts_links_and_archives_travel(apart: Apart) -> No
     assert list((apart.worker_home / "dags").iterdir()) == []
     run_id = run(apart, "in_archive")
     assert apart.api.xcom("in_archive", run_id, "say") == "from the archive"
+
+
+def test_a_run_goes_on_with_the_code_that_it_was_made_on(apart: Apart, tmp_path: Path) -> None:
+    api, gate = apart.api, tmp_path / "gate"
+    write(apart.dags / "changes.py", CHANGES.format(text="first"))
+    api.wait_for_dag("changes")
+    run_id = api.trigger("changes", conf={"gate": str(gate)})
+    wait_until(lambda: api.states("changes", run_id)["running"] == 1, "the first task runs")
+    bound = api.get(f"/dags/changes/dagRuns/{run_id}").json()["bundle_version"]
+    apart.greeting("changed")
+    write(apart.dags / "changes.py", CHANGES.format(text="second"))
+    wait_until(lambda: bundle_version(apart, "changes") not in (None, bound), "the change is stored")
+    gate.touch()
+    assert api.wait_for_run("changes", run_id)["bundle_version"] == bound
+    assert api.xcom("changes", run_id, "say") == ["hello", "first"]
+
+    other = api.trigger("changes", conf={"gate": str(gate)})
+    assert api.wait_for_run("changes", other)["bundle_version"] == bundle_version(apart, "changes")
+    assert api.xcom("changes", other, "say") == ["changed", "second"]
+
+    clear(api, run_id, latest=False)
+    assert api.wait_for_run("changes", run_id)["bundle_version"] == bound
+    assert api.xcom("changes", run_id, "say") == ["hello", "first"]
+    clear(api, run_id, latest=True)
+    assert api.wait_for_run("changes", run_id)["bundle_version"] == bundle_version(apart, "changes")
+    assert api.xcom("changes", run_id, "say") == ["changed", "second"]
+
+
+def test_damaged_content_is_refused_and_the_attempt_tried_again(apart: Apart) -> None:
+    write(apart.dags / "damaged.py", DAMAGED)
+    apart.api.wait_for_dag("damaged")
+    is_this = "digest = encode(sha256(%s), 'hex')"
+    with psycopg.connect(apart.database_url, autocommit=True) as database:
+        (whole,) = one(database, f"SELECT content FROM bundle_blob WHERE {is_this}", DAMAGED.encode())
+        damage = f"UPDATE bundle_blob SET content = %s WHERE {is_this}"
+        database.execute(damage, (zlib.compress(DAMAGED.replace("whole", "evil").encode()), DAMAGED.encode()))
+        run_id = apart.api.trigger("damaged")
+        wait_until(lambda: "bundle.refused" in apart.worker_log, "the worker refuses it")
+        database.execute(damage, (whole, DAMAGED.encode()))
+    assert apart.api.wait_for_run("damaged", run_id)["state"] == "success"
+    assert apart.api.xcom("damaged", run_id, "say") == "whole"
+    (ti,) = apart.api.task_instances("damaged", run_id)
+    assert ti["try_number"] == 1, "it was nobody's try"
+
+
+def bundle_version(apart: Apart, dag_id: str) -> str | None:
+    return apart.api.get(f"/dags/{dag_id}/details").json()["bundle_version"]
+
+
+def clear(api: ApiClient, run_id: str, *, latest: bool) -> None:
+    body = {"dry_run": False, "run_on_latest_version": latest}
+    assert api.post(f"/dags/changes/dagRuns/{run_id}/clear", body).status_code == 200
+
+
+def one(database: "psycopg.Connection[tuple[Any, ...]]", sql: str, *values: object) -> tuple[Any, ...]:
+    row = database.execute(sql.encode(), values).fetchone()
+    assert row is not None
+    return row

@@ -11,7 +11,6 @@ import msgspec
 from tradewind.api.models.base import ApiModel
 from tradewind.api.models.dag_runs import DAGRunResponse
 from tradewind.api.models.dags import DAGDetailsResponse, DAGResponse, DagTagResponse, DagVersionResponse
-from tradewind.api.models.queries import BUNDLE_NAME
 from tradewind.api.models.task_instances import (
     JobResponse,
     TaskInstanceResponse,
@@ -72,10 +71,8 @@ def _dag_fields(row: Row, roots: Sequence[DagRoot]) -> dict[str, object]:
     tags = [DagTagResponse(name=tag, dag_id=dag_id, dag_display_name=name) for tag in sorted(row["tags"])]
     return {
         **fields,
-        "bundle_name": BUNDLE_NAME,
-        "bundle_version": None,
         "fileloc": _fileloc(row["relative_fileloc"], roots),
-        "file_token": _file_token(row["relative_fileloc"]),
+        "file_token": _file_token(row["bundle_name"], row["relative_fileloc"]),
         "tags": tags,
     }
 
@@ -87,8 +84,8 @@ def _fileloc(relative_fileloc: str, roots: Sequence[DagRoot]) -> str:
         return relative_fileloc
 
 
-def _file_token(relative_fileloc: str) -> str:
-    payload = json.dumps({"bundle_name": BUNDLE_NAME, "relative_fileloc": relative_fileloc})
+def _file_token(bundle_name: str, relative_fileloc: str) -> str:
+    payload = json.dumps({"bundle_name": bundle_name, "relative_fileloc": relative_fileloc})
     return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 
@@ -98,8 +95,8 @@ def dag_version(row: Row) -> DagVersionResponse:
         id=row["version_id"],
         version_number=row["version_number"],
         dag_id=row["dag_id"],
-        bundle_name=BUNDLE_NAME,
-        bundle_version=None,
+        bundle_name=row["version_bundle_name"],
+        bundle_version=row["version_bundle_version"],
         created_at=row["version_created_at"],
         dag_display_name=row["dag_display_name"],
     )
@@ -130,7 +127,7 @@ def created_dag_run_response(run: NewDagRun, target: Row) -> DAGRunResponse:
         conf=dict(run.conf),
         note=run.note,
         dag_versions=[dag_version(target)],
-        bundle_version=None,
+        bundle_version=target["bundle_version"],
         dag_display_name=target["dag_display_name"],
         partition_key=run.partition_key,
         partition_date=run.partition_date,

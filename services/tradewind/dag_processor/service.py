@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.service.bundle_folder import BundleFolder
+from tradewind.dag_processor.bundles.collection import BundleCollection
 from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, PlainFolder
 from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.disk import Disk
@@ -40,6 +40,7 @@ from tradewind.db.bundles.store import BundleStore
 from tradewind.db.store import DagRequestStore, DagStore
 from tradewind.db.stored_values import StoredValuesStore
 from tradewind.service.backoff import jitter_from
+from tradewind.service.bundle_folder import BundleFolder
 from tradewind.service.dag_roots import DagRoot, dag_roots
 from tradewind.service.lifecycle import pause
 from tradewind.service.metrics import Telemetry
@@ -97,6 +98,13 @@ async def run(
         [_keeper(root, settings, index, store, clock, bundle_metrics) for root in roots],
         refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
     )
+    collection = BundleCollection(
+        store=store,
+        clock=clock,
+        telemetry=telemetry,
+        retention_seconds=settings.dag_processor.bundle_retention_seconds,
+        interval_seconds=settings.dag_processor.bundle_collection_interval_seconds,
+    )
     parsing = Parsing(
         settings=settings,
         roots=roots,
@@ -141,6 +149,7 @@ async def run(
         group.create_task(parsing.run_writes(stop), name="writes")
         group.create_task(stored_values.run(stop), name="stored-values")
         group.create_task(bundles.run(stop), name="bundles")
+        group.create_task(collection.run(stop), name="bundle-collection")
         group.create_task(_beat(writer, new_id, stop), name="heartbeat")
 
 

@@ -28,6 +28,11 @@ class DagProcessorGroup(BaseModel):
     bundle_max_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     """All files of one version of a bundle together; a bundle that is larger is not stored."""
     bundle_max_files: int = Field(default=20_000, ge=1)
+    bundle_retention_seconds: float = Field(default=24 * 3600.0, ge=600.0)
+    """How long a version of a bundle stays in the database after it was replaced, although no DAG version and no run
+    names it. Runs that take the latest code fetch it in that time."""
+    bundle_collection_interval_seconds: float = Field(default=600.0, gt=0)
+    """How often versions are looked for that are to go."""
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
     (network file systems send none) and costs a `stat` per file."""

@@ -91,6 +91,13 @@ def prefix_of(bundle_name: str) -> str:
     return "" if bundle_name == DAGS_FOLDER_BUNDLE else f".{bundle_name}/"
 
 
+def bundle_of(relative_fileloc: str) -> str:
+    """The bundle that a file of this name is in."""
+    if not relative_fileloc.startswith("."):
+        return DAGS_FOLDER_BUNDLE
+    return relative_fileloc[1:].partition("/")[0]
+
+
 def manifest_of(files: Iterable[BundleFile]) -> Manifest:
     """The manifest of these files; raises `InvalidManifest` for what could not be laid out elsewhere."""
     ordered = sorted(files)

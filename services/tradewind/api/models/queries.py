@@ -18,7 +18,6 @@ from tradewind.db.api.pages import PageRequest
 DEFAULT_PAGE_LIMIT = 50
 MAXIMUM_PAGE_LIMIT = 100
 ANYTHING = "~"
-BUNDLE_NAME = "dags-folder"
 RUN_TYPES = ("backfill", "scheduled", "manual", "operator_triggered", "asset_triggered", "asset_materialization")
 
 NonNegative = Annotated[int, Field(ge=0, lt=2**62)]
@@ -72,10 +71,6 @@ def literal_pattern(text: str) -> str:
     """A LIKE pattern that matches this text literally, anywhere."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
-
-
-def _bundle_excludes(bundle_name: str | None, bundle_version: str | None) -> bool:
-    return bundle_version is not None or bundle_name not in (None, BUNDLE_NAME)
 
 
 class DagSelection(PageQuery):
@@ -184,10 +179,8 @@ class DagListQuery(DagSelection):
 
     def filters(self) -> dict[str, object]:
         filters = super().filters()
-        for name in ("bundle_name", "bundle_version"):
-            filters.pop(name, None)
         unmet = [filters.pop("has_asset_schedule", False), filters.pop("is_favorite", False)]
-        if any(unmet) or _bundle_excludes(self.bundle_name, self.bundle_version):
+        if any(unmet):
             filters["matches_nothing"] = True
         if self.dag_run_state:
             filters["dag_run_state"] = _known_states(self.dag_run_state, DagRunState)
@@ -203,12 +196,6 @@ class DagListQuery(DagSelection):
 
 class DagRunListQuery(PageQuery):
     """`GET /dags/{dag_id}/dagRuns`."""
-
-    matches_nothing: ClassVar[frozenset[str]] = frozenset(
-        {
-            "bundle_version",
-        }
-    )
 
     cursor: str | None = Field(
         default=None,
@@ -399,13 +386,6 @@ class ImportErrorListQuery(PageQuery):
     filename_prefix_pattern: str | None = None
     filename: str | None = None
     bundle_name: str | None = None
-
-    def filters(self) -> dict[str, object]:
-        filters = super().filters()
-        filters.pop("bundle_name", None)
-        if _bundle_excludes(self.bundle_name, None):
-            filters["matches_nothing"] = True
-        return filters
 
 
 class PoolListQuery(PageQuery):

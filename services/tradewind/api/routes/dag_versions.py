@@ -1,6 +1,6 @@
 """`/api/v2/dags/{dag_id}/dagVersions`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
@@ -9,7 +9,7 @@ from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.models.actions import DAGVersionCollectionResponse
 from tradewind.api.models.dags import DagVersionResponse
-from tradewind.api.models.queries import ANYTHING, BUNDLE_NAME, Integer, PageQuery
+from tradewind.api.models.queries import ANYTHING, Integer, PageQuery
 from tradewind.api.presenting import dag_version
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
@@ -22,9 +22,6 @@ router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagVersions", tags=["DagVersion
 
 class DagVersionListQuery(PageQuery):
     """`GET …/dagVersions`."""
-
-    matches_nothing: ClassVar[frozenset[str]] = frozenset({"bundle_version"})
-    no_filters: ClassVar[frozenset[str]] = PageQuery.no_filters | {"bundle_name"}
 
     version_number: Integer | None = None
     bundle_name: str | None = None
@@ -41,8 +38,6 @@ async def get_dag_versions(
     if dag_id != ANYTHING:
         await existing_dag(state, dag_id)
         filters["dag_id"] = dag_id
-    if query.bundle_name not in (None, BUNDLE_NAME):
-        filters["matches_nothing"] = True
     page = await list_dag_versions(state["database"], filters, query.page())
     return DAGVersionCollectionResponse(
         dag_versions=[dag_version(row) for row in page.rows], total_entries=page.total_entries

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Path
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.models.import_errors import ImportErrorCollectionResponse, ImportErrorResponse
-from tradewind.api.models.queries import BUNDLE_NAME, ImportErrorListQuery
+from tradewind.api.models.queries import ImportErrorListQuery
 from tradewind.api.query_parsing import documented_query, parsed
+from tradewind.core.bundles import bundle_of
 from tradewind.core.errors import NotFound
 from tradewind.db.api import admin as queries
 from tradewind.db.pool import Row
@@ -39,4 +40,4 @@ async def get_import_errors(
 
 
 def _shown(row: Row) -> ImportErrorResponse:
-    return ImportErrorResponse.model_validate({**dict(row.items()), "bundle_name": BUNDLE_NAME})
+    return ImportErrorResponse.model_validate({**dict(row.items()), "bundle_name": bundle_of(row["filename"])})

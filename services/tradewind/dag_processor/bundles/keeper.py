@@ -2,16 +2,15 @@
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from tradewind.core.bundles import BundleFile, BundleTooLarge, BundleVersion, Manifest, agrees
 from tradewind.core.clock import Clock
-from tradewind.core.errors import Conflict
 from tradewind.core.rows import DagFileParse
-from tradewind.service.bundle_folder import BundleFolder
 from tradewind.dag_processor.file_index import FileIndex, is_about_files
 from tradewind.db.bundles.store import BundleStore
+from tradewind.service.bundle_folder import BundleFolder
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 
@@ -110,39 +109,36 @@ class BundleKeeper:
         )
 
     async def _keep(self, version: str, manifest: Manifest) -> bool:
-        """False: files have changed meanwhile, or contents were removed that had been there."""
-        if not await self._upload(manifest):
-            return False
+        """False: files have changed meanwhile."""
+        named, now = BundleVersion(name=self.name, version=version, digest=manifest.digest), self._clock()
         text = await asyncio.to_thread(zlib.compress, manifest.content)
-        try:
-            await self._store.write_bundle_manifest(manifest.digest, text, list(manifest.blobs))
-        except Conflict:
+        missing = await self._store.begin_bundle_version(named, text, list(manifest.blobs), now)
+        if not await self._upload(manifest, missing):
             return False
-        named = BundleVersion(name=self.name, version=version, digest=manifest.digest)
-        await self._store.set_bundle_version(named, self._unparsed(manifest), self._clock())
+        await self._store.set_bundle_version(named, self._unparsed(manifest), now)
         self._stored, self._error = (version, manifest), ""
         self._metrics.versions.labels(self.name).inc()
         self._log.info("bundle.stored", version=version, digest=manifest.digest, files=len(manifest.files))
         return True
 
-    async def _upload(self, manifest: Manifest) -> bool:
+    async def _upload(self, manifest: Manifest, missing: Sequence[str]) -> bool:
         by_digest = {file.digest: file for file in manifest.files.values()}
-        missing = await self._store.find_missing_blobs(list(by_digest))
         batch: dict[str, tuple[int, bytes]] = {}
-        size = 0
         for digest in missing:
             blob = await asyncio.to_thread(self._compressed, by_digest[digest])
             if blob is None:
                 return False
             batch[digest] = blob
-            size += len(blob[1])
-            if size >= UPLOAD_BATCH_BYTES:
-                await self._store.write_bundle_blobs(batch)
-                batch, size = {}, 0
-            self._metrics.uploaded.labels(self.name).inc(blob[0])
+            if sum(len(content) for _, content in batch.values()) >= UPLOAD_BATCH_BYTES:
+                await self._write(batch)
+                batch = {}
+        await self._write(batch)
+        return True
+
+    async def _write(self, batch: Mapping[str, tuple[int, bytes]]) -> None:
         if batch:
             await self._store.write_bundle_blobs(batch)
-        return True
+            self._metrics.uploaded.labels(self.name).inc(sum(size for size, _ in batch.values()))
 
     def _compressed(self, file: BundleFile) -> tuple[int, bytes] | None:
         content = self._folder.content_of(file)

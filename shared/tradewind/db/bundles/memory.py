@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tradewind.core.bundles import BundleVersion
-from tradewind.core.errors import Conflict
 from tradewind.db.bundles.memory_tables import BundleVersionTableRow
 from tradewind.db.memory.tables import MemoryStoreBase
 
@@ -12,17 +11,18 @@ from tradewind.db.memory.tables import MemoryStoreBase
 class MemoryBundleStore(MemoryStoreBase):
     """`BundleStore` on dictionaries."""
 
-    async def find_missing_blobs(self, digests: Sequence[str]) -> Sequence[str]:
-        return [digest for digest in digests if digest not in self.tables.bundles.blobs]
+    async def begin_bundle_version(
+        self, version: BundleVersion, manifest: bytes, blobs: Sequence[str], now: datetime
+    ) -> Sequence[str]:
+        bundles = self.tables.bundles
+        bundles.manifests.setdefault(version.digest, (manifest, tuple(blobs)))
+        row = BundleVersionTableRow(version=version, left_at=now)
+        bundles.versions.setdefault((version.name, version.version), row)
+        return sorted(digest for digest in blobs if digest not in bundles.blobs)
 
     async def write_bundle_blobs(self, blobs: Mapping[str, tuple[int, bytes]]) -> None:
         for digest, (_size, content) in blobs.items():
             self.tables.bundles.blobs.setdefault(digest, content)
-
-    async def write_bundle_manifest(self, digest: str, content: bytes, blobs: Sequence[str]) -> None:
-        if missing := await self.find_missing_blobs(blobs):
-            raise Conflict(f"there is no content with the digest {missing[0]}")
-        self.tables.bundles.manifests.setdefault(digest, (content, tuple(blobs)))
 
     async def set_bundle_version(self, version: BundleVersion, unparsed: Sequence[str], now: datetime) -> None:
         bundles, key = self.tables.bundles, (version.name, version.version)
@@ -43,6 +43,29 @@ class MemoryBundleStore(MemoryStoreBase):
         self._leave(name, None, now)
         self.tables.bundles.current[name] = None
         self.tables.bundles.errors[name] = error
+
+    async def delete_unused_bundles(self, left_before: datetime, limit: int) -> int:
+        bundles = self.tables.bundles
+        named = self._named_versions()
+        unused = [
+            key
+            for key, row in bundles.versions.items()
+            if row.left_at is not None and row.left_at < left_before and key[1] not in named
+        ][:limit]
+        for key in unused:
+            del bundles.versions[key]
+        manifests = {row.version.digest: None for row in bundles.versions.values()}
+        for digest in [digest for digest in bundles.manifests if digest not in manifests]:
+            del bundles.manifests[digest]
+        blobs = {blob: None for _, digests in bundles.manifests.values() for blob in digests}
+        for digest in [digest for digest in bundles.blobs if digest not in blobs]:
+            del bundles.blobs[digest]
+        return len(unused)
+
+    def _named_versions(self) -> dict[str | None, None]:
+        tables = self.tables
+        rows = (*tables.dags.values(), *tables.dag_versions.values(), *tables.dag_runs.values())
+        return {**dict.fromkeys(tables.bundles.current.values()), **{row.bundle_version: None for row in rows}}
 
     def _leave(self, name: str, version: str | None, now: datetime) -> None:
         before = self.tables.bundles.current.get(name)

@@ -180,7 +180,6 @@ CREATE TABLE bundle_manifest (
 CREATE TABLE bundle_manifest_blob (
     manifest_digest                 text NOT NULL,
     blob_digest                     text NOT NULL,
-    CONSTRAINT bundle_manifest_blob_blob_digest_fkey FOREIGN KEY (blob_digest) REFERENCES bundle_blob(digest),
     CONSTRAINT bundle_manifest_blob_manifest_digest_fkey FOREIGN KEY (manifest_digest) REFERENCES bundle_manifest(digest) ON DELETE CASCADE,
     CONSTRAINT bundle_manifest_blob_pkey PRIMARY KEY (manifest_digest, blob_digest)
 );
@@ -801,6 +800,8 @@ COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have;
 COMMENT ON COLUMN dag.bundle_version IS 'Null = the current one of its bundle; else what its last good parse read, empty if that was never stored';
 
 COMMENT ON COLUMN dag_bundle.version IS 'What new runs are made on; null = its content could not be stored';
+
+COMMENT ON COLUMN dag_bundle_version.left_at IS 'When another took its place, or, before it is whole, when it was begun; null = current';
 
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 

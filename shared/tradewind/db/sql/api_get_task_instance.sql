@@ -13,6 +13,7 @@ SELECT
     triggerer.hostname AS triggerer_hostname, triggerer.started_at AS triggerer_started_at,
     triggerer.renewed_at AS triggerer_renewed_at, dag_version.id AS version_id, dag_version.version_number,
     dag_version.created_at AS version_created_at,
+    dag_version.bundle_name AS version_bundle_name, dag_version.bundle_version AS version_bundle_version,
     dag_version.structure_digest AS version_digest
 FROM dag_run
 JOIN task_instance AS ti ON ti.dag_run_id = dag_run.id

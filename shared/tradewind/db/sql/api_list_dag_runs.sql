@@ -19,7 +19,7 @@ WITH matching AS (
     FROM (
         SELECT
             id, dag_id, run_id, state, run_type, triggering_user_name, logical_date, run_after, start_date, end_date,
-            conf::text AS conf, dag_version_id, partition_key, partition_date,
+            conf::text AS conf, dag_version_id, partition_key, partition_date, bundle_version,
             extract(epoch FROM end_date - start_date)::float8 AS duration,
             greatest(queued_at, start_date, end_date, last_scheduling_decision) AS updated_at
         FROM dag_run
@@ -65,6 +65,7 @@ WITH matching AS (
                         ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'consuming_asset_pattern')))
                     OR asset.uri ILIKE ANY (
                         ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'consuming_asset_pattern'))))))
+        AND (NOT $1::jsonb ? 'bundle_version' OR dag_run.bundle_version = $1::jsonb ->> 'bundle_version')
         AND (NOT $1::jsonb ? 'run_after_gte'
             OR dag_run.run_after >= ($1::jsonb ->> 'run_after_gte')::timestamptz)
         AND (NOT $1::jsonb ? 'run_after_gt'
@@ -128,6 +129,7 @@ SELECT
     dag_run.last_scheduling_decision, dag_run.conf, dag_run.note, dag_run.bundle_version, dag_run.partition_key,
     dag_run.partition_date,
     dag_version.id AS version_id, dag_version.version_number, dag_version.created_at AS version_created_at,
+    dag_version.bundle_name AS version_bundle_name, dag_version.bundle_version AS version_bundle_version,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name
 FROM page
 LEFT JOIN matching ON matching.place > page.skipped AND matching.place <= page.skipped + page.length

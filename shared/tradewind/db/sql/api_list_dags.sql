@@ -19,6 +19,9 @@ WITH matching AS (
     ) AS latest ON true
     WHERE NOT $1::jsonb ? 'matches_nothing'
         AND (NOT $1::jsonb ? 'exclude_stale' OR NOT dag.is_stale)
+        AND (NOT $1::jsonb ? 'bundle_name' OR dag.bundle_name = $1::jsonb ->> 'bundle_name')
+        AND (NOT $1::jsonb ? 'bundle_version' OR $1::jsonb ->> 'bundle_version' = coalesce(
+            dag.bundle_version, (SELECT dag_bundle.version FROM dag_bundle WHERE dag_bundle.name = dag.bundle_name)))
         AND (NOT $1::jsonb ? 'paused' OR dag.is_paused = ($1::jsonb ->> 'paused')::boolean)
         AND (NOT $1::jsonb ? 'has_import_errors'
             OR dag.has_import_errors = ($1::jsonb ->> 'has_import_errors')::boolean)
@@ -67,8 +70,10 @@ SELECT
     dag.allowed_run_types, dag.max_active_tasks, dag.max_active_runs,
     dag.max_consecutive_failed_dag_runs, dag.has_task_concurrency_limits, dag.last_parsed_time, dag.last_expired,
     dag.next_dagrun_logical_date, dag.next_dagrun_data_interval_start, dag.next_dagrun_data_interval_end,
-    dag.next_dagrun_run_after
+    dag.next_dagrun_run_after, dag.bundle_name,
+    nullif(coalesce(dag.bundle_version, dag_bundle.version), '') AS bundle_version
 FROM (SELECT count(*) AS total_entries FROM matching) AS total
 LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
 LEFT JOIN dag ON dag.dag_id = matching.dag_id
+LEFT JOIN dag_bundle ON dag_bundle.name = dag.bundle_name
 ORDER BY matching.place

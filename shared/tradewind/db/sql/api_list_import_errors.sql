@@ -4,12 +4,13 @@
 -- sort import_error_id: import_error.id
 -- sort timestamp: import_error.created_at
 -- sort filename: import_error.relative_fileloc
--- sort bundle_name: NULL::text
+-- sort bundle_name: substring(import_error.relative_fileloc from '^\.([^/]+)/')
 -- sort stacktrace: import_error.stacktrace
 WITH matching AS (
     SELECT import_error.id, row_number() OVER (ORDER BY /* sort */ import_error.id /* end */) AS place
     FROM import_error
-    WHERE NOT $1::jsonb ? 'matches_nothing'
+    WHERE (NOT $1::jsonb ? 'bundle_name' OR $1::jsonb ->> 'bundle_name'
+            = coalesce(substring(import_error.relative_fileloc FROM '^\.([^/]+)/'), 'dags-folder'))
         AND (NOT $1::jsonb ? 'filename_pattern' OR import_error.relative_fileloc ILIKE ANY (
             ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'filename_pattern'))))
         AND (NOT $1::jsonb ? 'filename_prefix_pattern' OR import_error.relative_fileloc ^@ ANY (

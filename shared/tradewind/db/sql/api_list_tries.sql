@@ -29,7 +29,9 @@ SELECT DISTINCT ON (past.try_number)
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name, past.hostname, past.pool, past.pool_slots,
     past.queue, past.priority_weight, past.operator, past.queued_at AS queued_when, past.scheduled_at AS scheduled_when,
     past.pid, past.executor, dag_version.id AS version_id, dag_version.version_number,
-    dag_version.created_at AS version_created_at, dag_version.structure_digest AS version_digest
+    dag_version.created_at AS version_created_at,
+    dag_version.bundle_name AS version_bundle_name, dag_version.bundle_version AS version_bundle_version,
+    dag_version.structure_digest AS version_digest
 FROM tries AS past
 CROSS JOIN dag_run
 JOIN dag_version ON dag_version.id = dag_run.dag_version_id

@@ -15,9 +15,10 @@ CREATE TABLE bundle_manifest (
 
 CREATE TABLE bundle_manifest_blob (
     manifest_digest text NOT NULL REFERENCES bundle_manifest (digest) ON DELETE CASCADE,
-    blob_digest text NOT NULL REFERENCES bundle_blob (digest),
+    blob_digest text NOT NULL,
     PRIMARY KEY (manifest_digest, blob_digest)
 );
+COMMENT ON TABLE bundle_manifest_blob IS 'Written before the contents are, which it keeps';
 CREATE INDEX bundle_manifest_blob_by_blob ON bundle_manifest_blob (blob_digest);
 
 CREATE TABLE dag_bundle_version (
@@ -28,6 +29,7 @@ CREATE TABLE dag_bundle_version (
     left_at timestamptz,
     PRIMARY KEY (bundle_name, version)
 );
+COMMENT ON COLUMN dag_bundle_version.left_at IS 'When another took its place, or, before it is whole, when it was begun; null = current';
 CREATE INDEX dag_bundle_version_by_digest ON dag_bundle_version (digest);
 CREATE INDEX dag_bundle_version_left ON dag_bundle_version (left_at) WHERE left_at IS NOT NULL;
 
