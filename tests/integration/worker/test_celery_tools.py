@@ -127,15 +127,16 @@ async def flower(site: Site, programs: Path, log: Path) -> AsyncGenerator[httpx.
 
 async def test_inspect_and_control_are_answered_and_a_celery_client_can_send(rabbitmq_url: str) -> None:
     async with site(rabbitmq_url) as here:
+        only = ("-d", "tester", "--timeout", "10")  # ends with the answer
         command = json.dumps(queued(7).ti.command)
         await here.program("-c", SEND, rabbitmq_url, command, str(attempt(7)))
         await poll_until(lambda: 7 in here.launcher.children)
         await here.publish(1)
         pong, active, stats, grown = await asyncio.gather(
-            here.celery("inspect", "ping"),
-            here.celery("inspect", "active"),
-            here.celery("inspect", "stats"),
-            here.celery("control", "-d", "tester", "pool_grow", "2"),
+            here.celery("inspect", "ping", "--timeout", "2"),
+            here.celery("inspect", "active", *only),
+            here.celery("inspect", "stats", *only),
+            here.celery("control", *only, "pool_grow", "2"),
         )
         (name,) = pong
         assert pong == {name: {"ok": "pong"}}

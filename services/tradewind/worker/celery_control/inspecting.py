@@ -104,7 +104,7 @@ class Inspection:
                 "timeouts": [0, 0],
                 "writes": "N/A",
             },
-            "prefetch_count": slots * len(worker.intakes.queues),
+            "prefetch_count": max(1, worker.supervisor.prefetch) * len(worker.intakes.queues),
             **self._autoscaler(),
             "broker": self._broker(),
             "rusage": {name: getattr(used, f"ru_{name}") for name in _RUSAGE},
