@@ -15,7 +15,7 @@ WORKER: Final = (
     *("started_at", "heartbeat_age_seconds"),
 )
 ATTEMPT: Final = (
-    *("worker_id", "dag_id", "dag_run_id", "task_id", "map_index", "try_number", "pid", "start_date", "duration"),
+    *("worker_id", "dag_id", "dag_run_id", "task_id", "map_index", "try_number", "hostname", "start_date", "duration"),
 )
 QUEUE: Final = (
     *("queue", "executor", "queued_attempts", "oldest_queued_seconds", "running_attempts", "workers", "free_slots"),

@@ -96,6 +96,11 @@ async def test_what_runs_where_and_what_waits(scene: Scene, client: httpx.AsyncC
     assert [(each["dag_id"], each["dag_run_id"], each["task_id"]) for each in running] == [(dag_id, "run", "one")]
     assert (running[0]["attempt_id"], running[0]["try_number"]) == (str(attempt.attempt_id), 1)
     assert 0 <= running[0]["duration"] < 60
+    assert (running[0]["hostname"], running[0]["worker_pid"], running[0]["executor"]) == (
+        "host-1",
+        4711,
+        "LocalExecutor",
+    )
     assert (await get(client, "workers/~/attempts", queue=queue))["total_entries"] == 1
     assert (await get(client, "workers/worker-1"))["busy_slots"] >= 1
     await scene.end_attempt(attempt, Outcome.SUCCESS)

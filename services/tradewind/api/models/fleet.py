@@ -86,16 +86,15 @@ class RunningAttemptResponse(ApiModel):
     state: Literal["running", "restarting"]
     worker_id: str | None
     hostname: str | None
-    """This and `pid` are known once its code has begun."""
-    pid: int | None
+    """Of the worker, as `worker_pid`; the task's own process is a child of it."""
+    worker_pid: int | None
     queue: str
-    executor: str | None
+    executor: str
     pool: str
     pool_slots: int
     operator: str
     queued_when: datetime | None
     start_date: datetime | None
-    code_started_at: datetime | None
     duration: float | None
     """Seconds since `start_date`."""
 

@@ -22,9 +22,10 @@ from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.queues import ordered, queues_of, with_depths
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
-from tradewind.core.executors import configured_executors
+from tradewind.core.executors import ConfiguredExecutors, configured_executors
 from tradewind.db.api import fleet as queries
 from tradewind.db.api.pages import PageRequest
+from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 
 router = APIRouter(prefix="/api/v2", tags=["Worker"])
@@ -59,7 +60,7 @@ async def get_worker_attempts(
         filters["incarnation"] = str((await _worker(state, worker_id)).incarnation)
     page = await queries.list_running_attempts(state["database"], filters, query.page(), state["clock"]())
     return RunningAttemptCollectionResponse(
-        attempts=[plain(RunningAttemptResponse, row) for row in page.rows], total_entries=page.total_entries
+        attempts=[_attempt(row, _executors(state)) for row in page.rows], total_entries=page.total_entries
     )
 
 
@@ -81,8 +82,7 @@ async def get_queues(
     query: Annotated[QueueListQuery, Depends(parsed(QueueListQuery))], state: StateDep
 ) -> QueueCollectionResponse:
     """A page of queues: what waits and since when, what runs, and who listens."""
-    core = state["settings"].core
-    executors = configured_executors(core.executor, core.executor_queues)
+    executors = _executors(state)
     rows = await queries.list_queues(state["database"], state["clock"]())
     found, page = ordered(queues_of(rows, executors), query.order_by), query.page()
     shown = found[page.offset : page.offset + page.limit]
@@ -96,3 +96,14 @@ async def _worker(state: ApiState, worker_id: str) -> WorkerResponse:
     if not page.rows:
         raise NotFound(f"The worker {worker_id!r} was not found")
     return plain(WorkerResponse, page.rows[0])
+
+
+def _attempt(row: Row, executors: ConfiguredExecutors) -> RunningAttemptResponse:
+    chosen = executors.choose(row["executor"], row["queue"])
+    executor = row["executor"] if chosen is None else chosen.name
+    return RunningAttemptResponse.model_validate({**dict(row.items()), "executor": executor})
+
+
+def _executors(state: ApiState) -> ConfiguredExecutors:
+    core = state["settings"].core
+    return configured_executors(core.executor, core.executor_queues)

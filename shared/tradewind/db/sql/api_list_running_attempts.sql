@@ -1,5 +1,5 @@
 -- A page of what runs where: attempts that workers have claimed and not ended. By task_instance_running; the runs of the
--- page by dag_run_pkey.
+-- page by dag_run_pkey, their workers by worker_pkey.
 -- $1 filters (an absent key filters nothing), $2 limit, $3 offset, $4 now.
 -- sort start_date: t.start_date
 -- sort duration: $4::timestamptz - t.start_date
@@ -19,12 +19,13 @@ WITH matching AS (
 )
 SELECT
     total.total_entries, matching.place, r.dag_id, r.run_id AS dag_run_id, t.task_id, t.map_index, t.try_number,
-    t.attempt_id, t.state, t.worker_id, t.hostname, t.pid, t.queue, t.executor, t.pool, t.pool_slots, t.operator,
-    t.queued_at AS queued_when, t.start_date, t.code_started_at,
+    t.attempt_id, t.state, t.worker_id, w.hostname, w.pid AS worker_pid, t.queue, t.executor, t.pool, t.pool_slots, t.operator,
+    t.queued_at AS queued_when, t.start_date,
     greatest(extract(epoch FROM $4::timestamptz - t.start_date)::float8, 0) AS duration
 FROM (SELECT count(*) AS total_entries FROM matching) AS total
 LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
 LEFT JOIN task_instance t
     ON t.dag_run_id = matching.dag_run_id AND t.task_id = matching.task_id AND t.map_index = matching.map_index
 LEFT JOIN dag_run r ON r.id = t.dag_run_id
+LEFT JOIN worker w ON w.worker_id = t.worker_id AND w.incarnation = t.incarnation
 ORDER BY matching.place
