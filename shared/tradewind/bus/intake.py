@@ -21,6 +21,8 @@ from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
+_START_TIMEOUT_SECONDS: Final = 15.0
+"""A broker that does not answer a declaration, as of a queue that is being deleted, is asked again."""
 _TAG_BITS: Final = 40
 SHORT_LIFE_SECONDS: Final = 1.0
 """What is lost this soon after it began counts as a failure to begin: the next try waits."""
@@ -165,7 +167,9 @@ class Intake:
         while True:
             try:
                 with broker_errors():
-                    session = await self._start(await self.channels.open_channel())
+                    channel = await self.channels.open_channel()
+                    async with asyncio.timeout(_START_TIMEOUT_SECONDS):
+                        session = await self._start(channel)
             except (BusUnavailable, QueueInUse) as exc:
                 if first and isinstance(exc, QueueInUse):
                     raise
