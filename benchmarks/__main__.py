@@ -13,9 +13,10 @@ from typing import Final
 from benchmarks import resources, stacks, system, workloads
 from benchmarks.peers.measure import measure as measure_peers
 from benchmarks.results import Figure, details, save, table
+from benchmarks.scale_out import scale_out
 from benchmarks.stacks import Running, Setup
 
-EXTRAS: Final = ("idle", "cold_start", "installed")
+EXTRAS: Final = ("idle", "cold_start", "installed", "scale_out")
 
 
 def main() -> None:
@@ -81,6 +82,8 @@ def _measure(chosen: Sequence[str], stack_names: Sequence[str], setup: Setup, re
         figures += resources.installed()
     if "cold_start" in chosen:
         figures += _noted("cold_start", "standalone", stacks.cold_starts)
+    if "scale_out" in chosen:
+        figures += _noted("scale_out", "services", partial(scale_out, repeats))
     for kind in stack_names:
         figures += _on_stack(chosen, stacks.STACKS[kind](setup), repeats)
     return figures

@@ -45,6 +45,19 @@ with DAG({dag_id!r}, schedule=None, max_active_tasks={width + 2}):
 """
 
 
+def sleeping(dag_id: str, width: int, seconds: float) -> str:
+    """Tasks side by side, each of which sleeps."""
+    return f"""{_HEAD}import time
+
+def nap():
+    time.sleep({seconds})
+
+with DAG({dag_id!r}, schedule=None, max_active_tasks={width}):
+    for n in range({width}):
+        PythonOperator(task_id=f"t{{n:05}}", python_callable=nap)
+"""
+
+
 def mapped(dag_id: str, width: int) -> str:
     """`items` gives a list, one task is mapped over it, `join` follows."""
     return f"""\

@@ -244,7 +244,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "map_10000": map_10000,
 }
 
-LONG: Final = ("fan_out_10000", "chain_2000", "map_10000")
+LONG: Final = ("fan_out_10000", "chain_2000", "map_10000", "scale_out")
 """Only when asked for: minutes."""
 
 
