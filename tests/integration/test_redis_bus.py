@@ -46,7 +46,7 @@ def station(redis: RedisServer) -> RedisStation:
         ("redis://host:port/", "port|Port"),
         ("redis://host/jobs", "database 'jobs' is no number"),
         ("rediss://host/0?ssl_cert_reqs=perhaps", "perhaps"),
-        ("redis://host/0?colour=red", "colour"),
+        ("redis://host/0?colour=red", "knows no option 'colour'"),
     ],
 )
 async def test_impossible_address_names_the_setting_and_the_fault(url: str, said: str) -> None:

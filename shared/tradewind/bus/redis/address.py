@@ -39,10 +39,18 @@ def parse_address(url: str, setting_name: str) -> Address:
         _check_host(parts)
         options.pop("connection_class", None)
         address = Address(_shown(parts), database, parts.scheme == "rediss", {**options, "db": database})
-        address.new_connection("")
-    except (ValueError, TypeError, RedisError) as exc:
+        _check_options(address)
+    except (ValueError, RedisError) as exc:
         raise ConfigError(f"{setting_name} is no address of a Redis: {exc}; it should look like {_EXAMPLE}") from exc
     return address
+
+
+def _check_options(address: Address) -> None:
+    try:
+        address.new_connection("")
+    except TypeError as exc:
+        option = str(exc).rpartition(" ")[2]
+        raise ValueError(f"the driver knows no option {option}") from exc
 
 
 def _check_host(parts: SplitResult) -> None:
