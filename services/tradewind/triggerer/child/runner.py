@@ -79,7 +79,12 @@ class TriggerRunner:
         running = self._watch(request) if request.is_watcher else self._run(request)
         task = self._group.create_task(running, name=f"trigger {request.id}", context=context)
         self._tasks[request.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(request.id, None))
+        task.add_done_callback(lambda _: self._forget(request))
+
+    def _forget(self, request: RunTrigger) -> None:
+        self._tasks.pop(request.id, None)
+        if request.token:
+            MASKER.forget(request.token)  # a child runs for months, and sees one for every trigger
 
     def stop(self, request: StopTrigger) -> None:
         """End a trigger."""
