@@ -26,6 +26,7 @@ _ENVIRONMENT: Final = {
     "TRADEWIND__WORKER__SHUTDOWN_GRACE_SECONDS": "0.4",
     "TRADEWIND__CELERY__WORKER_CONCURRENCY": "4",
     "TRADEWIND__CORE__PARALLELISM": "32",
+    "TRADEWIND__SCHEDULER__REPUBLISH_AFTER_SECONDS": "5",  # a minute otherwise: what becomes of a deleted task queue
 }
 
 
