@@ -68,9 +68,7 @@ def position_of(snapshot: RunSnapshot, id_: TaskInstanceId) -> int:
     raise NotFound(f"The task {id_.task_id!r} has no instance with map_index {id_.map_index} in the run {run.run_id!r}")
 
 
-async def circumstances(
-    state: ApiState, snapshot: RunSnapshot, position: int, found: queries.RunRead
-) -> Circumstances:
+async def circumstances(state: ApiState, snapshot: RunSnapshot, position: int, found: queries.RunRead) -> Circumstances:
     """What is around the run, as far as it bears on the task instance."""
     database, now, task = state["database"], state["clock"](), snapshot.task(position)
     store = PostgresSchedulerStore(database, SpecCache())
