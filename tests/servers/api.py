@@ -66,10 +66,10 @@ async def api_server(
     broker: MemoryBroker | None = None,
     logging: LogSettings | None = None,
     max_log_followers: int = 200,
+    password: str = "a password of ada's",
 ) -> AsyncGenerator[ApiServer]:
     """Serve until the context is left; others on the same broker are other processes of one API, if they have the
     same home."""
-    password = "a password of ada's"
     settings = api_settings(home, password, logging=logging, max_log_followers=max_log_followers)
     broker, registry = broker or MemoryBroker(), CollectorRegistry()
     stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()

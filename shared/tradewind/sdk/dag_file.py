@@ -96,8 +96,10 @@ def _allowed(dags: dict[str, DAG], rules: Policies, file: str) -> tuple[dict[str
 
 
 def _extend_path(dags_folder: Path) -> None:
-    add_config_folders(dags_folder)
-    plugins = plugins_folder(dags_folder)
+    """Of the deployment, whose DAGs folder the environment names, and of this folder, which may be a copy of it."""
+    deployment = Path(os.environ.get("TRADEWIND__CORE__DAGS_FOLDER") or dags_folder)
+    add_config_folders(deployment)
+    plugins = plugins_folder(deployment)
     for folder in (dags_folder, plugins):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.append(str(folder))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradewind.service.dag_roots import dag_roots
 from tradewind.task_runner.bundles.fetched import open_bundles
@@ -25,6 +25,8 @@ class Children(NamedTuple):
     """Who finds the code; None = it is taken from the DAG folders as they stand."""
 
 
+DAGS_FOLDER_VARIABLE: Final = "TRADEWIND__CORE__DAGS_FOLDER"
+
 OpenChildren = Callable[[TaskRunningSettings], AbstractAsyncContextManager[Children]]
 """Opens both, for as long as the context lasts. The simulation passes its own."""
 
@@ -41,7 +43,11 @@ async def open_forked_children(settings: TaskRunningSettings) -> AsyncGenerator[
     )
     async with (
         open_log_sink(settings.execution_api_url) as log_sink,
-        open_fork_launcher(_with_lane(_with_reuse(limits, settings.task_runner), settings.task_runner)) as launcher,
+        open_fork_launcher(
+            _with_lane(_with_reuse(limits, settings.task_runner), settings.task_runner),
+            # Code that came by content lies elsewhere: plugins and policies are still found beside the DAGs folder.
+            {DAGS_FOLDER_VARIABLE: str(settings.dags_folder)},
+        ) as launcher,
         open_bundles(
             dag_roots(settings),
             cache_folder=settings.task_runner.bundle_cache_folder or settings.home / "bundles",

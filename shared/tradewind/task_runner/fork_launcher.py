@@ -12,10 +12,11 @@ import resource
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from tradewind.service.backoff import Backoff
@@ -29,6 +30,8 @@ from tradewind.task_runner.memory_limits import MemoryWatch
 from tradewind.task_runner.packets import PacketChannel
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.wire.messages import TaskInstanceKey
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _DESCRIPTORS: Final = 65_536
 _ROOT_WAIT_SECONDS: Final = 10.0
@@ -64,10 +67,12 @@ class ForkLauncherLimits:
 
 
 @asynccontextmanager
-async def open_fork_launcher(limits: ForkLauncherLimits | None = None) -> AsyncGenerator["ForkLauncher"]:
-    """A `ForkLauncher` whose processes all end with the context."""
+async def open_fork_launcher(
+    limits: ForkLauncherLimits | None = None, environment: Mapping[str, str] = NOTHING
+) -> AsyncGenerator["ForkLauncher"]:
+    """A `ForkLauncher` whose processes all end with the context; to their environment this is added."""
     _allow_many_descriptors()
-    launcher = ForkLauncher(limits or ForkLauncherLimits())
+    launcher = ForkLauncher(limits or ForkLauncherLimits(), environment)
     async with asyncio.TaskGroup() as group:
         keepers = [group.create_task(launcher.keep_root(), name="fork-root")]
         if launcher.limits.memory_bytes:
@@ -83,8 +88,9 @@ async def open_fork_launcher(limits: ForkLauncherLimits | None = None) -> AsyncG
 class ForkLauncher:
     """See `open_fork_launcher`."""
 
-    def __init__(self, limits: ForkLauncherLimits) -> None:
+    def __init__(self, limits: ForkLauncherLimits, environment: Mapping[str, str]) -> None:
         self.limits = limits
+        self._environment = {**child_environment(os.environ), **environment}
         self._server_limits = ServerLimits(
             import_timeout_seconds=limits.import_timeout_seconds,
             parked_per_server=limits.parked_per_server,
@@ -162,7 +168,7 @@ class ForkLauncher:
         ended = asyncio.Event()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            process = await _start_root(theirs)
+            process = await _start_root(theirs, self._environment)
         self._root = PacketChannel(ours, on_packet=lambda _data: None, on_end=ended.set)
         self._root_up.set()
         try:
@@ -257,7 +263,7 @@ def _allow_many_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _start_root(control: socket.socket) -> asyncio.subprocess.Process:
+async def _start_root(control: socket.socket, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     """Output of imports goes to this service's stderr; its stdout is for its own log."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -267,7 +273,7 @@ async def _start_root(control: socket.socket) -> asyncio.subprocess.Process:
         str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
-        env=child_environment(os.environ),
+        env=environment,
         pass_fds=(control.fileno(),),
         start_new_session=True,
     )

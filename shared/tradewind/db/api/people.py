@@ -82,7 +82,7 @@ async def delete_task_instance(database: Database, id_: TaskInstanceId, dag_id: 
             return None
         freed = await session.fetch(statement("release_slots"), [id_.dag_run_id], id_.task_id, id_.map_index)
         await session.fetch(statement("delete_task_instance"), *id_, now)
-        await session.fetch(statement("revise_dag_runs"), now, [id_.dag_run_id], [None], [None], [False])
+        await session.fetch(statement("revise_dag_runs"), now, [id_.dag_run_id], [None], [None], [False], [False])
     return Revised(holders=_holders(own), freed_pools=tuple(row["pool"] for row in freed), dag_ids=(dag_id,))
 
 
