@@ -3,12 +3,12 @@ is said truly; and what it wrote is there, whatever it was, without the secrets.
 """
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.e2e.client import ApiClient, wait_until
 from tests.servers.process import is_alive
-from tests.servers.stack import Stack
 
 FILE = """
 import os, time
@@ -93,8 +93,8 @@ with DAG("secretive"):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path, stack: Stack) -> Path:
-    """Where the tasks leave their traces."""
+def folder(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Path:
+    """Where the tasks leave their traces; one for all stacks, since each run has a folder of its own in it."""
     traces = tmp_path_factory.mktemp("traces")
     (dags_folder / "kills.py").write_text(FILE.format(folder=str(traces)))
     (dags_folder / "ends.py").write_text(ENDS)
@@ -110,7 +110,7 @@ def client(api: ApiClient, folder: Path) -> ApiClient:
 
 
 def test_fail_fast_ends_what_runs(client: ApiClient, folder: Path) -> None:
-    run_id = client.trigger("fail_fast", dag_run_id="r")
+    run_id = client.trigger("fail_fast", dag_run_id=uuid4().hex)
     client.wait_for_run("fail_fast", run_id)
     wait_until_gone(folder / run_id)
     assert client.states("fail_fast", run_id) == {"failed": 2}

@@ -44,7 +44,7 @@ def fails_without(word, run_id=None):
 def told(context):
     (FOLDER / context["run_id"] / "told").touch()
 
-with DAG("people"):
+with DAG("people", description=str(FOLDER)):
     first = Until(task_id="first", word="go", on_failure_callback=told, on_retry_callback=told)
     second = fails_without.override(task_id="second")("mended")
     third = Until(task_id="third", word="go")
@@ -103,6 +103,8 @@ def client(api: ApiClient, folder: Path) -> ApiClient:
     for dag_id in DAGS:
         api.wait_for_dag(dag_id)
         api.unpause(dag_id)
+    # The file was there before, with the folder of another stack, and runs keep the code that they were made on.
+    wait_until(lambda: api.get("/dags/people").json()["description"] == str(folder), "the file is parsed anew")
     return api
 
 
