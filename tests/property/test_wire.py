@@ -97,7 +97,11 @@ def test_task_messages_come_back_as_they_were(drawn: QueuedTaskInstance, map_ind
     ti = msgspec.structs.replace(drawn.ti, key=key, command=task_run_command(run), task=TASK_NAME)
     item = msgspec.structs.replace(drawn, ti=ti)
     assert parse_task_message(task_message(item)) == CeleryTask(
-        key=item.ti.key, attempt_id=item.attempt_id, command=item.ti.command, relative_fileloc=item.relative_fileloc
+        key=item.ti.key,
+        attempt_id=item.attempt_id,
+        command=item.ti.command,
+        relative_fileloc=item.relative_fileloc,
+        pool=item.pool,
     )
 
 
