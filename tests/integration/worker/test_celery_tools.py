@@ -132,12 +132,15 @@ async def test_inspect_and_control_are_answered_and_a_celery_client_can_send(rab
         await here.program("-c", SEND, rabbitmq_url, command, str(attempt(7)))
         await poll_until(lambda: 7 in here.launcher.children)
         await here.publish(1)
-        pong, active, stats, grown = await asyncio.gather(
-            here.celery("inspect", "ping", "--timeout", "2"),
-            here.celery("inspect", "active", *only),
-            here.celery("inspect", "stats", *only),
-            here.celery("control", *only, "pool_grow", "2"),
+        questions = (
+            ("inspect", "ping", "--timeout", "2"),
+            ("inspect", "active", *only),
+            ("inspect", "stats", *only),
+            ("control", *only, "pool_grow", "2"),
         )
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(here.celery(*words), name=" ".join(words[:2])) for words in questions]
+        pong, active, stats, grown = (task.result() for task in asked)
         (name,) = pong
         assert pong == {name: {"ok": "pong"}}
         assert {task["id"] for task in active[name]} == {str(attempt(7)), str(attempt(1))}
