@@ -88,6 +88,7 @@ JOIN dag_run r ON r.id = t.dag_run_id
 WHERE r.dag_id = $1
 ORDER BY t.task_id, t.map_index
 """
+EXPIRED = "SELECT count(*) FROM worker WHERE expired_at IS NOT NULL"
 LOST = """
 SELECT t.task_id, t.cause, count(*)
 FROM chaos_trail t
@@ -143,7 +144,9 @@ def test_a_worker_that_was_frozen_beyond_its_lease_can_write_nothing(room: Room,
     ((_, pid),) = notes_of(folder, "frozen.once")
 
     with frozen(workers(room)):
-        wait_until(lambda: states(api, "frozen")["once"] == "failed", "lease expired")
+        # Each worker's lease ends at a time of its own: let go of them only after both.
+        wait_until(lambda: room.rows(EXPIRED)[0][0] == len(workers(room)), "leases expired")
+        wait_until(lambda: states(api, "frozen")["once"] == "failed", "attempt lost")
         assert by_task(room.rows(CAUSES, "frozen"))["once"] == ("failed", "worker_lost", 1, 0)
         (folder / "frozen").touch()
         psutil.Process(pid).resume()  # the task before its supervisor, which would be told to kill it
