@@ -3,6 +3,12 @@
 Messages to executors and workers carry it, and people type it. The words are those of Airflow's `tasks run`. An argv
 is never run as a program by a worker of ours: it is read here, and whatever it says beyond these words is refused, for
 an order that is half understood is not carried out.
+
+Airflow's names may begin with a dash (`-x`, `--help`). Others do run the argv as a program (executors of third
+parties, pods, stock Celery workers), so such names come last, after a `--`:
+
+    tradewind tasks run my_dag my_task my_run --map-index -1 --attempt-id …
+    tradewind tasks run --map-index -1 --attempt-id … -- -x my_task --help
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +22,7 @@ from tradewind.wire.codec import UndecodableMessage
 PROGRAM: Final = ("tradewind", "tasks", "run")
 
 _POSITIONAL: Final = 3
+_NAMES_FOLLOW: Final = "--"
 _MAP_INDEX_MAX_DIGITS: Final = 9
 _SWITCHES: Final = {
     "--mark-success": "mark_success",
@@ -60,17 +67,25 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
 
 def task_run_command(run: TaskRun) -> tuple[str, ...]:
     """Its argv; flags that are not set are left out."""
-    command = [*PROGRAM, run.dag_id, run.task_id, run.run_id, "--map-index", str(run.map_index)]
+    names = (run.dag_id, run.task_id, run.run_id)
+    options = _written_options(run)
+    if run.dag_id.startswith("-") or run.task_id.startswith("-") or run.run_id.startswith("-"):
+        return (*PROGRAM, *options, _NAMES_FOLLOW, *names)
+    return (*PROGRAM, *names, *options)
+
+
+def _written_options(run: TaskRun) -> list[str]:
+    options = ["--map-index", str(run.map_index)]
     if run.attempt_id is not None:
-        command += ("--attempt-id", str(run.attempt_id))
+        options += ("--attempt-id", str(run.attempt_id))
     if run.flags == NO_FLAGS:
-        return tuple(command)
+        return options
     for option, field in _SWITCHES.items():
         if getattr(run.flags, field):
-            command.append(option)
+            options.append(option)
     if run.flags.pool is not None:
-        command += ("--pool", run.flags.pool)
-    return tuple(command)
+        options += ("--pool", run.flags.pool)
+    return options
 
 
 def parse_task_run_command(command: Sequence[str]) -> TaskRun:
@@ -81,10 +96,10 @@ def parse_task_run_command(command: Sequence[str]) -> TaskRun:
     arguments = command[len(PROGRAM) :]
     if len(arguments) < _POSITIONAL:
         raise UndecodableMessage("the command is not `tradewind tasks run DAG_ID TASK_ID RUN_ID …`: too few arguments")
-    dag_id, task_id, run_id = arguments[:_POSITIONAL]
+    (dag_id, task_id, run_id), options = _split(arguments)
     values: dict[str, str] = {}
     switches: dict[str, bool] = {}
-    for option, value in _options(arguments[_POSITIONAL:]):
+    for option, value in _options(options):
         if value is None:
             switches[_SWITCHES[option]] = True
         else:
@@ -100,6 +115,13 @@ def parse_task_run_command(command: Sequence[str]) -> TaskRun:
         attempt_id=_uuid(values["--attempt-id"]) if "--attempt-id" in values else None,
         flags=RunFlags(pool=pool, **switches) if switches or pool is not None else NO_FLAGS,
     )
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """(names, options). Names that begin with a dash stand first, too, in messages of earlier versions."""
+    if arguments[0].startswith("-") and tuple(arguments[-_POSITIONAL - 1 : -_POSITIONAL]) == (_NAMES_FOLLOW,):
+        return arguments[-_POSITIONAL:], arguments[: -_POSITIONAL - 1]
+    return arguments[:_POSITIONAL], arguments[_POSITIONAL:]
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -16,7 +16,7 @@ from tradewind.core.errors import DomainError
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.single import NOT_RUN, SUCCEEDED
 from tradewind.wire.codec import UndecodableMessage
-from tradewind.wire.task_run import PROGRAM, parse_task_run_command, task_run_command
+from tradewind.wire.task_run import parse_task_run_command, task_run_command
 
 _END_SECONDS: Final = 90.0
 """After SIGTERM: longer than a task has to clean up."""
@@ -55,17 +55,14 @@ def execute_command(command: object) -> None:
 
 
 def checked(command: object) -> tuple[UUID, tuple[str, ...]]:
-    """The attempt, and its argv built anew, with the names last: one that begins with a dash is no option. Raises
-    `CommandRefused`."""
+    """The attempt, and its argv built anew. Raises `CommandRefused`."""
     try:
         run = parse_task_run_command(_words(command))
     except UndecodableMessage as exc:
         raise _refused(str(exc)) from exc
     if run.attempt_id is None:
         raise _refused("the command names no attempt (`--attempt-id`)")
-    argv = task_run_command(run)
-    names = slice(len(PROGRAM), len(PROGRAM) + 3)
-    return run.attempt_id, (*PROGRAM, *argv[names.stop :], "--", *argv[names])
+    return run.attempt_id, task_run_command(run)
 
 
 def _words(command: object) -> Sequence[str]:

@@ -1,12 +1,16 @@
 """The argv of `tradewind tasks run`: what is built is read back, what is not understood is refused."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 
 from tests.unit.wire.samples import ATTEMPT, QUEUED
+from tradewind.cli.tasks import create_app
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.task_run import RunFlags, TaskRun, parse_task_run_command, task_run_command
 
@@ -22,11 +26,13 @@ flags = st.builds(
     ignore_ti_state=st.booleans(),
     pool=st.none() | st.text(),
 )
+names = st.text() | st.sampled_from(["-x", "-", "--", "--help", "--map-index", "--attempt-id", "--pool=p", "-f"])
+"""What a DAG, a task or a run may be called, and worse."""
 runs = st.builds(
     TaskRun,
-    dag_id=st.text(),
-    task_id=st.text(),
-    run_id=st.text(),
+    dag_id=names,
+    task_id=names,
+    run_id=names,
     map_index=st.integers(-1, 10**9 - 1),
     attempt_id=st.none() | st.uuids(),
     flags=flags,
@@ -37,6 +43,30 @@ runs = st.builds(
 @given(run=runs)
 def test_what_is_built_is_read_back(run: TaskRun) -> None:
     assert parse_task_run_command(task_run_command(run)) == run
+
+
+@settings(deadline=None)
+@given(run=runs)
+def test_programs_that_run_the_argv_take_no_name_for_an_option(run: TaskRun) -> None:
+    """As the command line reads it: options before `--`, and nothing but names after it."""
+    read = _as_a_program_reads(task_run_command(run)[2:])
+    assert [read["dag_id"], read["task_id"], read["run_id"]] == [run.dag_id, run.task_id, run.run_id]
+    assert (read["map_index"], read["attempt_id"], read["pool"]) == (run.map_index, run.attempt_id, run.flags.pool)
+    assert (read["mark_success"], read["force"]) == (run.flags.mark_success, run.flags.ignore_ti_state)
+
+
+def _as_a_program_reads(arguments: Sequence[str]) -> Mapping[str, Any]:
+    group = cast("Any", get_command(create_app()))
+    context = group.make_context("tasks", list(arguments))
+    name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    return command.make_context(name, rest, parent=context).params
+
+
+@pytest.mark.parametrize("names", [("-x", "t", "r"), ("d", "--", "r"), ("--help", "--", "-"), ("--pool", "x", "--")])
+def test_what_earlier_versions_wrote_is_read(names: tuple[str, str, str]) -> None:
+    old = ("tradewind", "tasks", "run", *names, "--map-index", "3", "--attempt-id", str(ATTEMPT), "--pool", "p")
+    run = parse_task_run_command(old)
+    assert ((run.dag_id, run.task_id, run.run_id), run.attempt_id, run.flags.pool) == (names, ATTEMPT, "p")
 
 
 def test_a_plain_command_is_as_the_scheduler_writes_it() -> None:
