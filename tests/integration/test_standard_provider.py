@@ -33,6 +33,9 @@ DIFFERENT: Final = {
 }
 """Parameter → defaults of ours in place of Airflow's."""
 
+STRICTER: Final = {"async_tasks": {"asens[-1]": "failed"}}
+"""Where ours end otherwise: Airflow takes the coroutine of a sensor's `async def` for its answer and never runs it."""
+
 
 @pytest.fixture(autouse=True)
 def _installed() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - autouse
@@ -91,8 +94,8 @@ def test_tasks_end_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dag
     found = {f"{ti.task_id}[{ti.map_index}]": ti for ti in run.get_task_instances()}
     assert found.keys() == expected.keys()
     differing: dict[str, object] = {}
-    for place, (state, xcoms) in expected.items():
-        ti = found[place]
+    for place, (airflows, xcoms) in expected.items():
+        ti, state = found[place], STRICTER.get(dag_id, {}).get(place, airflows)
         ours = (str(ti.state), _as_pulled({key: ti.xcom_pull(key=key) for key in xcoms}))
         if ours != (state, _as_pulled(xcoms)):
             differing[place] = (ours, (state, xcoms))

@@ -69,3 +69,13 @@ def is_async_callable(function: Callable[..., Any]) -> bool:
         function = cast("partial[Any]", function).func
     called = getattr(type(function), "__call__", None)  # noqa: B004 - its nature is asked for, not whether it is there
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def refuse_async_callable(function: Callable[..., Any], caller: str) -> None:
+    """Raise `TypeError` if it is one, for callers that do not await: it would never be run."""
+    if is_async_callable(function):
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(
+            f"{caller} calls its function and does not await it, but {name!r} is an `async def`: make it a plain "
+            "function (it may call `asyncio.run`), or await what it waits for in a task, as in `@task async def …`"
+        )

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tradewind.sdk.module_loading import refuse_async_callable
 from tradewind.sdk.operators.bash import BashOperator
 from tradewind.sdk.operators.python import (
     BranchPythonOperator,
@@ -74,7 +75,8 @@ class _CallableBashOperator(BashOperator):
         self.op_kwargs: Any = op_kwargs or {}
 
     def execute(self, context: Any) -> Any:
-        """Ask the function, render what it says, run it."""
+        """Ask the function, render what it says, run it. Raises `TypeError` for a coroutine function."""
+        refuse_async_callable(self.python_callable, "@task.bash")
         arguments = accepted_kwargs(self.python_callable, self.op_args, {**context, **self.op_kwargs})
         command = self.python_callable(*self.op_args, **arguments)
         if not isinstance(command, str) or not command.strip():

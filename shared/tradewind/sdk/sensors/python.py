@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.sdk import timezone
 from tradewind.sdk.exceptions import AirflowFailException
+from tradewind.sdk.module_loading import refuse_async_callable
 from tradewind.sdk.operators.python import accepted_kwargs
 from tradewind.sdk.sensors.base import BaseSensorOperator, PokeReturnValue
 from tradewind.sdk.subprocess import SubprocessHook
@@ -36,7 +37,8 @@ class PythonSensor(BaseSensorOperator):
         self.templates_dict = templates_dict
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
-        """Call the function."""
+        """Call the function. Raises `TypeError` for a coroutine function: a coroutine is true whatever it says."""
+        refuse_async_callable(self.python_callable, "a sensor")
         values: dict[str, Any] = {**context, **self.op_kwargs, "templates_dict": self.templates_dict}
         arguments = accepted_kwargs(self.python_callable, self.op_args, values)
         self.log.info("Poking callable: %s", self.python_callable)
