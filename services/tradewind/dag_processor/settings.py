@@ -1,12 +1,14 @@
 """Settings of the dag processor."""
 
-from pydantic import BaseModel, Field
+from pathlib import Path
+
+from pydantic import Field
 
 from tradewind.core.bundles import BundleLimits
-from tradewind.service.settings import ServiceSettings
+from tradewind.service.settings import BundleListSettings, ServiceSettings
 
 
-class DagProcessorGroup(BaseModel):
+class DagProcessorGroup(BundleListSettings):
     """What Airflow keeps in [dag_processor]."""
 
     parsing_processes: int = Field(default=2, ge=1)
@@ -33,9 +35,15 @@ class DagProcessorGroup(BaseModel):
     names it. Runs that take the latest code fetch it in that time."""
     bundle_collection_interval_seconds: float = Field(default=600.0, gt=0)
     """How often versions are looked for that are to go."""
+    dag_bundle_storage_path: Path | None = None
+    """Where repositories of Git bundles are kept. Unset: `dag_bundles` under the home folder. What is lost there is
+    fetched again."""
+    git_timeout_seconds: float = Field(default=300.0, gt=0)
+    """How long one Git command may take: a fetch of one commit, a checkout."""
     refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the folders are listed in full. File events come first; the listing finds what they missed
-    (network file systems send none) and costs a `stat` per file."""
+    (network file systems send none) and costs a `stat` per file. Also how often Git bundles ask their repositories,
+    unless they have a `refresh_interval` of their own."""
 
     @property
     def bundle_limits(self) -> BundleLimits:
@@ -48,4 +56,4 @@ class DagProcessorGroup(BaseModel):
 class DagProcessorSettings(ServiceSettings):
     """`TRADEWIND__DAG_PROCESSOR__…`, and what every service has."""
 
-    dag_processor: DagProcessorGroup = DagProcessorGroup()
+    dag_processor: DagProcessorGroup = Field(default_factory=DagProcessorGroup)  # pyright: ignore[reportIncompatibleVariableOverride] - read only: settings are frozen

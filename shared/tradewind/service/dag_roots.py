@@ -1,8 +1,8 @@
 """Where DAG files live: one name per file across several folders.
 
-A file is named everywhere (database, messages, API) by its `relative_fileloc`. Files of the users' DAGs folder are
-named by their path inside it; the shipped examples stand under `.example_dags/`. Hidden folders are never searched,
-so no file of a user can have such a name.
+A file is named everywhere (database, messages, API) by its `relative_fileloc`. Files of the bundle `dags-folder` are
+named by their path inside it; those of any other bundle stand under its name, as in `.example_dags/`. Hidden folders
+are never searched, so no file of one bundle can have the name of another's.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tradewind.core.bundles import DAGS_FOLDER_BUNDLE, prefix_of
+from tradewind.core.bundle_list import BundleConfig, InvalidBundleList, LocalBundle, parse_bundle_list
+from tradewind.core.bundles import DAGS_FOLDER_BUNDLE, bundle_of, prefix_of
 from tradewind.core.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ EXAMPLES_PREFIX: Final = prefix_of(EXAMPLES_BUNDLE)
 
 @dataclass(frozen=True, slots=True)
 class DagRoot:
-    """A folder of DAG files, and what the names of its files begin with (empty: the users' DAGs folder)."""
+    """A folder of DAG files, and what the names of its files begin with (empty: the bundle `dags-folder`)."""
 
     folder: Path
     prefix: str = ""
@@ -51,24 +52,42 @@ def examples_folder() -> Path:
     raise ConfigError("TRADEWIND__CORE__LOAD_EXAMPLES is set, but this installation has no example DAGs")
 
 
+def configured_bundles(settings: "ServiceSettings") -> tuple[BundleConfig, ...]:
+    """The bundles that the settings name, without the shipped examples; raises `ConfigError` if the list cannot be
+    read."""
+    try:
+        return parse_bundle_list(settings.dag_processor.dag_bundle_config_list)
+    except InvalidBundleList as exc:
+        raise ConfigError(str(exc)) from exc
+
+
 def dag_roots(settings: "ServiceSettings") -> tuple[DagRoot, ...]:
-    """The roots that the settings name, the users' own first."""
-    own = DagRoot(settings.dags_folder.absolute())
+    """The folders that the settings name, in the order of the bundles; the examples last. Bundles that come from
+    elsewhere have none: their content is asked for by its digest."""
+    own = (bundle for bundle in configured_bundles(settings) if isinstance(bundle, LocalBundle))
+    roots = tuple(local_root(bundle, settings.dags_folder) for bundle in own)
     if not settings.core.load_examples:
-        return (own,)
-    return (own, DagRoot(examples_folder(), EXAMPLES_PREFIX, EXAMPLES_BUNDLE))
+        return roots
+    return (*roots, DagRoot(examples_folder(), EXAMPLES_PREFIX, EXAMPLES_BUNDLE))
+
+
+def local_root(bundle: LocalBundle, dags_folder: Path) -> DagRoot:
+    """Where the files of a bundle are."""
+    folder = dags_folder if bundle.path is None else Path(bundle.path).expanduser()
+    return DagRoot(folder.absolute(), prefix_of(bundle.name), bundle.name)
 
 
 def resolve_dag_file(roots: Sequence[DagRoot], relative_fileloc: str) -> DagFileLocation:
-    """The path of the file so named; raises `NotFound` if no root has such names or the name leaves its root.
+    """The path of the file so named; raises `NotFound` if its bundle has no folder here, or the name leaves it.
 
     Whether the file exists is not looked at.
     """
-    for root in sorted(roots, key=lambda root: len(root.prefix), reverse=True):
+    name = bundle_of(relative_fileloc)
+    for root in roots:
         inside = relative_fileloc.removeprefix(root.prefix)
-        if root.prefix and inside == relative_fileloc:
+        if root.prefix != prefix_of(name) or not inside:
             continue
-        if not inside or ".." in PurePosixPath(inside).parts or inside.startswith("/"):
+        if ".." in PurePosixPath(inside).parts or inside.startswith("/"):
             break
         return DagFileLocation(root.folder / inside, root.folder)
-    raise NotFound(f"{relative_fileloc!r} names no file of the DAG folders")
+    raise NotFound(f"{relative_fileloc!r} names no file of the folders of this machine (bundle {name!r})")

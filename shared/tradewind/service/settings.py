@@ -3,6 +3,7 @@
 Each service's own `settings.py` composes these groups; the composition root is the only reader of the environment.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationErr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from tradewind.core.bundle_list import DEFAULT_LIST
 from tradewind.core.errors import ConfigError
 
 
@@ -43,6 +45,15 @@ class CoreSettings(BaseModel):
     """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
     dag_ignore_file_syntax: Literal["glob", "regexp"] = "glob"
     """Of `.airflowignore` files."""
+
+
+class BundleListSettings(BaseModel):
+    """Of [dag_processor], what every service reads."""
+
+    dag_bundle_config_list: str = Field(
+        default_factory=lambda: os.environ.get("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST") or DEFAULT_LIST
+    )
+    """Where DAG files come from, as in Airflow: a JSON list of `{"name": …, "classpath": …, "kwargs": {…}}`."""
 
 
 class DatabaseSettings(BaseModel):
@@ -127,6 +138,7 @@ class ServiceSettings(BaseSettings):
     home: Path = Field(default_factory=lambda: Path.home() / "tradewind")
     """`TRADEWIND__HOME`: generated secrets, embedded data and the default DAGs folder live here."""
     core: CoreSettings = CoreSettings()
+    dag_processor: BundleListSettings = Field(default_factory=BundleListSettings)
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     api: ApiSettings = ApiSettings()
