@@ -15,10 +15,12 @@ from tradewind.api.state import ApiState
 from tradewind.bus.dispatching import QueuedAttempt, queued_message
 from tradewind.core.by_hand.dependencies import as_asked
 from tradewind.core.by_hand.flags import RunByHand
+from tradewind.core.by_hand.listeners import unserved_queue
 from tradewind.core.by_hand.queueing import hand_limit, queue_by_hand
 from tradewind.core.by_hand.values import DependenciesNotMet, HandOrder, HandQueueing, NoRoom
 from tradewind.core.errors import NotFound
-from tradewind.core.executors import ConfiguredExecutors, configured_executors
+from tradewind.core.executors import ConfiguredExecutors, ExecutorName, configured_executors
+from tradewind.core.explain.airflow import Dependency
 from tradewind.core.explain.values import Circumstances
 from tradewind.core.plan import DagPlan
 from tradewind.core.rows import LoadedRun, TaskInstanceId
@@ -55,10 +57,15 @@ async def run_by_hand(
     position = position_of(snapshot, id_)
     executor = _executor_of(_executors(state), snapshot.task(position))
     seen = await circumstances(state, snapshot, position, found)
-    order = HandOrder(id=id_, attempt_id=body.attempt_id or state["new_id"](), flags=flags)
+    order = HandOrder(
+        id=id_,
+        attempt_id=body.attempt_id or state["new_id"](),
+        flags=flags,
+        unmet=_unserved(executor, flags, seen),
+    )
     queueing = await _queue(state, plan, order, seen, found.run.dag_version_id)
     by_hand = QueuedByHand(
-        executor=executor,
+        executor=executor.name,
         queueing=queueing,
         message=_message(snapshot, position, queueing),
     )
@@ -96,12 +103,18 @@ def _executors(state: ApiState) -> ConfiguredExecutors:
     return configured_executors(core.executor, core.executor_queues)
 
 
-def _executor_of(executors: ConfiguredExecutors, task: TaskSpec) -> str:
+def _executor_of(executors: ConfiguredExecutors, task: TaskSpec) -> ExecutorName:
     """The one that takes the task; raises `Unprocessable` if it names one that there is none of."""
     chosen = executors.choose(task.executor, task.queue)
     if chosen is None:
         raise Unprocessable(f"There is no executor {task.executor!r}: TRADEWIND__CORE__EXECUTOR has {executors.listed}")
-    return chosen.name
+    return chosen
+
+
+def _unserved(executor: ExecutorName, flags: RunByHand, seen: Circumstances) -> tuple[Dependency, ...]:
+    """A queue that a person names had better be listened to; the task's own may wait for workers to come."""
+    unmet = None if flags.queue is None else unserved_queue(executor, flags.queue, seen.workers)
+    return () if unmet is None else (unmet,)
 
 
 def _as_wanted(spec: DagSpec, task_id: str, flags: RunByHand) -> DagSpec:

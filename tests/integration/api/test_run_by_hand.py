@@ -1,5 +1,6 @@
 """One task run by hand over REST: what is answered, who is told, and what stands against it."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -7,11 +8,13 @@ import httpx
 import pytest
 
 from tests.dag_specs import dag, task
-from tests.servers.api import ApiServer
+from tests.integration.api.test_fleet import beat
+from tests.servers.api import ApiServer, api_server
 from tests.servers.scene import Scene
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import Queue
 from tradewind.core.states import Outcome
+from tradewind.service.clock import utc_now
 from tradewind.wire.codec import decode
 from tradewind.wire.messages import DispatchBatch
 from tradewind.wire.queues import DISPATCH
@@ -47,7 +50,11 @@ async def test_dependencies_that_are_not_met_are_named(scene: Scene, client: htt
     assert (answer.status_code, names(answer)) == (409, ["Trigger Rule"])
     assert "0 of 1 upstream task instances succeeded" in answer.json()["detail"]["message"]
     assert names(await ask(client, dag_id, "one")) == ["Task Instance State"]
-    assert names(await ask(client, dag_id, "two", pool="nowhere", ignore_all_deps=True)) == ["Pool Slots Available"]
+    nowhere = await ask(client, dag_id, "two", pool="nowhere", ignore_all_deps=True)
+    assert names(nowhere) == ["Pool Slots Available"]
+    [pool] = nowhere.json()["detail"]["dependencies"]
+    assert pool["reason"].startswith("there is no pool 'nowhere'; there are "), pool
+    assert "'default_pool'" in pool["reason"]
 
 
 async def test_what_is_queued_is_answered_and_told_to_dispatchers(
@@ -86,6 +93,40 @@ async def test_a_run_that_has_ended_goes_on(scene: Scene, client: httpx.AsyncCli
     assert (await ask(client, dag_id, "one", ignore_ti_state=True)).json()["dag_run_state"] == "running"
     shown = (await client.get(run)).json()
     assert (shown["state"], shown["end_date"]) == ("running", None)
+
+
+async def test_a_queue_that_is_asked_for_is_listened_on(
+    api: ApiServer,
+    scene: Scene,
+    client: httpx.AsyncClient,
+    dag_id: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await running(scene, client, dag_id)
+    fleet = beat("fleet-1", kind="celery", queues=(f"fast-{dag_id}",))
+    await scene.store.record_beats([fleet, beat("local-1", kind="local", queues=())], utc_now())
+    monkeypatch.setenv("TRADEWIND__CORE__EXECUTOR", "CeleryExecutor,LocalExecutor")
+    async with api_server(api.database, tmp_path) as sends:
+        refused = await ask(sends.client, dag_id, "two", ignore_task_deps=True, queue="fasst")
+        assert (refused.status_code, names(refused)) == (409, ["Queue Served"])
+        message = refused.json()["detail"]["message"]
+        assert "no worker listens on the queue 'fasst': the executor 'CeleryExecutor' sends" in message
+        assert "and workers listen on '" in message
+        assert (await ask(sends.client, dag_id, "one", ignore_ti_state=True, queue=f"fast-{dag_id}")).status_code == 200
+        insisting = {"queue": "from zero", "attempt_id": str(uuid4())}
+        answer = await ask(sends.client, dag_id, "two", **insisting, ignore_all_deps=True)
+        assert answer.status_code == 200, answer.text
+        assert "Queue Served" in [each["name"] for each in answer.json()["ignored_dependencies"]]
+        again = await ask(sends.client, dag_id, "two", **insisting)
+        assert (again.status_code, again.json()["attempt_id"]) == (200, insisting["attempt_id"])
+
+
+async def test_an_executor_that_runs_tasks_itself_takes_any_queue(
+    scene: Scene, client: httpx.AsyncClient, dag_id: str
+) -> None:
+    await running(scene, client, dag_id)
+    assert (await ask(client, dag_id, "two", ignore_task_deps=True, queue="any")).json()["queue"] == "any"
 
 
 async def test_requests_that_cannot_be_met_say_why(scene: Scene, client: httpx.AsyncClient, dag_id: str) -> None:

@@ -26,6 +26,7 @@ BEGUN_STATES: Final = (_S.QUEUED, _S.RUNNING, _S.RESTARTING)
 RESET_STATES: Final = (*(state for state in FINISHED_STATES if state is not _S.REMOVED), _S.DEFERRED, _S.AWAITING_INPUT)
 """It begins anew, as if it were cleared; in all other states the try goes on, or the next one begins early."""
 
+_POOLS_NAMED_MAX: Final = 20
 _OF_TASK: Final = (
     *("retry_delay", "reschedule", "redispatch_delay", "branch", "setups", "mapped_dependencies", "trigger_rule"),
     *("depends_on_past", "max_active_tis_per_dag", "max_active_tis_per_dagrun"),
@@ -71,7 +72,18 @@ def _of_gate(gate: ExplainedGate, view: View, flags: RunByHand) -> Obstacle:
     is_ignored = flags.ignore_all_deps and not _is_fixed(gate.name, view)
     is_ignored |= flags.ignore_task_deps and gate.name in _OF_TASK
     is_ignored |= flags.ignore_depends_on_past and gate.name == "depends_on_past"
-    return Obstacle(Dependency(_NAMES[gate.name], gate.reason), is_ignored)
+    reason = gate.reason if gate.name != "pool" else f"{gate.reason}{_other_pools(view)}"
+    return Obstacle(Dependency(_NAMES[gate.name], reason), is_ignored)
+
+
+def _other_pools(view: View) -> str:
+    """What there is, for who has named a pool that there is not."""
+    pools = [each.pool for each in view.seen.capacity.pools]
+    if view.task.pool in pools:
+        return ""
+    named = ", ".join(f"'{pool}'" for pool in sorted(pools)[:_POOLS_NAMED_MAX])
+    more = len(pools) - _POOLS_NAMED_MAX
+    return f"; there are {named}{f' and {more} more' if more > 0 else ''}" if pools else "; there is none at all"
 
 
 def _is_fixed(name: str, view: View) -> bool:

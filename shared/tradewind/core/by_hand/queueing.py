@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from tradewind.core.by_hand.dependencies import RESET_STATES, as_asked, obstacles
+from tradewind.core.by_hand.dependencies import RESET_STATES, Obstacle, as_asked, obstacles
 from tradewind.core.by_hand.values import DependenciesNotMet, HandOrder, HandQueueing
 from tradewind.core.decide import begins_try
 from tradewind.core.errors import NotFound
@@ -37,7 +37,8 @@ def queue_by_hand(
         )
     if row is not None and row.attempt_id == order.attempt_id:
         return _replayed(row, snapshot.task(position), order)
-    met = obstacles(View(snapshot, position, seen, now), row, order.flags)
+    beside = [Obstacle(each, order.flags.ignore_all_deps) for each in order.unmet]
+    met = [*obstacles(View(snapshot, position, seen, now), row, order.flags), *beside]
     if unmet := tuple(each.dependency for each in met if not each.is_ignored):
         raise DependenciesNotMet(unmet)
     assert row is not None, "a task instance without a row cannot be ignored into one"

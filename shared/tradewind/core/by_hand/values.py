@@ -21,6 +21,8 @@ class HandOrder:
     attempt_id: UUID
     """To be minted; an order whose attempt is there already gets the same answer again."""
     flags: RunByHand
+    unmet: tuple[Dependency, ...] = ()
+    """What stands against it besides the gates, as far as executors and workers are concerned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
