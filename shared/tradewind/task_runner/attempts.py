@@ -174,6 +174,11 @@ class Roster:
         return sum(not self.is_for_lane(offer.key) for offer in self.waiting.values())
 
     @property
+    def waiting_for_lane(self) -> int:
+        """Coroutine tasks that wait for theirs."""
+        return len(self.waiting) - self.waiting_for_slots
+
+    @property
     def free_lane_slots(self) -> int:
         """Likewise of coroutine tasks, besides those."""
         return max(0, min(self.async_concurrency - len(self._in_lane), self._ends_room))

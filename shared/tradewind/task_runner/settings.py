@@ -33,11 +33,11 @@ class TaskRunnerSettings(BaseModel):
     """A task whose process takes more memory than this, with the processes that it started, is killed and ends as out
     of memory. Coroutine tasks of one process share it. Looked at four times a second; 0 = no limit but the system's."""
     async_concurrency: int = Field(default=0, ge=0)
-    """How many coroutine tasks (`async def`, async operators) a worker runs at once besides its other tasks, those of a
-    DAG file side by side on one event loop in one process. 0 = they are run as other tasks are. The environment names
-    none of them there (`AIRFLOW_CTX_…`), and what one of them prints through a file descriptor goes to the worker's
-    log; a task with `executor_config={"isolation": "fork"}` has a process of its own. Give them a queue of their own:
-    they cannot overtake other tasks that wait in the same one."""
+    """How many coroutine tasks (`async def`, async operators) a worker, or a LocalExecutor, runs at once besides its
+    other tasks, those of a DAG file side by side on one event loop in one process. 0 = they are run as other tasks are.
+    The environment names none of them there (`AIRFLOW_CTX_…`), and what one of them prints through a file descriptor
+    goes to the worker's log; a task with `executor_config={"isolation": "fork"}` has a process of its own. For workers,
+    give them a queue of their own: they cannot overtake other tasks that wait in the same one."""
     async_block_notice_seconds: float = Field(default=1.0, gt=0)
     """A coroutine task that keeps the others waiting so long is told so in its log."""
     async_block_stop_seconds: float = Field(default=10.0, gt=0)

@@ -28,7 +28,7 @@ from tradewind.task_runner.logs import LogSink, LogStreamLimits
 from tradewind.task_runner.reports import ReportLoop
 from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
 from tradewind.wire.codec import UndecodableMessage, decode
-from tradewind.wire.messages import KillAttempts
+from tradewind.wire.messages import KillAttempts, TaskInstanceKey
 from tradewind.wire.queues import worker_queue
 
 _VOID_GRACE_SECONDS: Final = 1.0
@@ -148,8 +148,17 @@ class Supervisor:
 
     @property
     def open_slots(self) -> int:
-        """How many more attempts could be claimed now, beyond those that wait already."""
-        return max(0, self._roster.free_slots - len(self._roster.waiting))
+        """How many more attempts could be claimed now, beyond those that wait already; coroutine tasks not counted."""
+        return max(0, self._roster.free_slots - self._roster.waiting_for_slots)
+
+    @property
+    def open_lane_slots(self) -> int:
+        """Likewise of coroutine tasks."""
+        return max(0, self._roster.free_lane_slots - self._roster.waiting_for_lane)
+
+    def is_for_lane(self, key: TaskInstanceKey) -> bool:
+        """Whether it is a coroutine task, with a slot of those, as far as is known by now."""
+        return self._roster.async_concurrency > 0 and self._roster.is_for_lane(key)
 
     @property
     def concurrency(self) -> int:

@@ -84,6 +84,7 @@ class World:
         parallelism: int = 2,
         executor_queues: str = "",
         celery: Mapping[str, float] | None = None,
+        async_concurrency: int = 0,
         **options: Any,
     ) -> None:
         self.broker = MemoryBroker()
@@ -98,6 +99,7 @@ class World:
                 "core": {"executor": executor, "parallelism": parallelism, "executor_queues": executor_queues},
                 "celery": celery or {},
                 "dispatcher": options,
+                "task_runner": {"async_concurrency": async_concurrency},
             }
         )
         self._group = asyncio.TaskGroup()

@@ -186,7 +186,7 @@ class BaseExecutor(ABC):
     async def trigger_tasks(self, open_slots: int) -> None:
         """Pass on as many as there are slots, by priority. If `execute` raises, what it had not handed over waits for
         the next heartbeat, and is left to the sweep after some times: the dispatcher and the others go on."""
-        chosen = self.order_queued_tasks_by_priority()[:open_slots]
+        chosen = self.choose_tasks(open_slots)
         for workload in chosen:
             self._forget(workload)
         try:
@@ -194,6 +194,10 @@ class BaseExecutor(ABC):
         except Exception:
             self.log.exception("executor.failed", tasks=len(chosen))
             self._take_back([workload for workload in chosen if not workload.is_handed_over])
+
+    def choose_tasks(self, open_slots: int) -> Sequence[Workload]:
+        """What is passed on now, of what waits: so many, by priority."""
+        return self.order_queued_tasks_by_priority()[:open_slots]
 
     @abstractmethod
     async def execute(self, workloads: Sequence[Workload]) -> None:

@@ -16,7 +16,8 @@ from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
 
 class LocalExecutor(BaseExecutor):
     """`parallelism` tasks at once, each in a process of its own; 0 = no limit. A process that has ended frees its slot
-    at once, for the first by priority of those that wait."""
+    at once, for the first by priority of those that wait. Coroutine tasks have slots of their own beside those, if
+    there are any (`async_concurrency`): neither kind waits behind the other."""
 
     kind = "local"
 
@@ -30,8 +31,25 @@ class LocalExecutor(BaseExecutor):
         return self.parts.settings.core.parallelism
 
     @property
+    def async_concurrency(self) -> int:
+        """Coroutine tasks at once besides; 0 = they are counted as other tasks are."""
+        return self.parts.settings.task_runner.async_concurrency
+
+    @property
     def open_slots(self) -> int:
-        return self._supervisor.open_slots if self._supervisor is not None else 0
+        supervisor = self._supervisor
+        return 0 if supervisor is None else supervisor.open_slots + supervisor.open_lane_slots
+
+    def choose_tasks(self, open_slots: int) -> Sequence[Workload]:
+        """By priority, of each kind as many as it has slots for."""
+        supervisor = self._supervisor
+        if supervisor is None or self.async_concurrency == 0:
+            return super().choose_tasks(open_slots)
+        waiting = self.order_queued_tasks_by_priority()
+        is_for_lane = [supervisor.is_for_lane(workload.item.ti.key) for workload in waiting]
+        others = [workload for workload, for_lane in zip(waiting, is_for_lane, strict=True) if not for_lane]
+        coroutines = [workload for workload, for_lane in zip(waiting, is_for_lane, strict=True) if for_lane]
+        return [*others[: supervisor.open_slots], *coroutines[: supervisor.open_lane_slots]]
 
     async def execute(self, workloads: Sequence[Workload]) -> None:
         if self._supervisor is None:
@@ -108,14 +126,19 @@ class LocalExecutor(BaseExecutor):
             shutdown_grace_seconds=settings.dispatcher.shutdown_grace_seconds,
             killed_task_cleanup_seconds=settings.task_runner.killed_task_cleanup_seconds,
             log_limits=LogStreamLimits(max_bytes=settings.task_runner.max_log_bytes),
+            async_concurrency=self.async_concurrency,
         )
 
 
 class SequentialExecutor(LocalExecutor):
-    """One task at a time, by priority."""
+    """One task at a time, by priority, whatever its kind."""
 
     kind = "sequential"
 
     @property
     def parallelism(self) -> int:
         return 1
+
+    @property
+    def async_concurrency(self) -> int:
+        return 0
