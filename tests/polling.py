@@ -7,11 +7,15 @@ from collections.abc import Awaitable, Callable
 
 async def poll_until(
     predicate: Callable[[], bool] | Callable[[], Awaitable[bool]],
-    timeout: float = 10.0,  # noqa: ASYNC109 - the budget of a whole poll, reported in the failure
+    timeout: float = 30.0,  # noqa: ASYNC109 - the budget of a whole poll, reported in the failure
     *,
     interval: float = 0.01,
 ) -> None:
-    """Return once the predicate (plain or async) holds; fails the test with its name after `timeout` seconds."""
+    """Return once the predicate (plain or async) holds; fails the test with its name after `timeout` seconds.
+
+    What is awaited takes a fraction of a second; the limit only keeps a test that fails from hanging, so that it leaves
+    room for a machine with much else to do.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     while True:

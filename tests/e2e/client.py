@@ -11,7 +11,7 @@ import httpx
 FINISHED = ("success", "failed")
 
 
-def wait_until(holds: Callable[[], bool], what: str, timeout_seconds: float = 30.0) -> None:
+def wait_until(holds: Callable[[], bool], what: str, timeout_seconds: float = 60.0) -> None:
     """Return once it holds; fails the test, naming `what`, if that takes too long."""
     deadline = time.monotonic() + timeout_seconds
     while not holds():
@@ -30,7 +30,6 @@ class ApiClient:
             assert answer.status_code == 201, answer.text
             token = answer.json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
-        self.url, self.token = api_url, token
         self.url, self.token = api_url, token
 
     def __enter__(self) -> Self:
@@ -53,7 +52,7 @@ class ApiClient:
     def delete(self, path: str) -> httpx.Response:
         return self._http.delete(f"/api/v2{path}")
 
-    def wait_for_dag(self, dag_id: str, timeout_seconds: float = 30.0) -> dict[str, Any]:
+    def wait_for_dag(self, dag_id: str, timeout_seconds: float = 60.0) -> dict[str, Any]:
         """The DAG as soon as the API knows it; fails with the import errors otherwise."""
         deadline = time.monotonic() + timeout_seconds
         while (answer := self.get(f"/dags/{dag_id}")).status_code == 404:

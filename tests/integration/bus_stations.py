@@ -130,7 +130,7 @@ def numbers(deliveries: list[Delivery]) -> list[int]:
     return [int(delivery.message.body) for delivery in deliveries]
 
 
-async def take(batches: AsyncIterator[Batch], count: int, *, timeout_seconds: float = 20.0) -> list[Batch]:
+async def take(batches: AsyncIterator[Batch], count: int, *, timeout_seconds: float = 60.0) -> list[Batch]:
     """Batches until they hold this many deliveries; fails if they do not come in time."""
     taken: list[Batch] = []
     async with asyncio.timeout(timeout_seconds):
@@ -144,7 +144,7 @@ def deliveries_of(batches: list[Batch]) -> list[Delivery]:
     return [delivery for batch in batches for delivery in batch.deliveries]
 
 
-async def take_and_ack(batches: AsyncIterator[Batch], count: int, *, timeout_seconds: float = 20.0) -> list[Delivery]:
+async def take_and_ack(batches: AsyncIterator[Batch], count: int, *, timeout_seconds: float = 60.0) -> list[Delivery]:
     """This many deliveries, acknowledged."""
     taken: list[Delivery] = []
     async with asyncio.timeout(timeout_seconds):

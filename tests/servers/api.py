@@ -86,7 +86,7 @@ async def api_server(
         )
         group.create_task(serving, name="api")
         url = await address
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=60.0) as client:
             await log_in(client, "ada", password)
             yield ApiServer(
                 url=url,

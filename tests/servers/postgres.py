@@ -12,7 +12,7 @@ import tempfile
 import urllib.parse
 from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -96,8 +96,9 @@ class PostgresServer:
             postmaster = psutil.Process(int(file.read_text().split()[0]))
             family = [postmaster, *postmaster.children(recursive=True)]
             for process in family:
-                process.send_signal(signal.SIGKILL)
-            wait_until(lambda family=family: not any(map(is_alive, family)), 10.0, "kill")
+                with suppress(psutil.NoSuchProcess):  # they end by themselves once the first of them has
+                    process.send_signal(signal.SIGKILL)
+            wait_until(lambda family=family: not any(map(is_alive, family)), 60.0, "kill")
         self.stop()
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """One server process that tests can stop, kill and start again, and that cannot outlive its tests."""
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,13 +24,25 @@ class ServerUnavailable(Exception):
     """A server that the tests need cannot be had; the text says what to do about it."""
 
 
+_FIRST_PORT: Final = 10_240
+_PORT_COUNT: Final = 32_768 - _FIRST_PORT
+"""Below those that Linux gives to whoever wants any, for a listener or for its own end of a connection."""
+_PORT_NUMBERS: Final = itertools.count(random.randrange(_PORT_COUNT))
+"""So that no two servers of this process are told the same, however late they begin to listen."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [held.getsockname()[1] for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
+    """Ports on loopback that nobody listens on now, and that nobody else will be given meanwhile."""
+    numbers = (_FIRST_PORT + number % _PORT_COUNT for number in _PORT_NUMBERS)
+    return list(itertools.islice((number for number in numbers if _is_free(number)), count))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def find_program(name: str, *folders: str) -> str | None:
@@ -118,7 +132,7 @@ class ServerProcess:
         assert self._leader.stdin is not None
         self._leader.stdin.close()
         self._leader = None
-        wait_until(lambda: not any(map(is_alive, members)), 10.0, "kill")
+        wait_until(lambda: not any(map(is_alive, members)), 60.0, "kill")
 
     def _members(self) -> list[psutil.Process]:
         leader = self._leader
@@ -136,5 +150,13 @@ def is_alive(process: psutil.Process | int) -> bool:
         if isinstance(process, int):
             process = psutil.Process(process)
         return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def has_word(process: psutil.Process, word: str) -> bool:
+    """Whether its command line has this word; that of a process which has just ended has none."""
+    try:
+        return word in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return False

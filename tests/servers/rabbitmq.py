@@ -235,7 +235,7 @@ class _InstalledRabbitMQ:
 
     def start(self) -> None:
         self._mapper.start()
-        self._mapper.wait_for_port(self._mapper_port, 10.0)
+        self._mapper.wait_for_port(self._mapper_port, 60.0)
         self._node.start()
         self._node.wait_for_port(self._port, 90.0)
 

@@ -116,7 +116,7 @@ class _InstalledRedis:
 
     def start(self) -> None:
         self._process.start()
-        self._process.wait_for_port(self._port, 15.0)
+        self._process.wait_for_port(self._port, 60.0)
 
     def stop(self) -> None:
         self._process.stop()

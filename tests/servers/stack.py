@@ -2,11 +2,11 @@
 started again, or `standalone`. Every process dies with the one that started it, however that one ends.
 """
 
+import http.client
 import json
 import secrets
 import shutil
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
@@ -22,7 +22,7 @@ from tests.servers.process import ServerProcess, free_ports, wait_until
 from tradewind.db.embedded import site_folder
 
 ALL_SERVICES: Final = ("api-server", "dag-processor", "scheduler", "dispatcher", "collector", "worker", "triggerer")
-HEALTHY_TIMEOUT_SECONDS: Final = 60.0
+HEALTHY_TIMEOUT_SECONDS: Final = 120.0
 LOG_TAIL_CHARACTERS: Final = 2_500
 DATABASE_VARIABLE: Final = "TRADEWIND__DATABASE__URL"
 
@@ -68,7 +68,7 @@ class ServiceProcess:
         try:
             with urllib.request.urlopen(self._health_url, timeout=5.0) as answer:
                 return self.command != "standalone" or _is_whole(json.load(answer))
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException, ValueError):  # it begins or ends, in the midst of an answer even
             return False
 
     def metrics(self) -> str:
@@ -93,13 +93,20 @@ class ServiceProcess:
     def tree(self) -> list[psutil.Process]:
         """The process and all that it has started (without the shell that guards its life)."""
         leader = psutil.Process(self.pid)
-        return [leader, *(child for child in leader.children(recursive=True) if child.name() not in ("sh", "dash"))]
+        return [leader, *(child for child in leader.children(recursive=True) if not _is_shell(child))]
 
     @property
     def log_tail(self) -> str:
         """The end of its log, under its name."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return f"----- {self.name} -----\n{text[-LOG_TAIL_CHARACTERS:]}"
+
+
+def _is_shell(process: psutil.Process) -> bool:
+    try:
+        return process.name() in ("sh", "dash")
+    except psutil.NoSuchProcess:  # it has just ended, and is no more to be looked at than they are
+        return True
 
 
 class Stack:

@@ -40,7 +40,7 @@ class Child:
 
 def speaking_for(api: ApiServer, attempt: Attempt) -> httpx.AsyncClient:
     token = api.signer.mint_attempt_token(attempt.claims)
-    return httpx.AsyncClient(base_url=api.url, headers={"Authorization": f"Bearer {token}"})
+    return httpx.AsyncClient(base_url=api.url, headers={"Authorization": f"Bearer {token}"}, timeout=60.0)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
