@@ -53,7 +53,7 @@ async def test_a_module_changed_while_the_service_was_down_is_noticed(any_tables
         await processor.until_dags("importer.py", "etl_1")
     (folder / "team/naming.py").write_text("NAME = 'etl_2'\n")
     async with running_processor(any_tables, folder) as processor:
-        await processor.until_dags("importer.py", "etl_2", timeout=20.0)
+        await processor.until_dags("importer.py", "etl_2")
         assert processor.parsed() == 1.0
 
 
@@ -105,7 +105,7 @@ async def test_a_refused_file_takes_over_when_the_owner_is_removed(any_tables: D
         await processor.until_error("two.py", "'etl'")
     first.unlink()
     async with running_processor(any_tables, folder) as processor:
-        await processor.until_dags("two.py", "etl", timeout=20.0)
+        await processor.until_dags("two.py", "etl")
         await processor.until_gone("one.py")
         assert await any_tables.stale_dag_ids() == ["watching"]
 

@@ -10,7 +10,7 @@ from tests.integration.dag_processor.conftest import MemoryDagTables
 from tests.integration.dag_processor.running import Processor, running_processor
 from tests.polling import poll_until
 
-SOON = 10.0
+SOON = 30.0
 NAMES = """
 from airflow.sdk import DAG, Variable
 from airflow.providers.standard.operators.empty import EmptyOperator
