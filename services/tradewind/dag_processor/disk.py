@@ -3,10 +3,11 @@
 Everything here blocks on the file system: the examiner calls it in a thread, one call at a time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tradewind.core.bundles import bundle_of
 from tradewind.core.rows import DagFileRow
 from tradewind.dag_processor.dependencies import ENVIRONMENT, environment_fingerprint
 from tradewind.dag_processor.file_index import is_about_files
@@ -22,9 +23,7 @@ class Findings:
     changed: dict[str, None] = field(default_factory=dict[str, None])
     """Files to parse: new, edited, or something that they read has changed."""
     missing: dict[str, None] = field(default_factory=dict[str, None])
-    """Known files that a complete listing did not find."""
-    complete: bool = True
-    """False: a folder or file could not be read, so that nothing can be said to be missing."""
+    """Known files that a complete listing of their bundle did not find."""
     wants_listing: bool = False
     """The look alone cannot tell: a folder, an ignore file or a known DAG file came or went."""
     environment: str = ""
@@ -33,19 +32,24 @@ class Findings:
 class Disk:
     """Looks at the roots."""
 
-    def __init__(self, folders: Sequence[DagFolder]) -> None:
+    def __init__(self, folders: Sequence[DagFolder], *, held: Collection[str] = ()) -> None:
+        """`held`: names of bundles that are configured, but cannot be looked at: nothing of theirs is missing."""
         self._folders = tuple(sorted(folders, key=lambda folder: len(folder.root.prefix), reverse=True))
+        self._held = tuple(held)
 
     def list_all(self, known: Mapping[str, DagFileRow]) -> Findings:
-        """List every root in full, and verify every known file with all that it depends on."""
+        """List every root in full, and verify every known file with all that it depends on. A root that could not be
+        read in full has no missing files; one that is configured no more has no others."""
         findings = Findings(environment=environment_fingerprint())
         present: dict[str, str] = {}
+        unsure = dict.fromkeys(self._held)
         for folder in self._folders:
             listing = folder.list_files()
             present.update(listing.digests)
-            findings.complete = findings.complete and listing.complete
-        if findings.complete:
-            findings.missing.update(dict.fromkeys(name for name in known if name not in present))
+            if not listing.complete:
+                unsure[folder.root.bundle_name] = None
+        gone = (name for name in known if name not in present and bundle_of(name) not in unsure)
+        findings.missing.update(dict.fromkeys(gone))
         self._compare(present, known, findings)
         return findings
 

@@ -91,9 +91,8 @@ class Examiner:
         self._apply(findings)
         if missed_events and not is_first and not self._missing_since:
             self._missed.inc(len(findings.changed) + len(findings.missing))
-        if findings.complete:
-            self._note_missing(findings, now)
-            await self._retire(stop, now)
+        self._note_missing(findings, now)
+        await self._retire(stop, now)
         self._next_listing = now + (CONFIRM_SECONDS if self._missing_since else self._refresh_interval_seconds)
         self._known_files.set(len(self._index.files))
 

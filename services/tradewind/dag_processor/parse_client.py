@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from tradewind.core.errors import AdapterError
 from tradewind.dag_processor.parse_protocol import ALLOWED, READY, ParseReply, ParseRequest
 from tradewind.dag_processor.stored_values import ReaderAccess
 from tradewind.service.backoff import Backoff, Jitter
-from tradewind.service.child_environment import child_environment
+from tradewind.service.child_environment import DAGS_FOLDER_VARIABLE, child_environment
 from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.frames import FrameReader, frame
@@ -38,9 +39,11 @@ class ParseServerLost(AdapterError):
 class ParseServerClient:
     """One parse server at a time; it is started again when it ends."""
 
-    def __init__(self, *, jitter: Jitter, access: ReaderAccess) -> None:
+    def __init__(self, *, jitter: Jitter, access: ReaderAccess, dags_folder: Path) -> None:
+        """`dags_folder`: of the deployment; plugins and policies are found beside it, whatever bundle a file is of."""
         self._jitter = jitter
         self._access = access
+        self._dags_folder = dags_folder
         self._backoff = Backoff(cap_seconds=10.0)
         self._waiting: dict[int, asyncio.Future[ParseReply]] = {}
         self._timeouts: dict[int, asyncio.Timeout] = {}
@@ -111,7 +114,7 @@ class ParseServerClient:
                 pass_fds=[theirs.fileno()],
                 stdin=DEVNULL,
                 start_new_session=True,
-                env=child_environment(os.environ),
+                env={**child_environment(os.environ), DAGS_FOLDER_VARIABLE: str(self._dags_folder)},
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         self._restart_wanted.clear()

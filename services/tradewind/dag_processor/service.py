@@ -20,8 +20,12 @@ from prometheus_client import CollectorRegistry
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.dag_processor.bundles.collection import BundleCollection
-from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, PlainFolder
+from tradewind.dag_processor.bundles.git.connections import ReaderConnections
+from tradewind.dag_processor.bundles.git.follower import GitFollower
+from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, Source
 from tradewind.dag_processor.bundles.loop import Bundles
+from tradewind.dag_processor.bundles.problems import BundleProblems
+from tradewind.dag_processor.bundles.sources import bundle_sources
 from tradewind.dag_processor.disk import Disk
 from tradewind.dag_processor.examiner import Examiner
 from tradewind.dag_processor.file_index import FileIndex
@@ -41,7 +45,7 @@ from tradewind.db.store import DagRequestStore, DagStore
 from tradewind.db.stored_values import StoredValuesStore
 from tradewind.service.backoff import jitter_from
 from tradewind.service.bundle_folder import BundleFolder
-from tradewind.service.dag_roots import DagRoot, dag_roots
+from tradewind.service.dag_roots import DagRoot
 from tradewind.service.lifecycle import pause
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import jwt_secret
@@ -71,7 +75,8 @@ async def run(
     rows = await writer.load(stop)
     if rows is None:
         return
-    roots = dag_roots(settings)
+    sources = bundle_sources(settings)
+    roots = sources.roots
     folders = [
         DagFolder(
             root,
@@ -82,22 +87,46 @@ async def run(
     ]
     index, inbox, queue = FileIndex(rows), Inbox(), ParseQueue()
     access = reader_access(settings.execution_api_url, TokenSigner(jwt_secret(settings)), clock)
-    parser = ParseServerClient(jitter=jitter, access=access)
+    parser = ParseServerClient(jitter=jitter, access=access, dags_folder=settings.dags_folder.absolute())
     examiner = Examiner(
-        disk=Disk(folders),
+        disk=Disk(folders, held=sources.broken),
         index=index,
         inbox=inbox,
         queue=queue,
         parser=parser,
         writer=writer,
         telemetry=telemetry,
-        refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
+        refresh_interval_seconds=sources.listing_interval_seconds,
     )
     bundle_metrics = BundleMetrics(telemetry)
     bundles = Bundles(
-        [_keeper(root, settings, index, store, clock, bundle_metrics) for root in roots],
-        refresh_interval_seconds=settings.dag_processor.refresh_interval_seconds,
+        [_keeper(root, sources.of(root), settings, index, store, clock, bundle_metrics) for root in roots],
+        refresh_interval_seconds=sources.listing_interval_seconds,
     )
+    problems = BundleProblems(sources.names, sources.broken, store=store, clock=clock, telemetry=telemetry)
+    fetches = telemetry.counter("bundle_fetches_total", "Looks at Git repositories", ("bundle", "outcome"))
+
+    def moved() -> None:
+        inbox.list_folders()
+        bundles.touch()
+
+    followers = [
+        GitFollower(
+            bundle=bundle,
+            repository=repository,
+            connections=ReaderConnections(access),
+            problems=problems,
+            moved=moved,
+            interval_seconds=(
+                settings.dag_processor.refresh_interval_seconds
+                if bundle.refresh_interval_seconds is None
+                else bundle.refresh_interval_seconds
+            ),
+            jitter=jitter,
+            fetches=fetches,
+        )
+        for bundle, repository in sources.repositories
+    ]
     collection = BundleCollection(
         store=store,
         clock=clock,
@@ -142,7 +171,10 @@ async def run(
         group.create_task(parser.run(stop), name="parse-server")
         group.create_task(requests.run(stop), name="requests")
         group.create_task(questions.run(stop), name="timetable-questions")
-        for root in roots:
+        group.create_task(problems.run(stop, sources.listing_interval_seconds), name="bundle-problems")
+        for follower in followers:
+            group.create_task(follower.run(stop), name=f"follow {follower.name}")
+        for root in sources.folders:
             group.create_task(watch_root(root, inbox, stop, bundles.touch), name=f"watch {root.folder}")
         group.create_task(examiner.run(stop), name="examiner")
         group.create_task(parsing.run_parses(stop), name="parses")
@@ -154,13 +186,19 @@ async def run(
 
 
 def _keeper(
-    root: DagRoot, settings: DagProcessorSettings, index: FileIndex, store: Store, clock: Clock, metrics: BundleMetrics
+    root: DagRoot,
+    source: Source,
+    settings: DagProcessorSettings,
+    index: FileIndex,
+    store: Store,
+    clock: Clock,
+    metrics: BundleMetrics,
 ) -> BundleKeeper:
     return BundleKeeper(
         name=root.bundle_name,
         prefix=root.prefix,
         folder=BundleFolder(root.folder, settings.dag_processor.bundle_limits),
-        source=PlainFolder(),
+        source=source,
         index=index,
         store=store,
         clock=clock,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 import tradewind
+from tradewind.core.bundles import bundle_of, prefix_of
 from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
 from tradewind.dag_processor.dependencies import ENVIRONMENT
@@ -88,9 +89,15 @@ def _last_dependencies(index: FileIndex, name: str) -> dict[str, str]:
 
 def duplicate_text(dag_id: str, relative_fileloc: str, owner: str) -> str:
     """The import error of a file that defines another file's DAG."""
+    theirs, this = owner, relative_fileloc
+    if bundle_of(owner) != bundle_of(relative_fileloc):
+        theirs, this = (
+            f"{name.removeprefix(prefix_of(bundle_of(name)))} of the bundle {bundle_of(name)!r}"
+            for name in (owner, relative_fileloc)
+        )
     return (
-        f"The DAG {dag_id!r} is defined in two files: {owner} and {relative_fileloc}.\n"
-        f"The one in {owner} stays in use. Give one of them another dag_id, or remove a file.\n"
+        f"The DAG {dag_id!r} is defined in two files: {theirs} and {this}.\n"
+        f"The one in {theirs} stays in use. Give one of them another dag_id, or remove a file.\n"
     )
 
 

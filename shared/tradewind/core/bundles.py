@@ -91,6 +91,11 @@ def prefix_of(bundle_name: str) -> str:
     return "" if bundle_name == DAGS_FOLDER_BUNDLE else f".{bundle_name}/"
 
 
+def problem_name_of(bundle_name: str) -> str:
+    """Under which name people find what is wrong with the bundle as a whole; no file has such a name."""
+    return f".{bundle_name}/"
+
+
 def bundle_of(relative_fileloc: str) -> str:
     """The bundle that a file of this name is in."""
     if not relative_fileloc.startswith("."):

@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from tradewind.service.child_environment import DAGS_FOLDER_VARIABLE
 from tradewind.service.dag_roots import dag_roots
 from tradewind.task_runner.bundles.fetched import open_bundles
 from tradewind.task_runner.bundles.port import Bundles
@@ -24,8 +25,6 @@ class Children(NamedTuple):
     bundles: Bundles | None = None
     """Who finds the code; None = it is taken from the DAG folders as they stand."""
 
-
-DAGS_FOLDER_VARIABLE: Final = "TRADEWIND__CORE__DAGS_FOLDER"
 
 OpenChildren = Callable[[TaskRunningSettings], AbstractAsyncContextManager[Children]]
 """Opens both, for as long as the context lasts. The simulation passes its own."""

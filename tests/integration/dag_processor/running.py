@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.polling import poll_until
 from tradewind.bus.memory import MemoryBroker, MemoryBus
+from tradewind.core.bundle_list import DEFAULT_LIST
 from tradewind.core.rows import DagFileRow
 from tradewind.dag_processor.service import Store, run
 from tradewind.dag_processor.settings import DagProcessorGroup, DagProcessorSettings
@@ -142,9 +143,10 @@ async def running_processor(
     import_timeout_seconds: float = 30.0,
     refresh_interval_seconds: float = 600.0,
     load_examples: bool = False,
+    bundles: str = DEFAULT_LIST,
     **core: Any,
 ) -> AsyncGenerator[Processor]:
-    """Run the service until the block is left; `core`: more settings of that section."""
+    """Run the service until the block is left; `bundles`: the list of them; `core`: more settings of that section."""
     settings = DagProcessorSettings(
         home=folder.parent / "home",
         core=CoreSettings(
@@ -153,7 +155,9 @@ async def running_processor(
             load_examples=load_examples,
             **core,
         ),
-        dag_processor=DagProcessorGroup(refresh_interval_seconds=refresh_interval_seconds),
+        dag_processor=DagProcessorGroup(
+            refresh_interval_seconds=refresh_interval_seconds, dag_bundle_config_list=bundles
+        ),
     )
     bus = MemoryBus(MemoryBroker())
     stop = asyncio.Event()

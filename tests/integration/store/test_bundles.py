@@ -98,6 +98,30 @@ async def test_what_cannot_be_stored_is_run_as_it_stands(driver: Driver) -> None
     assert await granted(driver, "again") == ("2", TWO.digest)
 
 
+async def test_a_bundle_that_is_configured_no_more_has_no_current_version(driver: Driver) -> None:
+    await stored(driver, ONE)
+    await stored(driver, replace(TWO, name="team"))
+    await parsed(driver, "1")
+    await driver.store.configure_bundles(["team"], {}, driver.now)
+    assert await granted(driver, "run") == (None, None)
+    later = driver.now + timedelta(seconds=1)
+    assert await driver.store.delete_unused_bundles(later, 10) == 0, "the DAG's version names it"
+    await driver.store.configure_bundles([DAGS_FOLDER_BUNDLE], {}, driver.now)
+    assert await driver.store.delete_unused_bundles(later, 10) == 1, "nothing names that of the other"
+
+
+async def test_what_is_wrong_with_a_bundle_is_shown_until_it_is_not(driver: Driver) -> None:
+    await driver.store.write_import_error("dag.py", "broken", "Traceback", driver.now)
+    await driver.store.configure_bundles(["a", "b"], {"a": "not to be had", "b": "neither"}, driver.now)
+    assert await driver.inside.import_errors() == {"dag.py": "Traceback", ".a/": "not to be had", ".b/": "neither"}
+    await driver.store.retire_dag_files([], driver.now)
+    assert await driver.inside.import_errors() == {".a/": "not to be had", ".b/": "neither"}, "it is no file's"
+    await driver.store.configure_bundles(["a", "b"], {"a": "still not"}, driver.now)
+    assert await driver.inside.import_errors() == {".a/": "still not"}
+    await driver.store.configure_bundles(["a", "b"], {}, driver.now)
+    assert await driver.inside.import_errors() == {}
+
+
 async def test_a_file_that_moved_makes_a_version(driver: Driver) -> None:
     await stored(driver, ONE)
     await parsed(driver, "1")

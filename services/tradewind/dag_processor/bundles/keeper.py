@@ -27,11 +27,17 @@ class Source(Protocol):
         """The version that the folder shows now, as people read it; None = its content's own digest."""
         ...
 
+    @property
+    def is_ready(self) -> bool:
+        """False: nothing is there yet, and what the store has is the latest that anybody knows."""
+        ...
+
 
 class PlainFolder:
     """A folder that people write to: its content is its version."""
 
     version = None
+    is_ready = True
 
 
 class BundleMetrics:
@@ -92,6 +98,8 @@ class BundleKeeper:
 
     async def refresh(self) -> None:
         """Look at the folder, and store what has changed. Raises what the store raises."""
+        if not self._source.is_ready:
+            return
         for _ in range(RACES_MAX):
             try:
                 version = self._source.version

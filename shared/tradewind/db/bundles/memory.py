@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tradewind.core.bundles import BundleVersion
+from tradewind.core.bundles import BundleVersion, problem_name_of
 from tradewind.db.bundles.memory_tables import BundleVersionTableRow
 from tradewind.db.memory.tables import MemoryStoreBase
 
@@ -43,6 +43,15 @@ class MemoryBundleStore(MemoryStoreBase):
         self._leave(name, None, now)
         self.tables.bundles.current[name] = None
         self.tables.bundles.errors[name] = error
+
+    async def configure_bundles(self, names: Sequence[str], problems: Mapping[str, str], now: datetime) -> None:
+        bundles, errors = self.tables.bundles, self.tables.import_errors
+        for name in [name for name in bundles.current if name not in names]:
+            self._leave(name, None, now)
+            bundles.current[name] = None
+        for name in [name for name in errors if name.endswith("/")]:
+            del errors[name]
+        errors.update({problem_name_of(name): text for name, text in problems.items()})
 
     async def delete_unused_bundles(self, left_before: datetime, limit: int) -> int:
         bundles = self.tables.bundles

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from tradewind.core.bundles import BundleVersion
+from tradewind.core.bundles import BundleVersion, problem_name_of
 from tradewind.db.pool import Database
 from tradewind.db.postgres.dags import DAG_WRITER_LOCK
+from tradewind.db.postgres.row_mapping import storable_text
 from tradewind.db.statements import statement
 
 
@@ -32,6 +33,11 @@ class BundleStore(Protocol):
 
     async def set_bundle_error(self, name: str, error: str, now: datetime) -> None:
         """The bundle's content could not be stored: runs take what their workers have, until it can."""
+        ...
+
+    async def configure_bundles(self, names: Sequence[str], problems: Mapping[str, str], now: datetime) -> None:
+        """These are all the bundles that there are: others have no current version any more. `problems`: what is wrong
+        with which of them as a whole, in place of what was; people find it among the import errors."""
         ...
 
     async def delete_unused_bundles(self, left_before: datetime, limit: int) -> int:
@@ -71,6 +77,13 @@ class PostgresBundleStore:
 
     async def set_bundle_error(self, name: str, error: str, now: datetime) -> None:
         await self._database.fetch(statement("set_bundle_version"), name, None, error, now)
+
+    async def configure_bundles(self, names: Sequence[str], problems: Mapping[str, str], now: datetime) -> None:
+        texts = {problem_name_of(name): storable_text(text) for name, text in problems.items()}
+        async with self._database.transaction() as transaction:
+            await transaction.fetch(statement("lock_dag_writers"), DAG_WRITER_LOCK)
+            await transaction.fetch(statement("leave_bundles"), list(names), now)
+            await transaction.fetch(statement("write_bundle_problems"), list(texts), list(texts.values()), now)
 
     async def delete_unused_bundles(self, left_before: datetime, limit: int) -> int:
         async with self._database.transaction() as transaction:

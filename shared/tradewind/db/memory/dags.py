@@ -130,7 +130,7 @@ class MemoryDagStore(MemoryStoreBase):
         kept = dict.fromkeys(present)
         for file in [file for file in self.tables.dag_files if file not in kept]:
             del self.tables.dag_files[file]
-        for file in [file for file in self.tables.import_errors if file not in kept]:
+        for file in [file for file in self.tables.import_errors if file not in kept and not file.endswith("/")]:
             del self.tables.import_errors[file]
         gone = [dag for _, dag in sorted(self.tables.dags.items()) if dag.relative_fileloc not in kept]
         stale = self._make_stale(gone)
