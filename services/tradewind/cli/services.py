@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tradewind.cli.daemons.words import may_run_in_background
+
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands."""
@@ -24,6 +26,7 @@ def standalone() -> None:
     main()
 
 
+@may_run_in_background("api-server")
 def api_server() -> None:
     """Run the REST API and the execution API."""
     from tradewind.api.__main__ import main
@@ -31,6 +34,7 @@ def api_server() -> None:
     main()
 
 
+@may_run_in_background("dag-processor")
 def dag_processor() -> None:
     """Watch the DAGs folder and parse what changes."""
     from tradewind.dag_processor.__main__ import main
@@ -38,6 +42,7 @@ def dag_processor() -> None:
     main()
 
 
+@may_run_in_background("scheduler")
 def scheduler() -> None:
     """Decide what runs next."""
     from tradewind.scheduler.__main__ import main
@@ -45,6 +50,7 @@ def scheduler() -> None:
     main()
 
 
+@may_run_in_background("dispatcher")
 def dispatcher() -> None:
     """Hand queued task instances to executors."""
     from tradewind.dispatcher.__main__ import main
@@ -52,6 +58,7 @@ def dispatcher() -> None:
     main()
 
 
+@may_run_in_background("collector")
 def collector() -> None:
     """Grant claims, take results and heartbeats."""
     from tradewind.collector.__main__ import main
@@ -59,6 +66,7 @@ def collector() -> None:
     main()
 
 
+@may_run_in_background("triggerer")
 def triggerer(
     capacity: Annotated[int | None, typer.Option("--capacity", help="Triggers at once.", min=1)] = None,
     queues: Annotated[
@@ -71,6 +79,7 @@ def triggerer(
     main(capacity=capacity, queues=queues)
 
 
+@may_run_in_background("worker")
 def worker(
     queues: Annotated[str | None, typer.Option("-q", "--queues", help="Queues to serve, separated by commas.")] = None,
     concurrency: Annotated[int | None, typer.Option("-c", "--concurrency", help="Tasks at once.", min=1)] = None,

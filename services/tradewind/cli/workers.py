@@ -1,10 +1,12 @@
 """`tradewind workers …`, and Airflow's words for the same: `tradewind celery …`."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from tradewind.cli.flower import flower
 from tradewind.cli.services import worker
 from tradewind.cli.tables import Output, check_output, show
 from tradewind.cli.task_states import ApiUrl
@@ -37,6 +39,8 @@ def create_celery_app() -> typer.Typer:
     """The group `celery`."""
     app = typer.Typer(help="Workers, in the words of Airflow's Celery provider.", no_args_is_help=True)
     app.command("worker")(worker)
+    app.command("stop")(stop)
+    app.command("flower")(flower)
     app.command("list-workers")(list_)
     app.command("shutdown-worker")(shutdown_worker)
     app.command("shutdown-all-workers")(shutdown_all_workers)
@@ -65,6 +69,19 @@ def queues(output: Output = "table", api_url: ApiUrl = None) -> None:
 def drain(worker_id: WorkerId, api_url: ApiUrl = None) -> None:
     """Have a worker take nothing any more, finish what it runs, and leave."""
     _drain([worker_id], api_url)
+
+
+def stop(
+    pid: Annotated[
+        Path | None, typer.Option("--pid", metavar="FILE", help="The worker's pid file, if it was given one.")
+    ] = None,
+) -> None:
+    """Have the worker that was started here with -D take nothing any more, finish what it runs, and leave."""
+    from tradewind.cli.daemons.places import pid_file_of
+    from tradewind.cli.daemons.stopping import stop as stop_process
+    from tradewind.service.settings import ServiceSettings, load_settings
+
+    stop_process(pid or pid_file_of(load_settings(ServiceSettings).home, "worker"), "worker")
 
 
 def shutdown_worker(

@@ -1,0 +1,33 @@
+"""Settings of flower, with Airflow's names, and whether it can run."""
+
+from pydantic import BaseModel, Field, SecretStr
+
+from tradewind.core.errors import ConfigError
+from tradewind.service.settings import ServiceSettings, required_broker_url
+
+
+class FlowerOptions(BaseModel):
+    """Of what Airflow keeps in [celery]: `TRADEWIND__CELERY__…`."""
+
+    flower_host: str = "127.0.0.1"
+    """This machine only, as the API; Airflow's is 0.0.0.0. Who reaches flower may end tasks and workers."""
+    flower_port: int = Field(default=5555, ge=0, le=65535)
+    flower_url_prefix: str = ""
+    flower_basic_auth: SecretStr = SecretStr("")
+    """`user:password`, separated by commas."""
+
+
+class FlowerSettings(ServiceSettings):
+    """What flower is started with."""
+
+    celery: FlowerOptions = FlowerOptions()
+
+
+def checked_broker_url(settings: ServiceSettings, *, is_installed: bool) -> str:
+    """The broker's address; raises `ConfigError` that says what is missing."""
+    if not is_installed:
+        raise ConfigError("flower is not installed: `pip install 'tradewind[flower]'` (or celery and flower)")
+    url = required_broker_url(settings)
+    if not url.startswith(("amqp://", "amqps://")):
+        raise ConfigError("flower sees RabbitMQ only, not Redis Streams: use `tradewind workers list` and `… queues`")
+    return url
