@@ -162,8 +162,8 @@ async def test_crashed_consumer_loses_its_messages_to_others(station: Station) -
     async with station.connect() as living, station.connect() as dying:
         async with dying.consume(shared(), prefetch=10, max_batch=2) as batches:
             await living.publish("q", numbered(6))
-            (batch,) = await take(batches, 2)
-            await batch.ack(batch.deliveries[:1])
+            first, *_ = await take(batches, 2)
+            await first.ack(first.deliveries[:1])
             await settled(living, "q")
             await station.crash(dying)
             with pytest.raises(BusUnavailable):
@@ -233,7 +233,7 @@ async def test_requests_get_their_own_answers(station: Station) -> None:
         await ready.wait()
 
         async def ask(number: int) -> bytes:
-            return (await client.request("rpc", Message(body=f"{number:04}".encode()), timeout_seconds=10)).body
+            return (await client.request("rpc", Message(body=f"{number:04}".encode()), timeout_seconds=60)).body
 
         asked = [group.create_task(ask(number)) for number in range(200)]
         assert [await answer for answer in asked] == [f"{number:04}"[::-1].encode() for number in range(200)]
@@ -252,7 +252,7 @@ async def test_request_times_out_and_is_not_served_late(station: Station) -> Non
 
 async def test_request_waits_for_its_first_server(station: Station) -> None:
     async with station.connect() as server, station.connect() as client, asyncio.TaskGroup() as group:
-        asked = group.create_task(client.request("rpc", Message(body=b"abc"), timeout_seconds=10))
+        asked = group.create_task(client.request("rpc", Message(body=b"abc"), timeout_seconds=60))
 
         async def is_waiting() -> bool:
             return await client.depth("rpc") == 1
@@ -273,12 +273,12 @@ async def test_late_answers_reach_nobody(station: Station) -> None:
         # The next request gets its own answer, not the late one.
         async with asyncio.TaskGroup() as group:
             group.create_task(answer_one(bus, batches, b"own"))
-            assert (await bus.request("rpc", Message(body=b""), timeout_seconds=10)).body == b"own"
+            assert (await bus.request("rpc", Message(body=b""), timeout_seconds=60)).body == b"own"
 
 
 async def expect_timeout(bus: Bus) -> None:
     with pytest.raises(RequestTimeout):
-        await bus.request("rpc", Message(body=b""), timeout_seconds=0.2)
+        await bus.request("rpc", Message(body=b""), timeout_seconds=1.0)  # until then it must have been delivered
 
 
 async def answer_one(bus: Bus, batches: AsyncIterator[Batch], body: bytes) -> None:
@@ -302,7 +302,7 @@ async def test_broadcast_reaches_every_subscriber_there_is(station: Station) -> 
             for message in numbered(3):
                 await one.broadcast("topic", message)
             await one.broadcast("else", Message(body=b"apart"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert [(await anext(mine)).body for _ in range(3)] == [b"0", b"1", b"2"]
                 assert [(await anext(theirs)).body for _ in range(3)] == [b"0", b"1", b"2"]
                 assert (await anext(apart)).body == b"apart"
@@ -425,7 +425,7 @@ async def test_cancelled_publishers_leave_the_bus_usable(station: Station) -> No
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 publishing.cancel()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await bus.publish("q", [Message(body=b"-1")])
             taken: list[Delivery] = []
             while not taken or taken[-1].message.body != b"-1":
@@ -440,7 +440,7 @@ async def test_cancelled_publishers_leave_the_bus_usable(station: Station) -> No
 async def test_consumer_goes_on_after_its_queue_was_deleted(station: Station) -> None:
     async with station.connect() as bus, bus.consume(shared(), prefetch=10, max_batch=10) as batches:
         await bus.publish("q", numbered(2))
-        (batch,) = await take(batches, 2)
+        taken = await take(batches, 2)
         await station.delete_queue("q")
         async with asyncio.TaskGroup() as group:
             taking = group.create_task(take_and_ack(batches, 1))
@@ -449,7 +449,8 @@ async def test_consumer_goes_on_after_its_queue_was_deleted(station: Station) ->
                 return await bus.depth("q") == 0
 
             await poll_until(is_back)
-            await batch.ack()  # what was delivered before the loss: settling it does nothing
+            for batch in taken:
+                await batch.ack()  # what was delivered before the loss: settling it does nothing
             await bus.publish("q", numbered(1, start=7), mandatory=True)
             assert numbers(await taking) == [7]
 
@@ -491,9 +492,10 @@ async def test_everything_goes_on_after_the_broker_was_restarted(
         await publish_when_there(bus, "q")
         await publish_when_there(bus, "mine")
         assert [numbers(await taking) for taking in waiting] == [[7], [7]]
-        while not hearing.done():
-            await bus.broadcast("topic", Message(body=b"heard"))
-            await asyncio.wait([hearing], timeout=0.05)
+        async with asyncio.timeout(60):  # until the subscription is there again
+            while not hearing.done():
+                await bus.broadcast("topic", Message(body=b"heard"))
+                await asyncio.wait([hearing], timeout=0.05)
         assert hearing.result().body == b"heard"
 
 

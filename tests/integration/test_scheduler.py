@@ -193,7 +193,7 @@ class Rig:
     async def run_state(self, dag_run_id: int) -> str:
         return str(await self.database.fetch_value("SELECT state FROM dag_run WHERE id = $1", dag_run_id))
 
-    async def until_ended(self, *dag_run_ids: int, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - of the whole poll
+    async def until_ended(self, *dag_run_ids: int, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - of the whole poll
         async def have_ended() -> bool:
             return all([await self.run_state(number) in ("success", "failed") for number in dag_run_ids])
 

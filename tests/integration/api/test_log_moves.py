@@ -272,7 +272,7 @@ async def fails_and_recovers(server: ApiServer, bucket: str, talk: Talk, s3: S3S
     assert [entry["event"] for entry in answer.json()["content"]][1:] == ["kept"]
 
     await s3.make_bucket(bucket)
-    await poll_until(lambda: up() == 1.0, 20.0)
+    await poll_until(lambda: up() == 1.0, 60.0)
     assert await talk.chunks() == 0
     answer = await server.client.get(f"{talk.path}/1")
     assert [entry["event"] for entry in answer.json()["content"]][1:] == ["kept"]

@@ -67,7 +67,7 @@ class Fleet:
             changes=tuple(queued(id_, attempt) for id_, attempt in zip(ids, attempts, strict=True)),
             acknowledged=tuple(acknowledged(id_, attempt) for id_, attempt in done),
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not isinstance(result := await driver.store.commit_decisions(batch), Committed):
                 assert isinstance(result, SlotsRefused)
                 await asyncio.sleep(0.002)

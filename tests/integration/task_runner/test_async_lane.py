@@ -111,7 +111,7 @@ TASKS = """
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> AsyncGenerator[Folder]:
-    limits = ForkLauncherLimits(async_notice_seconds=0.2, async_stop_seconds=0.5)
+    limits = ForkLauncherLimits(async_notice_seconds=0.5, async_stop_seconds=2.0)
     async with open_fork_launcher(limits) as launcher:
         yield Folder(tmp_path, launcher)
 
@@ -164,7 +164,8 @@ async def test_one_attempt_is_killed_and_others_go_on(folder: Folder) -> None:
         }
         watching_other = group.create_task(watch(other))
         for name, child in children.items():
-            await ready[name].wait()
+            async with asyncio.timeout(60):
+                await ready[name].wait()
             child.kill(0)
         killed, deaf = await watching["wait"], await watching["deaf"]
         assert "cleaned up" in printed(killed)
@@ -199,7 +200,8 @@ async def test_end_of_the_process_is_told_to_each_attempt(folder: Folder) -> Non
     waiting = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(other, lambda _: waiting.set()))
-        await waiting.wait()
+        async with asyncio.timeout(60):
+            await waiting.wait()
         died = await folder.run(file, "die")
     for seen in (died, watching.result()):
         assert end_of(seen).cause == EndCause.KILLED

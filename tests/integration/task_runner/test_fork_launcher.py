@@ -20,7 +20,7 @@ import pytest
 
 from tests.execution_api import TOKEN, execution_api
 from tests.polling import poll_until
-from tests.servers.process import is_alive
+from tests.servers.process import has_word, is_alive
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.task_runner.exits import ChildEnd, result_of
@@ -361,7 +361,8 @@ async def test_changed_file_is_imported_anew_while_the_old_one_finishes(folder: 
     file = folder.write(old.format(gate=str(gate)))
     begun = asyncio.Event()
     first = asyncio.ensure_future(watch(await folder.launch(file), lambda _: begun.set()))
-    await begun.wait()
+    async with asyncio.timeout(60):
+        await begun.wait()
     assert (
         await folder.run(
             folder.write("""
@@ -554,7 +555,7 @@ async def test_death_of_the_root_is_survived(folder: Folder) -> None:
         run()
     """)
     assert (await folder.run(file)).outcome == Outcome.SUCCESS
-    root = next(process for process in psutil.Process().children() if "forkserver" in " ".join(process.cmdline()))
+    root = next(process for process in psutil.Process().children() if has_word(process, "forkserver"))
     root.kill()
     await poll_until(lambda: not is_alive(root.pid))
     await poll_until(lambda: len(psutil.Process().children()) >= 1)

@@ -69,7 +69,7 @@ TASKS = """
         signal.signal(signal.SIGUSR1, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        signal.setitimer(signal.ITIMER_REAL, 60)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         logger = logging.getLogger("some.library")
         logger.setLevel(logging.DEBUG)
@@ -189,7 +189,8 @@ async def test_kill_of_an_ended_attempt_does_not_meet_its_successor(folder: Fold
     waiting = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(running, lambda _: waiting.set()))
-        await waiting.wait()
+        async with asyncio.timeout(60):
+            await waiting.wait()
         assert running.pid == pid
         ended.kill(0)
         await folder.run(file, "draw")

@@ -1,6 +1,5 @@
 """The triggerer's service with real children: events, failures, people, blocking, dying, sharing."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.integration.triggerer.conftest import Rig
 from tests.polling import poll_until
+from tests.servers.process import has_word
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import Message
 from tradewind.core.spec import AssetRef, AssetWatcherSpec, TaskSpec, TimetableSpec
@@ -187,7 +187,7 @@ async def test_when_the_process_of_all_is_killed_all_run_again(rig: Rig) -> None
     async with rig.triggerer():
         await poll_until(lambda: "runs" in rig.notes.read_text())
         for child in psutil.Process().children():
-            if "tradewind.triggerer.child" in child.cmdline():
+            if has_word(child, "tradewind.triggerer.child"):
                 child.kill()
         await poll_until(lambda: rig.notes.read_text().count("runs") == 2)
         there.touch()
@@ -266,10 +266,13 @@ async def test_a_watcher_that_fails_is_named_and_runs_anew_when_it_has_changed(
     rig.notes.write_text("line\n")
     await watching(rig, fail=True)
     async with rig.triggerer():
-        said = ""
-        while "cannot watch" not in said:
-            await asyncio.sleep(0.01)
-            said += capsys.readouterr().out
+        said = list[str]()
+
+        def has_failed() -> bool:
+            said.append(capsys.readouterr().out)
+            return "cannot watch" in "".join(said)
+
+        await poll_until(has_failed)
         await watching(rig)
         await poll_until(lambda: bool(rig.store.tables.assets.events))
-    assert "watcher.failed" in said
+    assert "watcher.failed" in "".join(said)
