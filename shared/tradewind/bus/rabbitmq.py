@@ -2,17 +2,16 @@
 
 One connection holds a channel in confirm mode for what is published, a plain one for requests, answers and broadcasts
 (answers come by RabbitMQ's direct reply-to, without a queue), and one channel per consumer. Losing any of the first
-two counts as losing the connection; a keeper task connects again with backoff.
+two counts as losing the connection.
 """
 
 import asyncio
-import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
 
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import (
@@ -30,21 +29,17 @@ from yarl import URL
 
 from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
 from tradewind.bus.driver import Channel, Connection, new_connection
-from tradewind.bus.intake import SHORT_LIFE_SECONDS, Consumer, Intake, Subscriber
+from tradewind.bus.intake import Session, Subscriber
+from tradewind.bus.linked import LinkedBus, connected
 from tradewind.bus.port import (
-    Batch,
     BusUnavailable,
     Delivery,
     Message,
-    MessageTooLarge,
     Queue,
     QueueInUse,
     RequestTimeout,
 )
 from tradewind.core.errors import ConfigError
-from tradewind.service.backoff import Backoff
-from tradewind.service.logging import get_logger
-from tradewind.wire.queues import DEAD_LETTER
 
 QueueType = Literal["classic", "quorum"]
 
@@ -52,6 +47,8 @@ _DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
 _CONFIRM_TIMEOUT_SECONDS: Final = 30.0
+_START_TIMEOUT_SECONDS: Final = 15.0
+"""A broker that does not answer a declaration, as of a queue that is being deleted, is asked again."""
 _HEARTBEAT_SECONDS: Final = 10
 """A broker that is silent for three of these is taken for lost."""
 _FRAME_BUFFER: Final = 1_000
@@ -59,7 +56,6 @@ _FRAME_BUFFER: Final = 1_000
 _MAX_BROADCASTS: Final = 10_000
 """Broadcasts that wait for one slow subscriber; the oldest go first."""
 _SUBSCRIBER_PREFETCH: Final = 500
-_BACKOFF: Final = Backoff(jitter_share=0.2)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,74 +74,34 @@ _FAILURES: Final = (AMQPError, OSError, RuntimeError, TimeoutError, EOFError, St
 """What the driver raises when it cannot connect; the last two where the connection ends in the middle of that."""
 
 
-class RabbitMQBus:
-    """One connection to RabbitMQ; see `tradewind.bus.port.Bus` for what each method promises."""
+class RabbitMQBus(LinkedBus[_Link]):
+    """One connection to RabbitMQ."""
 
-    def __init__(self, url: URL, *, name: str, setting_name: str, queue_type: QueueType, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        url: URL,
+        group: asyncio.TaskGroup,
+        *,
+        name: str,
+        setting_name: str,
+        queue_type: QueueType,
+        max_body_bytes: int,
+    ) -> None:
+        super().__init__(group, shown=_shown(url), setting_name=setting_name, max_body_bytes=max_body_bytes)
         self._url = url
         self._name = name
-        self._setting_name = setting_name
         self._queue_type: QueueType = queue_type
-        self._max_body_bytes = max_body_bytes
-        self._link: _Link | None = None
-        self._up = asyncio.Event()
-        self.first_attempt = asyncio.Event()
-        """Set once it is known whether the broker can be reached."""
-        self._why_down = "not connected to the broker yet"
-        self._answers: dict[str, asyncio.Future[Message]] = {}
-        self._numbers = itertools.count(1)
 
-    @property
-    def connected(self) -> bool:
-        return self._link is not None
-
-    async def keep_connected(self) -> None:
-        """Connect, and connect again whenever the connection is lost; runs until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            try:
-                link = await self._connect()
-            except BusUnavailable as exc:
-                failures += 1
-                await self._pause(str(exc), failures)
-                continue
-            began = loop.time()
-            await self._hold(link)
-            if loop.time() - began > SHORT_LIFE_SECONDS:
-                failures = 0
-            else:
-                failures += 1
-                await self._pause(self._why_down, failures)
-
-    async def _pause(self, why: str, failures: int) -> None:
-        delay = _BACKOFF.delay_seconds(failures, next(self._numbers) % 10 / 10)
-        self._why_down = why
-        get_logger().warning("broker.unreachable", error=why, delay_seconds=round(delay, 3))
-        self.first_attempt.set()
-        await asyncio.sleep(delay)
-
-    async def _hold(self, link: _Link) -> None:
-        """Use the connection until it is lost."""
-        self._link = link
-        self._up.set()
-        self.first_attempt.set()
-        get_logger().info("broker.connected", url=_shown(self._url))
+    async def _use_one_link(self) -> NoReturn:
+        link = await self._connect()
         try:
+            self._raise(link)
             await link.lost.wait()
-            self._why_down = f"the connection to the broker at {_shown(self._url)} was lost"
-            get_logger().warning("broker.lost", url=_shown(self._url))
         finally:
             self._drop()
             with suppress(BusUnavailable), broker_errors():
                 await link.connection.close(BusUnavailable(self._why_down), timeout=_CLOSE_TIMEOUT_SECONDS)
-
-    def _drop(self) -> None:
-        self._link = None
-        self._up.clear()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(BusUnavailable(self._why_down))
+        raise BusUnavailable(self._why_down)
 
     async def _connect(self) -> _Link:
         url = self._url if "heartbeat" in self._url.query else self._url.update_query(heartbeat=_HEARTBEAT_SECONDS)
@@ -177,7 +133,7 @@ class RabbitMQBus:
         return _Link(connection, confirmed, plain, lost)
 
     def _describe(self, exc: Exception) -> str:
-        where = f"cannot use the broker at {_shown(self._url)} ({self._setting_name})"
+        where = f"cannot use the broker at {self._shown} ({self._setting_name})"
         match exc:
             case ProbableAuthenticationError() | AuthenticationError():
                 return f"{where}: it refuses the user name or the password"
@@ -191,27 +147,13 @@ class RabbitMQBus:
             case _:
                 return f"{where}: {exc or type(exc).__name__}"
 
-    def _live(self) -> _Link:
-        if self._link is None:
-            raise BusUnavailable(self._why_down)
-        return self._link
-
-    def new_session_number(self) -> int:
-        """A number that no other session of the bus has."""
-        return next(self._numbers)
-
-    async def open_channel(self) -> Channel:
-        """A new channel; waits while there is no connection."""
-        await self._up.wait()
-        return await self._new_channel()
-
     async def _new_channel(self) -> Channel:
         connection = self._live().connection
         try:
             with broker_errors():
                 return await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
         except RuntimeError as exc:  # how the driver says that the connection is closed
-            raise BusUnavailable(f"the connection to the broker at {_shown(self._url)} was lost") from exc
+            raise BusUnavailable(f"the connection to the broker at {self._shown} was lost") from exc
 
     async def publish(
         self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
@@ -231,11 +173,6 @@ class RabbitMQBus:
         except TimeoutError as exc:
             text = f"the broker did not confirm messages for {queue!r} within {_CONFIRM_TIMEOUT_SECONDS:g} s"
             raise BusUnavailable(text) from exc
-
-    def _check_size(self, queue: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            if len(message.body) > self._max_body_bytes:
-                raise MessageTooLarge(queue, len(message.body), self._max_body_bytes)
 
     async def declare(self, queue: Queue) -> None:
         channel = await self._new_channel()
@@ -260,24 +197,29 @@ class RabbitMQBus:
             arguments["x-queue-type"] = self._queue_type
         await channel.queue_declare(queue.name, durable=shared, exclusive=queue.exclusive, arguments=arguments)
 
-    async def _declare_to_consume(self, queue: Queue, _: Channel) -> str:
-        # On a channel of its own: a refusal closes the channel.
-        await self.declare(queue)
-        return queue.name
+    async def _begin_session(self, queue: Queue, prefetch: int, wake: asyncio.Event) -> Session:
+        async def declare(_: Channel) -> str:
+            await self.declare(queue)  # on a channel of its own: a refusal closes the channel
+            return queue.name
 
-    @asynccontextmanager
-    async def consume(self, queue: Queue, *, prefetch: int, max_batch: int) -> AsyncGenerator[AsyncIterator[Batch]]:
-        intake = Intake(self, partial(self._declare_to_consume, queue), name=queue.name, prefetch=prefetch)
-        await intake.open()
-        try:
-            yield Consumer(intake, queue.name, max_batch)
-        finally:
-            await intake.close()
+        return await self._start_session(declare, prefetch, wake)
 
-    async def dead_letter(self, message: Message) -> None:
-        """Publish to the dead-letter queue, declared if need be, and await the confirm."""
-        await self.declare(Queue(name=DEAD_LETTER, durable=True))
-        await self.publish(DEAD_LETTER, (message,), mandatory=True)
+    async def _start_session(
+        self, declare: Callable[[Channel], Awaitable[str]], prefetch: int, wake: asyncio.Event
+    ) -> Session:
+        """Consume the queue that `declare` makes and names."""
+        await self._up.wait()
+        with broker_errors():
+            async with asyncio.timeout(_START_TIMEOUT_SECONDS):
+                session = Session(await self._new_channel(), next(self._numbers), wake)
+                is_started = False
+                try:
+                    await session.start(await declare(session.channel), prefetch)
+                    is_started = True
+                finally:
+                    if not is_started:
+                        await session.close()
+        return session
 
     async def _know_queue(self, link: _Link, queue: str) -> None:
         if queue not in link.known_queues:
@@ -336,12 +278,9 @@ class RabbitMQBus:
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncGenerator[AsyncIterator[Message]]:
-        intake = Intake(self, partial(_declare_subscription, topic), name=topic, prefetch=_SUBSCRIBER_PREFETCH)
-        await intake.open()
-        try:
-            yield Subscriber(intake, topic)
-        finally:
-            await intake.close()
+        begin = partial(self._start_session, partial(_declare_subscription, topic), _SUBSCRIBER_PREFETCH)
+        async with self._intake(begin, topic) as intake:
+            yield Subscriber(intake)
 
     async def depth(self, queue: str) -> int | None:
         channel = await self._new_channel()
@@ -395,23 +334,17 @@ async def open_rabbitmq(
     queue_type: QueueType,
     max_body_bytes: int,
 ) -> AsyncGenerator[RabbitMQBus]:
-    """A bus over this broker. Entering returns after the first attempt to connect, whatever came of it; the bus
-    connects as soon as it can. Raises `ConfigError` for a URL that cannot be one."""
+    """A bus over this broker, kept connected. Raises `ConfigError` for a URL that cannot be one."""
     parsed = _parse(url, setting_name)
     # The driver's own records repeat what we log, with tracebacks.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-    bus = RabbitMQBus(
-        parsed, name=name, setting_name=setting_name, queue_type=queue_type, max_body_bytes=max_body_bytes
+    make = partial(
+        RabbitMQBus,
+        parsed,
+        name=name,
+        setting_name=setting_name,
+        queue_type=queue_type,
+        max_body_bytes=max_body_bytes,
     )
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(bus.keep_connected(), name="broker-connection")
-        try:
-            await bus.first_attempt.wait()
-            yield bus
-        except Exception as exc:
-            failure = exc
-        finally:
-            keeper.cancel()
-    if failure is not None:
-        raise failure
+    async with connected(make) as bus:
+        yield bus

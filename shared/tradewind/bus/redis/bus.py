@@ -1,8 +1,7 @@
 """The bus itself: see `tradewind.bus.port.Bus` for what each method promises.
 
 A link holds one connection on which all commands go out, and one that listens for answers and broadcasts; each consumer
-has a blocking one besides. Losing any of the first two counts as losing the link; a keeper task connects again with
-backoff.
+has a blocking one besides. Losing any of the first two counts as losing the link.
 """
 
 import asyncio
@@ -10,17 +9,17 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Final, cast
+from functools import partial
+from typing import Final, NoReturn, cast
 from uuid import uuid4
 
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
+from tradewind.bus.linked import LinkedBus, connected
 from tradewind.bus.port import (
-    Batch,
     BusUnavailable,
     Delivery,
     Message,
-    MessageTooLarge,
     Queue,
     QueueInUse,
     QueueNotFound,
@@ -30,74 +29,31 @@ from tradewind.bus.redis.address import Address, parse_address
 from tradewind.bus.redis.channels import Channels, Subscription
 from tradewind.bus.redis.driver import CONNECT_TIMEOUT_SECONDS, Command, Connection, broker_errors
 from tradewind.bus.redis.entry import encode_entry
-from tradewind.bus.redis.intake import SHORT_LIFE_SECONDS, Consumer, Intake
 from tradewind.bus.redis.keys import GROUP, answers_channel, queue_key, topic_channel
 from tradewind.bus.redis.link import Link
 from tradewind.bus.redis.pipe import Answer, Pipe
 from tradewind.bus.redis.scripts import add_entries, declare_queue, recover_entries
 from tradewind.bus.redis.session import Session
 from tradewind.service.backoff import Backoff
-from tradewind.service.logging import get_logger
-from tradewind.wire.queues import DEAD_LETTER
 
 _CONFIRM_TIMEOUT_SECONDS: Final = 30.0
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
-_BACKOFF: Final = Backoff(jitter_share=0.2)
+_BACKOFF: Final = Backoff()
 
 
-class RedisBus:
+class RedisBus(LinkedBus[Link]):
     """One connection to Redis."""
 
     def __init__(
-        self,
-        address: Address,
-        group: asyncio.TaskGroup,
-        *,
-        name: str,
-        setting_name: str,
-        max_body_bytes: int,
+        self, address: Address, group: asyncio.TaskGroup, *, name: str, setting_name: str, max_body_bytes: int
     ) -> None:
+        super().__init__(group, shown=address.shown, setting_name=setting_name, max_body_bytes=max_body_bytes)
         self._address = address
-        self._group = group
         self._name = name
-        self._setting_name = setting_name
-        self._max_body_bytes = max_body_bytes
-        self._link: Link | None = None
         self._former: str | None = None
-        self._up = asyncio.Event()
-        self.first_attempt = asyncio.Event()
-        """Set once it is known whether the broker can be reached."""
-        self._why_down = "not connected to the broker yet"
-        self._answers: dict[str, asyncio.Future[Message]] = {}
         self._subscriptions: dict[Subscription, None] = {}
-        self._readings: dict[asyncio.Task[None], None] = {}
-        self._numbers = itertools.count(1)
 
-    @property
-    def connected(self) -> bool:
-        return self._link is not None
-
-    async def keep_connected(self) -> None:
-        """Connect, and connect again whenever the connection is lost; runs until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            began = loop.time()
-            try:
-                await self._use_one_link()
-            except BusUnavailable as exc:
-                failures = 1 if loop.time() - began > SHORT_LIFE_SECONDS else failures + 1
-                await self._pause(str(exc), failures)
-
-    async def _pause(self, why: str, failures: int) -> None:
-        delay = _BACKOFF.delay_seconds(failures, next(self._numbers) % 10 / 10)
-        self._why_down = why
-        get_logger().warning("broker.unreachable", error=why, delay_seconds=round(delay, 3))
-        self.first_attempt.set()
-        await asyncio.sleep(delay)
-
-    async def _use_one_link(self) -> None:
-        """Connect and use the connection until it is lost; then raises `BusUnavailable` saying why."""
+    async def _use_one_link(self) -> NoReturn:
         connections = [self._address.new_connection(self._name) for _ in range(2)]
         try:
             await self._connect(connections)
@@ -112,7 +68,7 @@ class RedisBus:
         else:
             why = "the connection was closed"
         finally:
-            await self._drop()
+            await self._abort_sessions(self._drop())
             for connection in connections:
                 with suppress(BusUnavailable), broker_errors():
                     await connection.disconnect(nowait=True)
@@ -137,26 +93,15 @@ class RedisBus:
                     await link.channels.listen(subscription.channel, subscription.hear)
         except (BusUnavailable, TimeoutError) as exc:
             raise BusUnavailable(self._describe(exc)) from exc
-        self._link, self._former = link, link.name
-        self._up.set()
-        self.first_attempt.set()
-        get_logger().info("broker.connected", url=self._address.shown)
+        self._former = link.name
+        self._raise(link)
 
-    async def _drop(self) -> None:
-        """The link is lost, if there was one: whatever hangs on it ends."""
-        link, self._link = self._link, None
-        self._up.clear()
-        self._why_down = f"the connection to the broker at {self._address.shown} was lost"
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(BusUnavailable(self._why_down))
-        if link is not None:
-            get_logger().warning("broker.lost", url=self._address.shown)
-            for session in tuple(link.sessions.values()):
-                await session.abort()
+    async def _abort_sessions(self, link: Link | None) -> None:
+        for session in tuple(link.sessions.values() if link is not None else ()):
+            await session.abort()
 
     def _describe(self, raised: Exception) -> str:
-        where = f"cannot use the broker at {self._address.shown} ({self._setting_name})"
+        where = f"cannot use the broker at {self._shown} ({self._setting_name})"
         exc = raised.__cause__ if isinstance(raised, BusUnavailable) and raised.__cause__ else raised
         match exc:
             case AuthenticationError():
@@ -172,27 +117,14 @@ class RedisBus:
             case _:
                 return f"{where}: {exc or type(exc).__name__}"
 
-    def _live(self) -> Link:
-        if self._link is None:
-            raise BusUnavailable(self._why_down)
-        return self._link
-
     async def close(self) -> None:
         """Leave in good order: exclusive queues end, and what is unsettled is given back, by the time this returns."""
-        link, self._link = self._link, None
-        self._up.clear()
-        self._why_down = f"the connection to the broker at {self._address.shown} is closed"
+        link = self._link
+        await super().close()
         if link is not None:
             with suppress(BusUnavailable, TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                     await link.unregister()
-        for reading in tuple(self._readings):
-            reading.cancel()
-
-    def _check_size(self, queue: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            if len(message.body) > self._max_body_bytes:
-                raise MessageTooLarge(queue, len(message.body), self._max_body_bytes)
 
     async def publish(
         self, queue: str, messages: Sequence[Message], *, mandatory: bool = False, confirm: bool = True
@@ -227,21 +159,7 @@ class RedisBus:
             case _:
                 raise BusUnavailable("the broker took this connection for dead")
 
-    @asynccontextmanager
-    async def consume(self, queue: Queue, *, prefetch: int, max_batch: int) -> AsyncGenerator[AsyncIterator[Batch]]:
-        intake = Intake(self, queue, prefetch)
-        reading = self._group.create_task(intake.run(), name=f"consume-{queue.name}")
-        self._readings[reading] = None
-        try:
-            await intake.begun
-            yield Consumer(intake, max_batch)
-        finally:
-            del self._readings[reading]
-            reading.cancel()
-            await asyncio.wait([reading])
-
-    async def begin_session(self, queue: Queue, prefetch: int, wake: asyncio.Event) -> Session:
-        """See `tradewind.bus.redis.intake.Sessions`."""
+    async def _begin_session(self, queue: Queue, prefetch: int, wake: asyncio.Event) -> Session:
         await self._up.wait()
         link = self._live()
         number = next(self._numbers)
@@ -264,11 +182,6 @@ class RedisBus:
             if not is_begun:
                 await session.close()
         return session
-
-    async def dead_letter(self, message: Message) -> None:
-        """Publish to the dead-letter queue, declared if need be, and await the confirm."""
-        await self.declare(Queue(name=DEAD_LETTER, durable=True))
-        await self.publish(DEAD_LETTER, (message,), mandatory=True)
 
     async def request(self, queue: str, message: Message, *, timeout_seconds: float) -> Message:
         self._check_size(queue, (message,))
@@ -385,20 +298,8 @@ async def _withdraw(link: Link, queue: str, added: Answer | None) -> None:
 
 @asynccontextmanager
 async def open_redis(url: str, *, name: str, setting_name: str, max_body_bytes: int) -> AsyncGenerator[RedisBus]:
-    """A bus over this Redis. Entering returns after the first attempt to connect, whatever came of it; the bus
-    connects as soon as it can. Raises `ConfigError` for a URL that cannot be one."""
+    """A bus over this Redis, kept connected. Raises `ConfigError` for a URL that cannot be one."""
     address = parse_address(url, setting_name)
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        bus = RedisBus(address, group, name=name, setting_name=setting_name, max_body_bytes=max_body_bytes)
-        keeper = group.create_task(bus.keep_connected(), name="broker-connection")
-        try:
-            await bus.first_attempt.wait()
-            yield bus
-        except Exception as exc:
-            failure = exc
-        finally:
-            await bus.close()
-            keeper.cancel()
-    if failure is not None:
-        raise failure
+    make = partial(RedisBus, address, name=name, setting_name=setting_name, max_body_bytes=max_body_bytes)
+    async with connected(make) as bus:
+        yield bus

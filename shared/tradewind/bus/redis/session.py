@@ -27,7 +27,8 @@ _REDELIVERED: Final = REDELIVERED_FIELD.encode()
 
 
 class Session:
-    """Reads ahead as far as the prefetch allows, over a connection of its own; settles over the link."""
+    """Reads ahead as far as the prefetch allows, over a connection of its own; settles over the link. See
+    `tradewind.bus.consuming.Session`."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Session:
             await self._connection.connect()
             self._client_id = cast("int", await self._call(("CLIENT", "ID")))
 
-    async def read(self) -> None:
+    async def hold(self) -> None:
         """Read until the session is over; raises `BusUnavailable` saying why."""
         while True:
             while (room := self._prefetch - len(self._unsettled)) <= 0 and not self.is_over:
@@ -99,8 +100,12 @@ class Session:
         if expired:
             await self._link.pipe.post(self._settlement(expired))
 
+    def take(self, count: int) -> Sequence[Delivery]:
+        """The oldest arrivals."""
+        return [self.arrived.popleft() for _ in range(min(count, len(self.arrived)))]
+
     async def settle(self, deliveries: Sequence[Delivery], *, requeue: bool) -> None:
-        """Acknowledge or give back those of them that are not settled yet; nothing happens once the session is over."""
+        """Over the link."""
         ids = [self._unsettled.pop(delivery.tag) for delivery in deliveries if delivery.tag in self._unsettled]
         if not ids:
             return
