@@ -1,5 +1,6 @@
 """A worker with an empty folder of its own runs exactly the code that was scheduled, fetched through the API."""
 
+import json
 import zipfile
 import zlib
 from collections.abc import Generator
@@ -11,9 +12,11 @@ import psycopg
 import pytest
 
 from tests.e2e.client import ApiClient, wait_until
+from tests.servers.git import GitOrigin
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.stack import Stack, service_stack
+from tradewind.core.bundle_list import GIT_CLASSPATH, LOCAL_CLASSPATH
 
 READS = """
 from pathlib import Path
@@ -39,7 +42,7 @@ from pathlib import Path
 from airflow.sdk import DAG, task
 from team.helper import GREETING
 
-with DAG("changes", schedule=None, is_paused_upon_creation=False):
+with DAG("changes", schedule=None, is_paused_upon_creation=False, description={text!r}):
 
     @task
     def wait(params=None, dag_run=None):
@@ -49,6 +52,26 @@ with DAG("changes", schedule=None, is_paused_upon_creation=False):
     @task
     def say():
         return [GREETING, {text!r}]
+
+    wait() >> say()
+"""
+FROM_GIT = """
+import time
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+
+with DAG("from_git", schedule=None, is_paused_upon_creation=False):
+
+    @task
+    def wait(dag_run=None):
+        while not Path(dag_run.conf["gate"]).exists():
+            time.sleep(0.02)
+
+    @task
+    def say():
+        from said import TEXT
+        return TEXT
 
     wait() >> say()
 """
@@ -85,6 +108,7 @@ class Apart:
     dags: Path
     worker_home: Path
     database_url: str
+    origin: GitOrigin
 
     def greeting(self, text: str) -> None:
         write(self.dags / "team" / "helper.py", f"GREETING = {text!r}\n")
@@ -122,6 +146,13 @@ def apart(
     (dags / "linked.txt").symlink_to(elsewhere)
     with zipfile.ZipFile(dags / "packed.zip", "w") as archive:
         archive.writestr("in_archive.py", IN_ARCHIVE)
+    origin = GitOrigin(folder / "git")
+    origin.commit({"README.md": "ours", "dags/reads_files.py": FROM_GIT, "dags/said.py": "TEXT = 'first'\n"})
+    kwargs = {"tracking_ref": "main", "subdir": "dags", "repo_url": origin.url, "refresh_interval": 1}
+    bundles: list[dict[str, Any]] = [
+        {"name": "team-git", "classpath": GIT_CLASSPATH, "kwargs": kwargs},
+        {"name": "dags-folder", "classpath": LOCAL_CLASSPATH, "kwargs": {}},
+    ]
     own = {"TRADEWIND__HOME": str(worker_home), "TRADEWIND__CORE__DAGS_FOLDER": str(empty)}
     with (
         postgres.new_database() as database_url,
@@ -130,11 +161,12 @@ def apart(
             database_url=database_url,
             broker_url=rabbitmq.new_url(),
             dags_folder=dags,
+            environment={"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)},
             own_environments={"worker": own},
         ) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as api,
     ):
-        yield Apart(stack, api, dags, worker_home, database_url)
+        yield Apart(stack, api, dags, worker_home, database_url, origin)
 
 
 def run(apart: Apart, dag_id: str) -> str:
@@ -167,7 +199,9 @@ def test_a_run_goes_on_with_the_code_that_it_was_made_on(apart: Apart, tmp_path:
     bound = api.get(f"/dags/changes/dagRuns/{run_id}").json()["bundle_version"]
     apart.greeting("changed")
     write(apart.dags / "changes.py", CHANGES.format(text="second"))
-    wait_until(lambda: bundle_version(apart, "changes") not in (None, bound), "the change is stored")
+    # Each of the two edits may be parsed, and stored as a version, by itself.
+    wait_until(lambda: api.get("/dags/changes").json()["description"] == "second", "both changes are stored")
+    assert bundle_version(apart, "changes") not in (None, bound)
     gate.touch()
     assert api.wait_for_run("changes", run_id)["bundle_version"] == bound
     assert api.xcom("changes", run_id, "say") == ["hello", "first"]
@@ -182,6 +216,27 @@ def test_a_run_goes_on_with_the_code_that_it_was_made_on(apart: Apart, tmp_path:
     clear(api, run_id, latest=True)
     assert api.wait_for_run("changes", run_id)["bundle_version"] == bundle_version(apart, "changes")
     assert api.xcom("changes", run_id, "say") == ["changed", "second"]
+
+
+def test_a_run_finishes_on_the_commit_that_it_began_on(apart: Apart, tmp_path: Path) -> None:
+    api, gate = apart.api, tmp_path / "gate"
+    api.wait_for_dag("from_git")
+    run_id = api.trigger("from_git", conf={"gate": str(gate)})
+    wait_until(lambda: api.states("from_git", run_id)["running"] == 1, "the first task runs")
+    first = bundle_version(apart, "from_git")
+    second = apart.origin.commit({"dags/said.py": "TEXT = 'second'\n"})
+    wait_until(lambda: bundle_version(apart, "from_git") == second, "the commit is stored")
+    other = api.trigger("from_git", conf={"gate": str(gate)})
+    gate.touch()
+    assert api.wait_for_run("from_git", run_id)["bundle_version"] == first
+    assert api.wait_for_run("from_git", other)["bundle_version"] == second
+    assert api.xcom("from_git", run_id, "say") == "first"
+    assert api.xcom("from_git", other, "say") == "second"
+
+    names = {dag["dag_id"]: dag["bundle_name"] for dag in api.get("/dags").json()["dags"]}
+    assert (names["from_git"], names["reads_files"]) == ("team-git", "dags-folder")
+    assert [path.name for path in apart.worker_home.iterdir()] == ["bundles", "dags"]
+    assert list((apart.worker_home / "dags").iterdir()) == []
 
 
 def test_damaged_content_is_refused_and_the_attempt_tried_again(apart: Apart) -> None:

@@ -126,10 +126,12 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(name=_JSON, classpath=st.sampled_from([GIT_CLASSPATH, LOCAL_CLASSPATH, "x"]), kwargs=_JSON, ref=_JSON, url=_JSON)
-def test_whatever_is_written_there_is_an_answer(name: Any, classpath: str, kwargs: Any, ref: Any, url: Any) -> None:
-    if isinstance(kwargs, dict):
-        kwargs |= {"tracking_ref": ref, "repo_url": url}
+@given(
+    name=_JSON | st.just("team"),
+    classpath=st.sampled_from([GIT_CLASSPATH, LOCAL_CLASSPATH, "x"]),
+    kwargs=_JSON | st.fixed_dictionaries({"tracking_ref": _JSON, "repo_url": _JSON}),
+)
+def test_whatever_is_written_there_is_an_answer(name: Any, classpath: str, kwargs: Any) -> None:
     text = json.dumps([{"name": name, "classpath": classpath, "kwargs": kwargs}])
     try:
         (bundle,) = parse_bundle_list(text)
