@@ -189,6 +189,7 @@ def _find_and_run(request: AttemptRequest, loaded: LoadedDagFile, send: Send) ->
                 attempt.finish()
                 return result
             send(msgspec.structs.replace(result, overtime_seconds=overtime_seconds()))
+            client.hand_in(request.key, result.xcoms)
             attempt.finish()
     finally:
         client.close()

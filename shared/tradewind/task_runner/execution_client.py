@@ -12,6 +12,7 @@ from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.runtime import HANDED_TOKEN, HANDED_URL
 from tradewind.task_runner.http_connection import HttpConnection
+from tradewind.wire.messages import TaskInstanceKey
 
 TRIES: Final = 64
 FIRST_PAUSE_SECONDS: Final = 0.2
@@ -23,6 +24,7 @@ MISHAPS_MAX: Final = 6
 TIMEOUT_SECONDS: Final = 30.0
 KEYS_PER_PAGE: Final = 1000
 
+_NOT_MAPPED: Final = -1
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _BAD_REQUEST: Final = 400
@@ -58,11 +60,20 @@ class ExecutionClient:
         self._prefix = ""
         self._turn = RLock()
         """One request at a time: coroutines of a task ask from several threads."""
+        self._handed_in: Mapping[tuple[str, str, str, str, int], bytes] = {}
+
+    def hand_in(self, key: TaskInstanceKey, xcoms: Sequence[tuple[str, bytes]]) -> None:
+        """The attempt has ended with these XComs, in JSON form. The API knows them once its end is recorded; callbacks
+        are called meanwhile, and find them here."""
+        self._handed_in = {(key.dag_id, key.run_id, key.task_id, name, key.map_index): value for name, value in xcoms}
 
     def get_xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int, *, include_prior_dates: bool = False
     ) -> tuple[bool, Any]:
         """Whether the value exists, and the value in JSON form."""
+        own = self._handed_in.get((dag_id, run_id, task_id, key, map_index))
+        if own is not None:
+            return True, json.loads(own)
         path = _xcom_path(dag_id, run_id, task_id, key, map_index)
         found = self._get(f"{path}&include_prior_dates=true" if include_prior_dates else path)
         return found is not None, None if found is None else found["value"]
@@ -147,6 +158,9 @@ class ExecutionClient:
         include_prior_dates: bool = False,
     ) -> list[Any]:
         """Of these values a slice, in JSON form."""
+        own = self._handed_in.get((dag_id, run_id, task_id, key, _NOT_MAPPED))
+        if own is not None:
+            return [json.loads(own)][bounds]
         wanted = {"start": bounds.start, "stop": bounds.stop, "step": bounds.step}
         query = _query({**wanted, "include_prior_dates": "true" if include_prior_dates else None})
         return self._ask(_names("/xcom-slices", dag_id, run_id, task_id, key) + query)["values"]

@@ -102,10 +102,12 @@ TASKS = """
     async def apart():
         return os.getpid()
     apart()
+    def told(context):
+        return context["ti"].xcom_pull() == os.getpid()
     @task
     async def call_back(**context):
         return os.getpid()
-    call_back.override(on_success_callback=lambda context: print("called back"))()
+    call_back.override(on_success_callback=lambda context: print("called back", told(context)))()
 """
 
 
@@ -144,7 +146,7 @@ async def test_hundreds_run_in_one_process_and_share_no_output(folder: Folder) -
     assert returned(await folder.run(file, "operator")) == [pid, "operator"]
     assert returned(await folder.run(file, "apart")) != pid
     called = await folder.run(file, "call_back")
-    assert "called back" in printed(called)
+    assert "called back True" in printed(called)
     assert isinstance(called.conclusion, Exit), "it is told when the callbacks have been called"
     assert end_of(await folder.run(file, "late")).cause == EndCause.TIMEOUT
     failed = await folder.run(file, "fail")

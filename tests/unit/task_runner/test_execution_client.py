@@ -12,6 +12,7 @@ from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.task_runner import execution_client
 from tradewind.task_runner.execution_client import ExecutionClient
 from tradewind.task_runner.http_connection import HttpConnection, HttpError
+from tradewind.wire.messages import TaskInstanceKey
 
 
 @pytest.fixture
@@ -44,6 +45,19 @@ def test_xcom_round_trip(api: ExecutionApi, client: ExecutionClient) -> None:
         "GET /execution/xcoms/d/manual__2021-01-01T00%3A00%3A00%2B00%3A00/t%2F%C3%A4/key%20with%20space?map_index=3"
     )
     assert api.connection_count == 1
+
+
+def test_what_an_attempt_hands_in_with_its_end_is_read_without_the_api(
+    api: ExecutionApi, client: ExecutionClient
+) -> None:
+    api.xcoms["d", "r", "t", "early", "map_index=-1"] = "stored"
+    client.hand_in(TaskInstanceKey("d", "t", "r", 1), [("return_value", b'{"a": 1}')])
+    assert client.get_xcom("d", "r", "t", "return_value", -1, include_prior_dates=True) == (True, {"a": 1})
+    assert client.get_xcom_slice("d", "r", "t", "return_value", slice(None)) == [{"a": 1}]
+    assert client.get_xcom_slice("d", "r", "t", "return_value", slice(1, None)) == []
+    assert api.requests == []
+    assert client.get_xcom("d", "r", "t", "early", -1) == (True, "stored")
+    assert client.get_xcom("d", "other", "t", "return_value", -1) == (False, None)
 
 
 def test_variables_and_connections(api: ExecutionApi, client: ExecutionClient) -> None:

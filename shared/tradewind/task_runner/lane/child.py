@@ -135,6 +135,7 @@ class _Lane:
             self._end(request, result, own)
         else:
             self._end(request, msgspec.structs.replace(result, overtime_seconds=overtime_seconds()), own)
+            client.hand_in(request.key, result.xcoms)
             await self._give_notices(execution)
             own.flush()
             self._outbox.put(AttemptGone(request.attempt_id))
