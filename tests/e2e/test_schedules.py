@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.client import ApiClient, wait_until
 from tests.servers.stack import standalone_stack
 
+SECOND = timedelta(seconds=1)
 FILE = """
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -35,9 +36,9 @@ make("once", "@once", start_date=datetime(2024, 1, 1))
 make("continuous", "@continuous", start_date=datetime(2024, 1, 1), max_active_runs=1)
 make("caught_up", CronDataIntervalTimetable("@hourly", "UTC"), start_date=datetime(2024, 1, 1),
      end_date=datetime(2024, 1, 1, 5), catchup=True, max_active_runs=2)
-make("latest", "@hourly", start_date=datetime(2024, 1, 1))
+make("latest", "@yearly", start_date=datetime(2024, 1, 1))
 make("ended", "@hourly", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 1, 2))
-with DAG("slow", dagrun_timeout=timedelta(seconds=1.5), is_paused_upon_creation=False):
+with DAG("slow", dagrun_timeout=timedelta(seconds=4), is_paused_upon_creation=False):
     @task
     def sleep(file):
         import time
@@ -89,22 +90,38 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def wait_for_following(api: ApiClient, dag_id: str, count: int) -> list[dict[str, Any]]:
+    """So many of the DAG's runs, a second apart each from the one before.
+
+    A machine that is busy for a second goes without the run of that second, for nothing is caught up; and of two runs
+    the later one may end first.
+    """
+    found: list[dict[str, Any]] = []
+
+    def is_there() -> bool:
+        made = runs(api, dag_id)
+        found[:] = made[:1]
+        for run, after in pairwise(made):
+            found[:] = [*found, after] if moment(after["run_after"]) - moment(run["run_after"]) == SECOND else [after]
+            if len(found) == count:
+                return True
+        return False
+
+    wait_until(is_there, f"{count} runs of {dag_id}, one each second")
+    return found
+
+
 def test_a_trigger_makes_a_run_at_each_moment(api: ApiClient) -> None:
-    made = wait_for_runs(api, "every_second", 4)
+    made = wait_for_following(api, "every_second", 4)
     assert all(run["run_type"] == "scheduled" and run["triggered_by"] == "timetable" for run in made)
     assert all(run["dag_run_id"] == f"scheduled__{moment(run['run_after']).isoformat()}" for run in made)
     assert all(run["logical_date"] == run["data_interval_end"] == run["run_after"] for run in made)
-    seconds = [moment(run["run_after"]) for run in made]
-    assert seconds[1:4] == [seconds[0] + n * timedelta(seconds=1) for n in (1, 2, 3)]
-    lateness = [(moment(run["queued_at"]) - moment(run["run_after"])).total_seconds() for run in made[1:4]]
-    assert min(lateness) >= 0
-    assert min(lateness) < 0.5
+    lateness = [(moment(run["queued_at"]) - moment(run["run_after"])).total_seconds() for run in made]
+    assert 0 <= min(lateness) < 0.5
 
 
 def test_a_delta_makes_a_run_each_time_it_has_passed(api: ApiClient) -> None:
-    made = wait_for_runs(api, "each_second", 3)
-    steps = [moment(after["run_after"]) - moment(run["run_after"]) for run, after in pairwise(made)]
-    assert timedelta(seconds=1) in steps
+    wait_for_following(api, "each_second", 2)
 
 
 def test_once_is_once(api: ApiClient) -> None:
@@ -131,9 +148,9 @@ def test_data_intervals_are_caught_up_to_the_end_date(api: ApiClient) -> None:
 
 def test_without_catchup_only_the_latest_run_is_made(api: ApiClient) -> None:
     (run,) = wait_for_runs(api, "latest", 1)
-    assert timedelta(0) <= moment(run["queued_at"]) - moment(run["run_after"]) <= timedelta(hours=1)
+    assert moment(run["run_after"]).year == moment(run["queued_at"]).year
     dag = api.get("/dags/latest/details").json()
-    assert moment(dag["next_dagrun_run_after"]) - moment(run["run_after"]) == timedelta(hours=1)
+    assert moment(dag["next_dagrun_run_after"]).year == moment(run["run_after"]).year + 1
 
 
 def test_no_runs_are_made_after_the_end_or_without_a_schedule(api: ApiClient) -> None:
@@ -144,9 +161,9 @@ def test_no_runs_are_made_after_the_end_or_without_a_schedule(api: ApiClient) ->
 
 def test_a_run_that_takes_too_long_fails_and_what_runs_is_killed(api: ApiClient, beats: Path) -> None:
     run_id = api.trigger("slow")
-    run = api.wait_for_run("slow", run_id, 20.0)
+    run = api.wait_for_run("slow", run_id)
     assert run["state"] == "failed"
-    assert timedelta(seconds=1.5) <= moment(run["end_date"]) - moment(run["start_date"]) < timedelta(seconds=6)
+    assert timedelta(seconds=4) <= moment(run["end_date"]) - moment(run["start_date"]) < timedelta(seconds=20)
     assert {ti["task_id"]: ti["state"] for ti in api.task_instances("slow", run_id)} == {
         "sleep": "skipped",
         "after": "skipped",

@@ -95,9 +95,8 @@ def test_each_event_is_one_runs(stack: Stack, database_url: str) -> None:
         for run_id in runs:
             assert api.wait_for_run("producer", run_id)["state"] == "failed"
         events = api.get("/assets/events", limit=100).json()
-        wait_until(
-            lambda: sum(map(len, _consumed(api, "any"))) == EVENTS, "runs of 'any' by all events", timeout_seconds=20
-        )
+        wait_until(lambda: sum(map(len, _consumed(api, "any"))) == EVENTS, "runs of 'any' by all events")
+        wait_until(lambda: bool(_consumed(api, "both")), "a run of 'both'")
 
         assert events["total_entries"] == EVENTS
         written = Counter((event["extra"].get("run"), event["source_task_id"]) for event in events["asset_events"])
@@ -109,5 +108,4 @@ def test_each_event_is_one_runs(stack: Stack, database_url: str) -> None:
         used = [event["id"] for events in both for event in events]
         assert len(used) == len(dict.fromkeys(used))
         assert all({event["name"] for event in events} == {"first", "second"} for events in both)
-        assert both
-    assert asyncio.run(_owners(database_url)) == SCHEDULERS
+    assert asyncio.run(_owners(database_url)) > 1

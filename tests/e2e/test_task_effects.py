@@ -10,7 +10,7 @@ from tests.e2e.client import ApiClient, wait_until
 from tests.servers.stack import standalone_stack
 
 FILE = """
-import time
+import os, time
 from datetime import datetime, timedelta, timezone
 from airflow.sdk import DAG, BaseOperator, ExceptionRetryPolicy, RetryRule, Variable, task
 from airflow.exceptions import AirflowRescheduleException, DagRunTriggerException, DownstreamTasksSkipped
@@ -55,7 +55,9 @@ with DAG("effects"):
 def slow(context):
     print("calling back in", context["ti"].state, context["ti"].xcom_pull(task_ids="first"))
     Variable.set("called_back", Variable.get("colour", default="none"))
-    time.sleep(5)
+    until = time.monotonic() + 120
+    while not os.path.exists(OVER) and time.monotonic() < until:
+        time.sleep(0.05)
     print("called back")
     context["ti"].xcom_push("late", 1)
 
@@ -75,10 +77,14 @@ with DAG("other"):
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
-    folder: Path = tmp_path_factory.mktemp("effects")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("effects")
+
+
+@pytest.fixture(scope="module")
+def api(folder: Path) -> Generator[ApiClient]:
     (folder / "dags").mkdir()
-    (folder / "dags" / "effects.py").write_text(FILE)
+    (folder / "dags" / "effects.py").write_text(f"OVER = {str(folder / 'over')!r}\n{FILE}")
     with (
         standalone_stack(folder, dags_folder=folder / "dags") as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as client,
@@ -109,12 +115,13 @@ def test_effects_of_tasks_reach_the_run(api: ApiClient) -> None:
     assert api.xcom("other", "of_r", "work") == ["operator_triggered", {"x": 5}]
 
 
-def test_a_success_callback_holds_nobody_up(api: ApiClient) -> None:
+def test_a_success_callback_holds_nobody_up(api: ApiClient, folder: Path) -> None:
     run_id = api.trigger("overtime")
     run = api.wait_for_run("overtime", run_id)
     assert run["state"] == "success"
     events = api.log_events("overtime", run_id, "first")
     assert "called back" not in events, "the run is over before the callback is"
+    (folder / "over").touch()
 
     refusal = "may read, log and write variables, but no XComs"
     wait_until(lambda: refusal in api.log_of("overtime", run_id, "first"), "the callback's last words")
