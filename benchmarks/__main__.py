@@ -11,12 +11,13 @@ from functools import partial
 from typing import Final
 
 from benchmarks import resources, stacks, system, workloads
+from benchmarks.lane import lane
 from benchmarks.peers.measure import measure as measure_peers
 from benchmarks.results import Figure, details, save, table
 from benchmarks.scale_out import scale_out
 from benchmarks.stacks import Running, Setup
 
-EXTRAS: Final = ("idle", "cold_start", "installed", "scale_out")
+EXTRAS: Final = ("idle", "cold_start", "installed", "lane", "scale_out")
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def conditions_of(setup: Setup, repeats: int) -> dict[str, object]:
     return {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "workers": f"{setup.workers} with {setup.concurrency} tasks at once",
-        "isolation": stacks.ISOLATION,
+        "isolation": "a fresh fork per task, or processes that are reused where the system's name says so",
         "limits raised": "pool slots and parallelism without limit, max_active_tasks 1,000 (fan-out: its width)",
         "medians of": f"{repeats} runs after one to warm up",
         "load before": f"{os.getloadavg()[0]:.2f}",
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join((*workloads.WORKLOADS, *EXTRAS))
     parser.add_argument("workloads", nargs="*", help=f"which (default: all but the long ones): {names}; or: peers")
-    parser.add_argument("--stacks", nargs="+", choices=list(stacks.STACKS), default=list(stacks.STACKS))
+    parser.add_argument("--stacks", nargs="+", choices=list(stacks.STACKS), default=stacks.DEFAULT_STACKS)
     parser.add_argument("--repeats", type=int, default=3, help="runs whose median counts (default: 3)")
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
     parser.add_argument("--concurrency", type=int, default=16, help="tasks at once per worker (default: 16)")
@@ -84,6 +85,8 @@ def _measure(chosen: Sequence[str], stack_names: Sequence[str], setup: Setup, re
         figures += _noted("cold_start", "standalone", stacks.cold_starts)
     if "scale_out" in chosen:
         figures += _noted("scale_out", "services", partial(scale_out, repeats))
+    if "lane" in chosen:
+        figures += _noted("lane", "services", partial(lane, setup, repeats))
     for kind in stack_names:
         figures += _on_stack(chosen, stacks.STACKS[kind](setup), repeats)
     return figures
@@ -107,7 +110,7 @@ def _run_to_end(name: str, running: Running, repeats: int) -> list[Figure]:
 
 
 async def _run(name: str, running: Running, repeats: int) -> list[Figure]:
-    async with system.opened(running.name, running.stack, running.dags_folder, running.database_url) as opened:
+    async with system.opened(running) as opened:
         return await workloads.WORKLOADS[name](opened, repeats)
 
 

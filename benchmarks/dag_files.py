@@ -58,6 +58,24 @@ with DAG({dag_id!r}, schedule=None, max_active_tasks={width}):
 """
 
 
+def coroutines(dag_id: str, width: int, seconds: float) -> str:
+    """Coroutine tasks side by side, each of which waits."""
+    return f"""\
+import asyncio
+
+from airflow.sdk import DAG, task
+
+with DAG({dag_id!r}, schedule=None, max_active_tasks={width}):
+
+    @task
+    async def nap():
+        await asyncio.sleep({seconds})
+
+    for n in range({width}):
+        nap.override(task_id=f"t{{n:05}}")()
+"""
+
+
 def mapped(dag_id: str, width: int) -> str:
     """`items` gives a list, one task is mapped over it, `join` follows."""
     return f"""\

@@ -42,6 +42,8 @@ class Figure:
     value: float
     unit: str
     goal: Goal | None = None
+    over_peer: float | None = None
+    """The same of the peer beside it goes into this one so often: median of the ratios of each turn."""
     details: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -58,13 +60,16 @@ def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """One line per figure, with its goal and how it stands to it."""
-    rows = [("workload", "system", "figure", "goal", "figure/goal")]
+    """One line per figure, with its goal and how it stands to it, and to its peer if any of them has one."""
+    rows = [("workload", "system", "figure", "goal", "figure/goal", "over bare Celery's")]
     for figure in figures:
         ratio = "" if figure.goal is None else f"{figure.goal.ratio(figure.value):.2f}"
         missed = " MISSED" if figure.goal is not None and figure.goal.ratio(figure.value) > 1 else ""
         shown = f"{figure.value:,.4g} {figure.unit}" if figure.value < 10_000 else f"{figure.value:,.0f} {figure.unit}"
-        rows.append((figure.workload, figure.system, shown, str(figure.goal or ""), f"{ratio}{missed}"))
+        over_peer = "" if figure.over_peer is None else f"{figure.over_peer:.3g}"
+        rows.append((figure.workload, figure.system, shown, str(figure.goal or ""), f"{ratio}{missed}", over_peer))
+    if not any(figure.over_peer for figure in figures):
+        rows = [row[:-1] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))

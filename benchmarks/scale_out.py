@@ -27,7 +27,7 @@ def scale_out(repeats: int) -> list[Figure]:
 
 
 async def _measure(running: Running, repeats: int) -> list[Figure]:
-    async with opened(running.name, running.stack, running.dags_folder, running.database_url) as system:
+    async with opened(running) as system:
         await system.add_dag("bench_limit", dag_files.fan_out("bench_limit", WIDTH))
         runs = [await system.run("bench_limit") for _ in range(repeats + 1)][1:]
         limit = statistics.median(len(run.tasks) / _span_seconds(run) for run in runs)

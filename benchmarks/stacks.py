@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,6 @@ LIFTED: Final = {
     "TRADEWIND__CORE__MAX_MAP_LENGTH": "100000",
     "TRADEWIND__LOGGING__LEVEL": "WARNING",
 }
-ISOLATION: Final = "fresh fork per task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,19 @@ class Setup:
 
     workers: int
     concurrency: int
+    reuses: bool = False
+    """Processes go on with another task; else each task has a fresh fork."""
+    async_concurrency: int = 0
+    """Coroutine tasks at once per worker, besides."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**LIFTED, "TRADEWIND__CELERY__WORKER_CONCURRENCY": str(self.concurrency)}
+        return {
+            **LIFTED,
+            "TRADEWIND__CELERY__WORKER_CONCURRENCY": str(self.concurrency),
+            "TRADEWIND__TASK_RUNNER__ISOLATION": "reuse" if self.reuses else "fork",
+            "TRADEWIND__TASK_RUNNER__ASYNC_CONCURRENCY": str(self.async_concurrency),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +54,27 @@ class Running:
     stack: Stack
     dags_folder: Path
     database_url: str
+    reuses: bool = False
 
 
 @contextmanager
 def services(setup: Setup) -> Generator[Running]:
     """Every service as a process of its own, and some workers, over RabbitMQ and a Postgres that has every commit on
     disk before it answers."""
-    with rabbitmq_server() as rabbitmq, _services(setup, "services", rabbitmq.new_url()) as running:
+    with rabbitmq_server() as rabbitmq, services_over(rabbitmq.new_url(), setup, "services") as running:
         yield running
 
 
 @contextmanager
 def services_redis(setup: Setup) -> Generator[Running]:
     """The same over Redis."""
-    with redis_server() as redis, _services(setup, "services-redis", redis.new_url()) as running:
+    with redis_server() as redis, services_over(redis.new_url(), setup, "services-redis") as running:
         yield running
 
 
 @contextmanager
-def _services(setup: Setup, name: str, broker_url: str) -> Generator[Running]:
+def services_over(broker_url: str, setup: Setup, name: str) -> Generator[Running]:
+    """The same over a broker that is there."""
     with (
         _database() as database_url,
         _folders() as (folder, dags_folder),
@@ -77,7 +87,8 @@ def _services(setup: Setup, name: str, broker_url: str) -> Generator[Running]:
             environment=setup.environment,
         ) as stack,
     ):
-        yield Running(f"{name}, {setup.workers}x{setup.concurrency}", stack, dags_folder, database_url)
+        named = f"{name}{'-reuse' if setup.reuses else ''}, {setup.workers}x{setup.concurrency}"
+        yield Running(named, stack, dags_folder, database_url, setup.reuses)
 
 
 @contextmanager
@@ -89,11 +100,21 @@ def standalone(setup: Setup) -> Generator[Running]:
             yield Running("standalone", stack, dags_folder, database_url)
 
 
-STACKS: Final[dict[str, Callable[[Setup], AbstractContextManager[Running]]]] = {
+OpenStack = Callable[[Setup], AbstractContextManager[Running]]
+
+
+def _reusing(opening: OpenStack) -> OpenStack:
+    return lambda setup: opening(replace(setup, reuses=True))
+
+
+STACKS: Final[dict[str, OpenStack]] = {
     "services": services,
     "services-redis": services_redis,
     "standalone": standalone,
+    "services-reuse": _reusing(services),
+    "services-redis-reuse": _reusing(services_redis),
 }
+DEFAULT_STACKS: Final = ("services", "services-redis", "standalone")
 
 
 def cold_starts() -> list[Figure]:

@@ -1,54 +1,66 @@
-"""The same work on Tradewind and on others, one after the other in one run on the same servers."""
+"""The same work on Tradewind and on others, in turns, in one run on the same servers."""
 
 import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import stacks, system, workloads
+from benchmarks import workloads
 from benchmarks.peers import airflow, bare_celery
-from benchmarks.results import Figure, Goal
-from benchmarks.stacks import Running, Setup
+from benchmarks.peers.rounds import Measure, against, measured_in_turns
+from benchmarks.results import Figure
+from benchmarks.stacks import Running, Setup, services_over
+from benchmarks.system import System, opened
+from benchmarks.workloads import Workload
 from tests.servers.rabbitmq import rabbitmq_server
 
-COMPARED: Final = ("trigger", "chain", "fan_out", "light40", "heavy10")
-HEAVY: Final = "heavy10: 10 x fib(33)"
-HEAVY_RATIO: Final = 1.03
+COMPARED: Final[dict[str, Workload]] = {
+    "trigger": workloads.trigger,
+    "chain": workloads.chain,
+    "fan_out": workloads.fan_out,
+    "light40": workloads.light40,
+    "heavy10": workloads.heavy10_alone,
+}
+TURNS_MIN: Final = 3
 
 
 def measure(setup: Setup, repeats: int, *, with_airflow: bool) -> list[Figure]:
-    """Figures of Tradewind (separate processes), bare Celery and, if asked for, Airflow. Tradewind and Celery take
-    turns, workload by workload, so that a machine whose speed drifts is fair to both."""
-    figures: list[Figure] = []
+    """Figures of Tradewind (separate processes; fresh forks, and reused ones), bare Celery and, if asked for, Airflow.
+    All but the last are up together and take turns with each workload, so that a machine whose speed drifts is fair to
+    all of them."""
     with tempfile.TemporaryDirectory(prefix="tradewind-peers-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with (
-            stacks.services(setup) as tradewind,
-            rabbitmq_server() as rabbitmq,
-            bare_celery.running(rabbitmq.new_url(), folder) as celery,
-        ):
-            for workload in COMPARED:
-                print(f"{workload} …", file=sys.stderr, flush=True)
-                figures += asyncio.run(_own(tradewind, workload, repeats))
-                figures += celery.measure(workload, repeats)
+        with ExitStack() as stack:
+            rabbitmq = stack.enter_context(rabbitmq_server())
+            own = [
+                stack.enter_context(services_over(rabbitmq.new_url(), replace(setup, reuses=reuses), "services"))
+                for reuses in (False, True)
+            ]
+            celery = stack.enter_context(bare_celery.running(rabbitmq.new_url(), folder))
+            figures = asyncio.run(_take_turns(own, celery, max(TURNS_MIN, repeats)))
         others = airflow.measure(folder / "airflow", repeats) if with_airflow else []
-    return [*figures, *others, _heavy_ratio(figures)]
+    return [*figures, *others]
 
 
-async def _own(running: Running, workload: str, repeats: int) -> list[Figure]:
-    async with system.opened(running.name, running.stack, running.dags_folder, running.database_url) as opened:
-        return await workloads.WORKLOADS[workload](opened, repeats)
+async def _take_turns(own: Sequence[Running], celery: bare_celery.BareCelery, turns: int) -> list[Figure]:
+    figures: list[Figure] = []
+    async with AsyncExitStack() as stack:
+        systems = [await stack.enter_async_context(opened(running)) for running in own]
+        for name, workload in COMPARED.items():
+            print(f"{name} …", file=sys.stderr, flush=True)
+            measures = [*(_on(system, workload) for system in systems), partial(_on_celery, celery, name)]
+            figures += against(bare_celery.NAME, await measured_in_turns(measures, turns))
+    return figures
 
 
-def _heavy_ratio(figures: Sequence[Figure]) -> Figure:
-    """What all the machinery adds to pure computing, with bare Celery as the measure."""
-    ours, theirs = (figure for figure in figures if figure.workload == HEAVY)
-    return Figure(
-        workload="heavy10 over bare Celery's",
-        system=ours.system,
-        value=ours.value / theirs.value,
-        unit="ratio",
-        goal=Goal(HEAVY_RATIO),
-    )
+def _on(system: System, workload: Workload) -> Measure:
+    return lambda: workload(system, 1)
+
+
+async def _on_celery(celery: bare_celery.BareCelery, workload: str) -> list[Figure]:
+    return await asyncio.to_thread(celery.measure, workload, 1)

@@ -41,6 +41,9 @@ def test_the_table_marks_missed_goals() -> None:
         dag_files.fib_chain("a", 3, 10),
         dag_files.waiting("a", "closed", 3),
         dag_files.small("a"),
+        dag_files.sleeping("a", 3, 0.5),
+        dag_files.coroutines("a", 3, 1.0),
+        dag_files.mapped("a", 3),
     ],
 )
 def test_dag_files_are_python(text: str) -> None:
