@@ -4,9 +4,11 @@ aiormq leaves several of them half-typed; what is listed here is what must still
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, cast
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
 
 import aiormq
 from aiormq.abc import ChannelFrame, DeliveredMessage
@@ -16,6 +18,40 @@ from yarl import URL
 
 Confirm = asyncio.Future[object]
 """Done when the broker has confirmed one message."""
+
+
+_JOINED_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Joinable(ChannelFrame):
+    """Frames that may leave in one piece with those queued behind them: nobody waits for their leaving."""
+
+
+class JoiningQueue(asyncio.Queue[ChannelFrame]):
+    """What is sent in one turn of the event loop is one system call, and wakes the broker once: each write of the
+    driver's would be one of its own."""
+
+    _queue: deque[ChannelFrame]
+
+    def _get(self) -> ChannelFrame:
+        first = self._queue.popleft()
+        if not (isinstance(first, Joinable) and self._follows(len(first.payload))):
+            return first
+        payloads = [first.payload]
+        size = len(first.payload)
+        while self._follows(size):
+            first = self._queue.popleft()
+            payloads.append(first.payload)
+            size += len(first.payload)
+        return Joinable(payload=b"".join(payloads), should_close=False, drain_future=first.drain_future)  # pyright: ignore[reportUnknownMemberType] - a Future of the driver's
+
+    def _follows(self, size: int) -> bool:
+        """Whether the next one joins what has this size."""
+        if not self._queue:
+            return False
+        following = self._queue[0]
+        return isinstance(following, Joinable) and size + len(following.payload) <= _JOINED_BYTES
 
 
 class WriteQueue(Protocol):
@@ -83,4 +119,6 @@ class Channel(Closable, Protocol):
 
 def new_connection(url: URL, name: str) -> Connection:
     """A connection that is not connected yet; `name` is what the broker shows for it."""
-    return cast("Connection", aiormq.Connection(url, client_properties={"connection_name": name}))
+    connection = aiormq.Connection(url, client_properties={"connection_name": name})
+    connection.write_queue = JoiningQueue(connection.write_queue.maxsize)  # pyright: ignore[reportUnknownMemberType] - half-typed
+    return cast("Connection", connection)
