@@ -15,7 +15,6 @@ from typing import Final, Literal, NoReturn
 
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import (
-    AMQPError,
     AuthenticationError,
     ChannelLockedResource,
     ChannelNotFoundEntity,
@@ -28,7 +27,8 @@ from pamqp.common import FieldTable
 from yarl import URL
 
 from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
-from tradewind.bus.driver import Channel, Connection, new_connection
+from tradewind.bus.connecting import CONNECT_TIMEOUT_SECONDS, connected_to
+from tradewind.bus.driver import Channel, Connection
 from tradewind.bus.intake import Session, Subscriber
 from tradewind.bus.linked import LinkedBus, connected
 from tradewind.bus.port import (
@@ -44,13 +44,10 @@ from tradewind.core.errors import ConfigError
 QueueType = Literal["classic", "quorum"]
 
 _DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
-_CONNECT_TIMEOUT_SECONDS: Final = 10.0
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
 _CONFIRM_TIMEOUT_SECONDS: Final = 30.0
 _START_TIMEOUT_SECONDS: Final = 15.0
 """A broker that does not answer a declaration, as of a queue that is being deleted, is asked again."""
-_HEARTBEAT_SECONDS: Final = 10
-"""A broker that is silent for three of these is taken for lost."""
 _FRAME_BUFFER: Final = 1_000
 """Frames that the driver may read ahead per channel; few would cost a switch of tasks each."""
 _MAX_BROADCASTS: Final = 10_000
@@ -68,10 +65,6 @@ class _Link:
     lost: asyncio.Event
     known_queues: dict[str, None] = field(default_factory=dict[str, None])
     known_topics: dict[str, None] = field(default_factory=dict[str, None])
-
-
-_FAILURES: Final = (AMQPError, OSError, RuntimeError, TimeoutError, EOFError, StopAsyncIteration)
-"""What the driver raises when it cannot connect; the last two where the connection ends in the middle of that."""
 
 
 class RabbitMQBus(LinkedBus[_Link]):
@@ -93,35 +86,13 @@ class RabbitMQBus(LinkedBus[_Link]):
         self._queue_type: QueueType = queue_type
 
     async def _use_one_link(self) -> NoReturn:
-        link = await self._connect()
-        try:
-            self._raise(link)
-            await link.lost.wait()
-        finally:
-            self._drop()
-            with suppress(BusUnavailable), broker_errors():
-                await link.connection.close(BusUnavailable(self._why_down), timeout=_CLOSE_TIMEOUT_SECONDS)
+        async with connected_to(self._url, self._name, self._open_link, self._describe) as link:
+            try:
+                self._raise(link)
+                await link.lost.wait()
+            finally:
+                self._drop()
         raise BusUnavailable(self._why_down)
-
-    async def _connect(self) -> _Link:
-        url = self._url if "heartbeat" in self._url.query else self._url.update_query(heartbeat=_HEARTBEAT_SECONDS)
-        connection = new_connection(url, self._name)
-        connected = False
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-                await connection.connect()
-                link = await self._open_link(connection)
-            connected = True
-        except _FAILURES as exc:
-            raise BusUnavailable(self._describe(exc)) from exc
-        except asyncio.CancelledError:
-            with broker_errors():  # tells the driver's from ours
-                raise
-        finally:
-            if not connected:
-                with suppress(*_FAILURES):
-                    await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
-        return link
 
     async def _open_link(self, connection: Connection) -> _Link:
         confirmed = await connection.channel(publisher_confirms=True, frame_buffer_size=_FRAME_BUFFER)
@@ -141,7 +112,7 @@ class RabbitMQBus(LinkedBus[_Link]):
                 vhost = self._url.path.removeprefix("/") or "/"
                 return f"{where}: it refuses the virtual host {vhost!r}: perhaps there is none, or not for this user"
             case TimeoutError():
-                return f"{where}: no answer within {_CONNECT_TIMEOUT_SECONDS:g} s"
+                return f"{where}: no answer within {CONNECT_TIMEOUT_SECONDS:g} s"
             case _ if isinstance(exc.__cause__, ConnectionRefusedError):
                 return f"{where}: connection refused: nobody listens there"
             case _:
