@@ -7,7 +7,7 @@ from tests.chaos.plan import QUICK_DECK, plan_faults
 from tests.chaos.room import Room
 
 SEED = 11
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 120.0
 
 
 def test_ten_faults_lose_nothing(room: Room) -> None:
