@@ -5,13 +5,14 @@ import asyncio
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
 
 from benchmarks import resources, stacks, system, workloads
 from benchmarks.lane import lane
+from benchmarks.peers.measure import COMPARED
 from benchmarks.peers.measure import measure as measure_peers
 from benchmarks.results import Figure, details, save, table
 from benchmarks.scale_out import scale_out
@@ -25,8 +26,9 @@ def main() -> None:
     arguments = _parser().parse_args()
     setup = Setup(arguments.workers, arguments.concurrency)
     conditions = conditions_of(setup, arguments.repeats)
-    if arguments.workloads == ["peers"]:
-        name, figures = "peers", measure_peers(setup, arguments.repeats, with_airflow=arguments.airflow)
+    if arguments.workloads[:1] == ["peers"]:
+        compared = _known(arguments.workloads[1:], COMPARED) or list(COMPARED)
+        name, figures = "peers", measure_peers(setup, arguments.repeats, compared, with_airflow=arguments.airflow)
         figures = sorted(figures, key=lambda figure: figure.workload)
     else:
         name, figures = "tradewind", _measure(_chosen(arguments), arguments.stacks, setup, arguments.repeats)
@@ -39,9 +41,13 @@ def _chosen(arguments: argparse.Namespace) -> list[str]:
     chosen: list[str] = arguments.workloads or [
         name for name in (*workloads.WORKLOADS, *EXTRAS) if name not in workloads.LONG
     ]
-    unknown = [name for name in chosen if name not in (*workloads.WORKLOADS, *EXTRAS)]
+    return _known(chosen, (*workloads.WORKLOADS, *EXTRAS))
+
+
+def _known(chosen: list[str], names: Collection[str]) -> list[str]:
+    unknown = [name for name in chosen if name not in names]
     if unknown:
-        sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join((*workloads.WORKLOADS, *EXTRAS))}, and peers")
+        sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(names)}")
     return chosen
 
 
@@ -68,7 +74,9 @@ def report(conditions: dict[str, object], figures: Sequence[Figure]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join((*workloads.WORKLOADS, *EXTRAS))
-    parser.add_argument("workloads", nargs="*", help=f"which (default: all but the long ones): {names}; or: peers")
+    parser.add_argument(
+        "workloads", nargs="*", help=f"which (default: all but the long ones): {names}; or peers, and which of theirs"
+    )
     parser.add_argument("--stacks", nargs="+", choices=list(stacks.STACKS), default=stacks.DEFAULT_STACKS)
     parser.add_argument("--repeats", type=int, default=3, help="runs whose median counts (default: 3)")
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")

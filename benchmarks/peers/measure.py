@@ -29,10 +29,10 @@ COMPARED: Final[dict[str, Workload]] = {
 TURNS_MIN: Final = 3
 
 
-def measure(setup: Setup, repeats: int, *, with_airflow: bool) -> list[Figure]:
-    """Figures of Tradewind (separate processes; fresh forks, and reused ones), bare Celery and, if asked for, Airflow.
-    All but the last are up together and take turns with each workload, so that a machine whose speed drifts is fair to
-    all of them."""
+def measure(setup: Setup, repeats: int, compared: Sequence[str], *, with_airflow: bool) -> list[Figure]:
+    """Figures of these workloads on Tradewind (separate processes; with fresh forks, and with reused ones), bare Celery
+    and, if asked for, Airflow. All but the last are up together and take turns with each workload, so that a machine
+    whose speed drifts is fair to all of them."""
     with tempfile.TemporaryDirectory(prefix="tradewind-peers-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with ExitStack() as stack:
@@ -42,18 +42,20 @@ def measure(setup: Setup, repeats: int, *, with_airflow: bool) -> list[Figure]:
                 for reuses in (False, True)
             ]
             celery = stack.enter_context(bare_celery.running(rabbitmq.new_url(), folder))
-            figures = asyncio.run(_take_turns(own, celery, max(TURNS_MIN, repeats)))
+            figures = asyncio.run(_take_turns(own, celery, compared, max(TURNS_MIN, repeats)))
         others = airflow.measure(folder / "airflow", repeats) if with_airflow else []
     return [*figures, *others]
 
 
-async def _take_turns(own: Sequence[Running], celery: bare_celery.BareCelery, turns: int) -> list[Figure]:
+async def _take_turns(
+    own: Sequence[Running], celery: bare_celery.BareCelery, compared: Sequence[str], turns: int
+) -> list[Figure]:
     figures: list[Figure] = []
     async with AsyncExitStack() as stack:
         systems = [await stack.enter_async_context(opened(running)) for running in own]
-        for name, workload in COMPARED.items():
+        for name in compared:
             print(f"{name} …", file=sys.stderr, flush=True)
-            measures = [*(_on(system, workload) for system in systems), partial(_on_celery, celery, name)]
+            measures = [*(_on(system, COMPARED[name]) for system in systems), partial(_on_celery, celery, name)]
             figures += against(bare_celery.NAME, await measured_in_turns(measures, turns))
     return figures
 
