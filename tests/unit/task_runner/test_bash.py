@@ -9,6 +9,7 @@ from tests.unit.task_runner.conftest import Ran, RunSource
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import subprocess
 
+SHELL_HAS_BEGUN = "execution_timeout=timedelta(seconds=1.5)"
 HEAD = """
 import json
 from datetime import timedelta
@@ -103,10 +104,10 @@ def test_script_with_a_space_behind_is_run_as_it_is(run: RunSource, tmp_path: Pa
 def test_timeout_ends_the_whole_process_group(run: RunSource, tmp_path: Path) -> None:
     marker = tmp_path / "ended"
     command = f"trap 'echo ending; echo ended > {marker}; exit 0' TERM; sleep 60 & wait"
-    ran = _bash(run, f"bash_command={command!r}, execution_timeout=timedelta(seconds=0.3)")
+    ran = _bash(run, f"bash_command={command!r}, {SHELL_HAS_BEGUN}")
     assert (ran.result.cause, ran.result.detail) == (
         EndCause.TIMEOUT,
-        "AirflowTaskTimeout: execution_timeout of 0.3 s is over",
+        "AirflowTaskTimeout: execution_timeout of 1.5 s is over",
     )
     assert marker.read_text() == "ended\n"
 
@@ -114,7 +115,7 @@ def test_timeout_ends_the_whole_process_group(run: RunSource, tmp_path: Path) ->
 def test_command_that_does_not_end_is_killed(run: RunSource, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "GRACE_SECONDS", 0.05)
     command = "trap '' TERM; echo $$; while true; do sleep 1; done"
-    ran = _bash(run, f"bash_command={command!r}, execution_timeout=timedelta(seconds=0.3)")
+    ran = _bash(run, f"bash_command={command!r}, {SHELL_HAS_BEGUN}")
     assert ran.result.cause is EndCause.TIMEOUT
     with pytest.raises(ProcessLookupError):
         os.kill(int(ran.events[-2]), 0)
