@@ -176,6 +176,31 @@ async def test_lost_connection_fails_what_waits_and_comes_back(station: RabbitMQ
         assert station.proxy(bus).connections == 2
 
 
+async def test_consumer_that_gives_up_at_a_full_queue_holds_up_nobody_else(station: RabbitMQStation) -> None:
+    """Its messages are on their way already, and nobody reads them any more."""
+
+    async def consume() -> None:
+        async with bus.consume(shared(), prefetch=1_000, max_batch=1_000):
+            await asyncio.Event().wait()
+
+    async with station.connect() as bus, aiormq.connect(station.url) as connection, asyncio.TaskGroup() as group:
+        operator = await connection.channel()
+
+        async def is_consumed() -> bool:
+            return (await operator.queue_declare("q", passive=True)).consumer_count == 1
+
+        await bus.declare(shared())
+        await bus.publish("q", numbered(1_000))
+        station.proxy(bus).delay_seconds = 0.1
+        consuming = group.create_task(consume())
+        await poll_until(is_consumed)  # it will know in a tenth of a second
+        consuming.cancel()
+        await asyncio.wait([consuming])
+        station.proxy(bus).delay_seconds = 0.0
+        async with asyncio.timeout(5):
+            assert await bus.depth("nowhere") is None
+
+
 async def test_publisher_learns_that_the_connection_was_lost(station: RabbitMQStation) -> None:
     async def expect_unavailable() -> None:
         with pytest.raises(BusUnavailable):

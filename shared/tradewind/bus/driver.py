@@ -54,6 +54,11 @@ class JoiningQueue(asyncio.Queue[ChannelFrame]):
         return isinstance(following, Joinable) and size + len(following.payload) <= _JOINED_BYTES
 
 
+FRAME_BUFFER: Final = 0
+"""How many frames may wait for one channel: any number, for the prefetch bounds them. Where there is a limit, a channel
+that was given up while its messages come holds up the whole connection for ever."""
+
+
 class WriteQueue(Protocol):
     """What the connection's writer sends next."""
 

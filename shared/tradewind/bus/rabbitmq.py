@@ -28,7 +28,7 @@ from yarl import URL
 
 from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
 from tradewind.bus.connecting import CONNECT_TIMEOUT_SECONDS, connected_to
-from tradewind.bus.driver import Channel, Connection
+from tradewind.bus.driver import FRAME_BUFFER, Channel, Connection
 from tradewind.bus.intake import Session, Subscriber
 from tradewind.bus.linked import LinkedBus, connected
 from tradewind.bus.port import (
@@ -48,8 +48,6 @@ _CLOSE_TIMEOUT_SECONDS: Final = 5.0
 _CONFIRM_TIMEOUT_SECONDS: Final = 30.0
 _START_TIMEOUT_SECONDS: Final = 15.0
 """A broker that does not answer a declaration, as of a queue that is being deleted, is asked again."""
-_FRAME_BUFFER: Final = 1_000
-"""Frames that the driver may read ahead per channel; few would cost a switch of tasks each."""
 _MAX_BROADCASTS: Final = 10_000
 """Broadcasts that wait for one slow subscriber; the oldest go first."""
 _SUBSCRIBER_PREFETCH: Final = 500
@@ -95,8 +93,8 @@ class RabbitMQBus(LinkedBus[_Link]):
         raise BusUnavailable(self._why_down)
 
     async def _open_link(self, connection: Connection) -> _Link:
-        confirmed = await connection.channel(publisher_confirms=True, frame_buffer_size=_FRAME_BUFFER)
-        plain = await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+        confirmed = await connection.channel(publisher_confirms=True, frame_buffer_size=FRAME_BUFFER)
+        plain = await connection.channel(publisher_confirms=False, frame_buffer_size=FRAME_BUFFER)
         await plain.basic_consume(_DIRECT_REPLY, self._receive_answer, no_ack=True)
         lost = asyncio.Event()
         for part in (connection, confirmed, plain):
@@ -122,7 +120,7 @@ class RabbitMQBus(LinkedBus[_Link]):
         connection = self._live().connection
         try:
             with broker_errors():
-                return await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+                return await connection.channel(publisher_confirms=False, frame_buffer_size=FRAME_BUFFER)
         except RuntimeError as exc:  # how the driver says that the connection is closed
             raise BusUnavailable(f"the connection to the broker at {self._shown} was lost") from exc
 

@@ -68,7 +68,7 @@ async def test_link_is_back_at_once_after_every_kind_of_loss(rabbitmq: RabbitMQS
             await served.expect_back()
             proxy.is_refusing = True  # as a broker that is away
             proxy.cut()
-            await poll_until(lambda: served.losses >= 8)  # the wait has grown
+            await poll_until(lambda: served.losses >= 7)  # the wait has grown
             proxy.is_refusing = False
             await served.expect_back()
             serving.cancel()

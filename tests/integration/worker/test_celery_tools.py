@@ -242,6 +242,6 @@ async def test_celerys_tools_are_served_again_after(
             await asyncio.to_thread(mortal_rabbitmq.start)
         else:
             await asyncio.to_thread(mortal_rabbitmq.delete_queues, broker_url, keep="none")
-        await poll_until(lambda: "celery_control.ready" in capsys.readouterr().out, timeout=60.0)
+        await poll_until(lambda: "celery_control.ready" in capsys.readouterr().out, timeout=5.0)
         (answer,) = (await here.celery("inspect", "ping")).values()
         assert answer == {"ok": "pong"}

@@ -12,7 +12,7 @@ from yarl import URL
 
 from tradewind.bus.amqp import broker_errors, delivery_of, queue_messages, write
 from tradewind.bus.connecting import connected_to
-from tradewind.bus.driver import Channel, Connection
+from tradewind.bus.driver import FRAME_BUFFER, Channel, Connection
 from tradewind.bus.keeping import keep_using
 from tradewind.bus.port import BusUnavailable, Message
 from tradewind.service.backoff import Backoff
@@ -20,7 +20,6 @@ from tradewind.service.logging import get_logger
 from tradewind.worker.celery_control.events import EVENTS
 from tradewind.worker.celery_control.mailbox import REPLIES, REQUESTS
 
-_FRAME_BUFFER: Final = 100
 _WAITING_MAX: Final = 1_000
 _QUEUE_EXPIRES_MILLISECONDS: Final = 10_000
 _MESSAGE_TTL_MILLISECONDS: Final = 300_000
@@ -95,7 +94,7 @@ class CeleryLink:
             lost.set()
             self._wake.set()
 
-        channel = await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+        channel = await connection.channel(publisher_confirms=False, frame_buffer_size=FRAME_BUFFER)
         for part in (connection, channel):
             part.closing.add_done_callback(lose)
         channel.on_consumer_cancel_callbacks.add(lose)
