@@ -40,12 +40,12 @@ class S3Server:
             self._server = None
 
     async def make_bucket(self, name: str) -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60.0) as client:
             (await client.put(f"{self.url}/{name}")).raise_for_status()
 
     async def object(self, bucket: str, key: str) -> httpx.Response:
         """As the server holds it, with its headers."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60.0) as client:
             # It does not check signatures, but that there is one.
             scope = f"Credential=key/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
             return await client.get(

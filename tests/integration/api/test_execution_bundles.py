@@ -63,7 +63,7 @@ async def test_an_attempt_gets_what_its_run_is_bound_to(
         assert (await http.get("/execution/bundles/../../etc/passwd")).status_code in (404, 422)
         wanted = {"digests": list(other.blobs)}
         assert (await http.post(f"/execution/bundles/{bound.digest}/blobs", json=wanted)).status_code == 404
-    async with httpx.AsyncClient(base_url=api.url) as nobody:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as nobody:
         assert (await nobody.get(f"/execution/bundles/{bound.digest}")).status_code == 401
 
     cache = BundleCache(tmp_path / "cache", max_bytes=1 << 20)

@@ -279,7 +279,7 @@ async def test_what_is_not_there_is_named(client: httpx.AsyncClient, scene: Scen
 
 
 async def test_nobody_is_told_without_a_token(api: ApiServer) -> None:
-    async with httpx.AsyncClient(base_url=api.url) as anonymous:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as anonymous:
         answer = await anonymous.get("/api/v2/dags/d/dagRuns/r/taskInstances/t/explain")
     assert answer.status_code == 401
 

@@ -40,7 +40,7 @@ class Talk:
 
     async def say(self, api: ApiServer, attempt: Attempt, *events: str) -> None:
         """Post a chunk as a worker does."""
-        async with httpx.AsyncClient(base_url=api.url) as worker:
+        async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as worker:
             answer = await worker.post(
                 f"/execution/task-instances/{attempt.attempt_id}/logs",
                 params={"sequence": self._sequence},
@@ -142,7 +142,7 @@ async def test_a_client_that_leaves_gives_its_place_back(api: ApiServer, talk: T
 async def test_a_process_that_stops_says_where_to_go_on(api: ApiServer, talk: Talk) -> None:
     attempt = await talk.start()
     await talk.say(api, attempt, "before")
-    async with httpx.AsyncClient(headers=api.client.headers) as client:
+    async with httpx.AsyncClient(headers=api.client.headers, timeout=60.0) as client:
         async with another_api(api) as leaving:
             request = client.build_request("GET", leaving.url + talk.path, params={"follow": "true"}, headers=NDJSON)
             answer = await client.send(request, stream=True)

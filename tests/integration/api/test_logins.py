@@ -33,7 +33,7 @@ AN_ATTEMPT = AttemptClaims(attempt_id=new_id(), dag_id="d", run_id="r", task_id=
 
 
 async def test_credentials_give_a_token(api: ApiServer) -> None:
-    async with httpx.AsyncClient(base_url=api.url) as anybody:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as anybody:
         answer = await anybody.post("/auth/token", json={"username": api.username, "password": api.password})
 
         assert answer.status_code == 201
@@ -44,7 +44,7 @@ async def test_credentials_give_a_token(api: ApiServer) -> None:
 
 
 async def test_credentials_may_come_as_a_form(api: ApiServer) -> None:
-    async with httpx.AsyncClient(base_url=api.url) as anybody:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as anybody:
         answer = await anybody.post("/auth/token", data={"username": api.username, "password": api.password})
 
     assert answer.status_code == 201
@@ -110,7 +110,7 @@ def _mounted(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
 async def test_no_route_is_unguarded(api: ApiServer) -> None:
     unguarded: list[tuple[str, str]] = []
     routes = every_route(api)
-    async with httpx.AsyncClient(base_url=api.url) as anybody:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as anybody:
         for method, path in routes:
             answer = await anybody.request(method, _filled(path))
             if answer.status_code != 401:
@@ -123,7 +123,7 @@ async def test_no_route_is_unguarded(api: ApiServer) -> None:
 async def test_no_route_takes_the_token_of_the_other_kind(api: ApiServer) -> None:
     attempt_token = api.signer.mint_attempt_token(AN_ATTEMPT)
     wrong: list[tuple[str, str, int]] = []
-    async with httpx.AsyncClient(base_url=api.url) as anybody:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as anybody:
         for method, path in every_route(api):
             if (method, path) in OPEN_ROUTES:
                 continue
@@ -138,7 +138,7 @@ async def test_no_route_takes_the_token_of_the_other_kind(api: ApiServer) -> Non
 async def test_a_readers_token_opens_nothing_but_what_is_stored(api: ApiServer) -> None:
     token = api.signer.mint_reader_token("dag_processor", now=utc_now(), lifetime_seconds=60)
     opened: list[tuple[str, str, int]] = []
-    async with httpx.AsyncClient(base_url=api.url) as reader:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as reader:
         for method, path in every_route(api):
             if (method, path) not in OPEN_ROUTES:
                 answer = await reader.request(method, _filled(path), headers={"Authorization": f"Bearer {token}"})

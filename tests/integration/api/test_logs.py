@@ -47,7 +47,7 @@ async def talk(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> Talk:
 
 async def stream(api: ApiServer, attempt: Attempt, sequence: int, lines: bytes) -> None:
     """Send a chunk as a worker does."""
-    async with httpx.AsyncClient(base_url=api.url) as worker:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as worker:
         answer = await worker.post(
             f"/execution/task-instances/{attempt.attempt_id}/logs",
             params={"sequence": sequence},

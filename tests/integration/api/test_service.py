@@ -189,7 +189,7 @@ async def test_a_changed_password_holds_after_a_restart(database: Database, tmp_
         old = first.password
     async with (
         api_server(database, tmp_path, password="another") as second,
-        httpx.AsyncClient(base_url=second.url) as anybody,
+        httpx.AsyncClient(base_url=second.url, timeout=60.0) as anybody,
     ):
         await log_in(anybody, second.username, second.password)
         refused = await anybody.post("/auth/token", json={"username": second.username, "password": old})
@@ -201,5 +201,8 @@ async def test_a_changed_password_holds_after_a_restart(database: Database, tmp_
 async def test_a_token_outlives_a_restart(database: Database, tmp_path: Path) -> None:
     async with api_server(database, tmp_path) as first:
         headers = {"Authorization": f"Bearer {first.token}"}
-    async with api_server(database, tmp_path) as second, httpx.AsyncClient(base_url=second.url) as anybody:
+    async with (
+        api_server(database, tmp_path) as second,
+        httpx.AsyncClient(base_url=second.url, timeout=60.0) as anybody,
+    ):
         assert (await anybody.get("/api/v2/dags", headers=headers)).status_code == 200

@@ -79,8 +79,8 @@ class Standalone:
     def client(self) -> httpx.Client:
         """Logged in."""
         body = {"username": "admin", "password": self.password}
-        token = httpx.post(f"{self.url}/auth/token", json=body).raise_for_status().json()["access_token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        token = httpx.post(f"{self.url}/auth/token", json=body, timeout=60).raise_for_status().json()["access_token"]
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
 def family(home: Path) -> list[psutil.Process]:
