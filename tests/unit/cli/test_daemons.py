@@ -37,12 +37,12 @@ app = typer.Typer()
 @app.command()
 @may_run_in_background("speaker")
 def speak(word: str) -> None:
-    print(word, Path("here").read_text(), oct(os.umask(0)))
+    print(word, Path("here").read_text(), os.environ["TRADEWIND__LOGGING__LEVEL"])
     os.write(1, b"to descriptor 1")
     raise SystemExit("and an error")
 app()
 """
-WORDS = ("daemon", "pid", "log_file", "stdout", "stderr")
+WORDS = ("daemon", "pid", "log_file", "stdout", "stderr", "verbose")
 
 
 @contextmanager
@@ -112,11 +112,11 @@ def test_stop_signals_only_who_holds_the_file(tmp_path: Path, capsys: pytest.Cap
 
 def test_output_goes_where_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "here").write_text("in the same folder")
-    command = [sys.executable, "-c", PROGRAM, "hello", "--log-file", "log", "--stdout", "out", "--stderr", "err"]
+    command = [sys.executable, "-c", PROGRAM, "hello", "-v", "--log-file", "log", "--stdout", "out", "--stderr", "err"]
     inside = {**os.environ, "TRADEWIND__HOME": str(tmp_path / "home")}
     done = subprocess.run(command, cwd=tmp_path, env=inside, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
-    assert (tmp_path / "log").read_text().startswith("hello in the same folder 0o")
+    assert (tmp_path / "log").read_text() == "hello in the same folder DEBUG\n"
     assert (tmp_path / "out").read_text() == "to descriptor 1"
     assert (tmp_path / "err").read_text() == "and an error\n"
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_who_ends_at_once_is_not_said_to_run(tmp_path: Path) -> None:
     """In a process of its own: tests have threads."""
-    command = [sys.executable, "-c", PROGRAM, "hello", "--daemon"]
+    command = [sys.executable, "-c", PROGRAM, "hello", "--daemon", "-v"]
     (tmp_path / "here").touch()
     inside = {**os.environ, "TRADEWIND__HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=tmp_path, env=inside, capture_output=True, text=True, check=False)

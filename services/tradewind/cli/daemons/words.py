@@ -1,6 +1,7 @@
 """The options of a service that may run in the background: one set, for all of them."""
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial, wraps
@@ -24,7 +25,10 @@ def _words(
         Path | None, typer.Option("--stdout", metavar="FILE", help="Where other output of its processes goes.")
     ] = None,
     stderr: Annotated[Path | None, typer.Option("--stderr", metavar="FILE", help="Where their errors go.")] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log at the level DEBUG.")] = False,
 ) -> tuple[bool, Places]:
+    if verbose:
+        os.environ["TRADEWIND__LOGGING__LEVEL"] = "DEBUG"
     given = {"pid": pid, "log": log_file, "stdout": stdout, "stderr": stderr}
     return daemon, Places(**{name: None if path is None else path.absolute() for name, path in given.items()})
 
