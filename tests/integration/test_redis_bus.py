@@ -17,7 +17,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.integration.bus_stations import RedisStation, numbered, numbers, shared, take, take_and_ack
+from tests.integration.bus_stations import (
+    RedisStation,
+    deliveries_of,
+    numbered,
+    numbers,
+    shared,
+    take,
+    take_and_ack,
+)
 from tests.polling import poll_until
 from tests.servers.process import free_ports
 from tests.servers.proxy import tcp_proxy
@@ -233,6 +241,36 @@ async def test_everything_is_declared_again_after_a_flush(mortal_redis: RedisSer
         await bus.broadcast("topic", Message(body=b"heard"))
         async with asyncio.timeout(60):
             assert (await anext(heard)).body == b"heard"
+
+
+async def test_redis_that_remembers_gives_back_after_a_crash_what_it_held() -> None:
+    """Queues with what waits in them, and what was not settled: not what belonged to connections that are no more."""
+    with redis_server(options={"appendonly": "yes", "appendfsync": "always"}) as server:
+        station = RedisStation(server)
+        async with (
+            station.connect() as bus,
+            bus.consume(shared(), prefetch=10, max_batch=10) as batches,
+            bus.consume(Queue(name="mine", exclusive=True), prefetch=1, max_batch=1) as exclusive,
+        ):
+            await bus.declare(shared("later"))
+            await bus.publish("later", numbered(1), mandatory=True)
+            await bus.publish("q", numbered(2), mandatory=True)
+            taken = deliveries_of(batches_taken := await take(batches, 2))
+            await batches_taken[0].ack(taken[:1])
+            await bus.publish("mine", numbered(2), mandatory=True)
+            await take_and_ack(exclusive, 1)
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            (again,) = await take_and_ack(batches, 1)
+            assert (numbers([again]), again.redelivered) == ([1], True)
+            assert await bus.depth("later") == 1
+
+            async def is_ours_again() -> bool:
+                return [await station.operate("HLEN", key) for key in (LINKS, OWNERS, SESSIONS)] == [1, 1, 2]
+
+            await poll_until(is_ours_again)
+            await bus.publish("mine", numbered(1, start=7), mandatory=True)
+            assert numbers(await take_and_ack(exclusive, 1)) == [7]
 
 
 async def test_nothing_is_left_in_redis(station: RedisStation) -> None:
