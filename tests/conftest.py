@@ -5,11 +5,16 @@ import inspect
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.rabbitmq import RabbitMQServer, rabbitmq_server
 from tests.servers.redis import RedisServer, redis_server
 from tradewind.db.pool import Database, open_pool
+
+# How long an example takes is the machine's affair: on a busy one, any may be kept waiting.
+settings.register_profile("tradewind", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tradewind")
 
 
 @pytest.fixture(scope="session")
