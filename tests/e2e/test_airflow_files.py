@@ -29,7 +29,7 @@ def test_runs_to_success(api: ApiClient, dag_id: str) -> None:
     assert api.wait_for_dag(dag_id)["is_paused"] is True
     api.unpause(dag_id)
     run_id = api.trigger(dag_id)
-    run = api.wait_for_run(dag_id, run_id, timeout_seconds=60)
+    run = api.wait_for_run(dag_id, run_id)
     states = api.states(dag_id, run_id)
     assert run["state"] == "success", states
     skipped = {ti["task_id"] for ti in api.task_instances(dag_id, run_id) if ti["state"] == "skipped"}

@@ -84,7 +84,7 @@ def check_survival(
     time.sleep(outage_seconds)  # the outage is the point of the test
     start()
     with client(stack) as api:
-        run = api.wait_for_run(dag_id, run_id, timeout_seconds=90)
+        run = api.wait_for_run(dag_id, run_id, timeout_seconds=180)
         task_instances = api.task_instances(dag_id, run_id)
         assert run["state"] == "success", [ti for ti in task_instances if ti["state"] != "success"]
         assert len(task_instances) == len({ti["task_id"] for ti in task_instances}) == tasks + 2

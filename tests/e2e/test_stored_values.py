@@ -66,7 +66,7 @@ def import_error(api: ApiClient) -> str:
 
 def run_results(api: ApiClient, dag_id: str = DAG_ID) -> dict[str, object]:
     run_id = api.trigger(dag_id)
-    run = api.wait_for_run(dag_id, run_id, timeout_seconds=60)
+    run = api.wait_for_run(dag_id, run_id)
     assert run["state"] == "success", api.states(dag_id, run_id)
     ids = [each["task_id"] for each in api.task_instances(dag_id, run_id)]
     return {task_id: api.xcom(dag_id, run_id, task_id) for task_id in sorted(ids)}
