@@ -28,7 +28,7 @@ def flower(
     from tradewind.service.settings import load_settings
 
     settings = load_settings(FlowerSettings)
-    broker_url = checked_broker_url(settings, is_installed=find_spec("flower") is not None)
+    broker_url = checked_broker_url(settings, "flower", is_installed=find_spec("flower") is not None)
     own = settings.celery
     options = {
         "address": hostname or own.flower_host,

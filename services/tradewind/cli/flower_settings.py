@@ -1,4 +1,4 @@
-"""Settings of flower, with Airflow's names, and whether it can run."""
+"""Settings of flower, with Airflow's names; and whether it, or another of Celery's tools, can run."""
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -23,11 +23,13 @@ class FlowerSettings(ServiceSettings):
     celery: FlowerOptions = FlowerOptions()
 
 
-def checked_broker_url(settings: ServiceSettings, *, is_installed: bool) -> str:
-    """The broker's address; raises `ConfigError` that says what is missing."""
+def checked_broker_url(settings: ServiceSettings, program: str, *, is_installed: bool) -> str:
+    """The broker's address for flower or celery; raises `ConfigError` that says what is missing."""
     if not is_installed:
-        raise ConfigError("flower is not installed: `pip install 'tradewind[flower]'` (or celery and flower)")
+        raise ConfigError(f"{program} is not installed: `pip install 'tradewind[{program}]'`")
     url = required_broker_url(settings)
     if not url.startswith(("amqp://", "amqps://")):
-        raise ConfigError("flower sees RabbitMQ only, not Redis Streams: use `tradewind workers list` and `… queues`")
+        raise ConfigError(
+            f"{program} sees RabbitMQ only, not Redis Streams: `tradewind workers list` and `… queues` show the fleet"
+        )
     return url

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tradewind.cli import worker_queues
 from tradewind.cli.flower import flower
 from tradewind.cli.services import worker
 from tradewind.cli.tables import Output, check_output, show
@@ -42,6 +43,7 @@ def create_celery_app() -> typer.Typer:
     app.command("stop")(stop)
     app.command("flower")(flower)
     app.command("list-workers")(list_)
+    worker_queues.add_commands(app)
     app.command("shutdown-worker")(shutdown_worker)
     app.command("shutdown-all-workers")(shutdown_all_workers)
     return app

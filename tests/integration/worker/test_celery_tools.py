@@ -86,10 +86,26 @@ class Site:
         assert process.returncode == 0, err.decode()
         return out.decode()
 
+    async def tradewind(self, *arguments: str) -> tuple[int | None, str]:
+        """Exit code and all that our command line says where Celery is installed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tradewind.cli", "celery", *arguments),
+            env={**os.environ, **where_installed(self._programs, self.broker_url)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
     async def celery(self, *arguments: str) -> Any:
         """The answers that `celery` shows with `--json`, by worker."""
         answers = json.loads(await self.program("-m", "celery", "-b", self.broker_url, *arguments, "--json"))
         return {name: answer for part in [answers] for name, answer in _items(part)}
+
+
+def where_installed(programs: Path, broker_url: str) -> dict[str, str]:
+    (packages,) = programs.parent.glob("lib/python*/site-packages")
+    return {"PYTHONPATH": str(packages), "TRADEWIND__BROKER__URL": broker_url}
 
 
 def _items(answers: Any) -> list[tuple[str, Any]]:
@@ -114,11 +130,9 @@ async def site(broker_url: str) -> AsyncGenerator[Site]:
 async def flower(site: Site, programs: Path, log: Path) -> AsyncGenerator[httpx.AsyncClient]:
     """As our command line starts it where it is installed."""
     (port,) = free_ports(1)
-    (packages,) = programs.parent.glob("lib/python*/site-packages")
     environment = {
+        **where_installed(programs, site.broker_url),
         "FLOWER_UNAUTHENTICATED_API": "true",
-        "PYTHONPATH": str(packages),
-        "TRADEWIND__BROKER__URL": site.broker_url,
         "TRADEWIND__CELERY__FLOWER_PORT": str(port),
     }
     command = [sys.executable, "-m", "tradewind.cli", "celery", "flower"]
@@ -154,6 +168,26 @@ async def test_inspect_and_control_are_answered_and_a_celery_client_can_send(rab
         assert stats[name]["total"] == {TASK_NAME: 2}
         assert grown == {name: {"ok": "pool will grow"}}
         await poll_until(lambda: here.collector.beats[-1].concurrency == 6)
+
+
+@pytest.mark.full
+async def test_our_command_line_says_from_which_queues_a_worker_takes(rabbitmq_url: str) -> None:
+    async with site(rabbitmq_url) as here:
+        name = here.collector.beats[-1].worker_id
+        async with asyncio.TaskGroup() as group:
+            adding = group.create_task(here.tradewind("add-queue", "-q", "big, fast", "-H", name), name="add-queue")
+            missing = group.create_task(here.tradewind("remove-all-queues", "-H", "nobody"), name="of nobody")
+        assert adding.result()[0] == 0, adding.result()
+        assert missing.result() == (
+            1,
+            "no worker 'nobody' has answered: `tradewind celery list-workers` says which there are\n",
+        )
+        await poll_until(lambda: sorted(here.collector.beats[-1].queues) == ["big", "default", "fast"])
+        assert (await here.tradewind("remove-queue", "-q", "big", "-H", name))[0] == 0
+        await poll_until(lambda: sorted(here.collector.beats[-1].queues) == ["default", "fast"])
+        code, said = await here.tradewind("remove-all-queues", "--celery-hostname", name)
+        assert (code, said.count(name)) == (0, 2), said
+        await poll_until(lambda: here.collector.beats[-1].queues == ())
 
 
 async def test_flower_shows_workers_tasks_and_states_and_its_buttons_work(rabbitmq_url: str, tmp_path: Path) -> None:
