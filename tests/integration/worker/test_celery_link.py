@@ -1,20 +1,20 @@
 """The connection that Celery's tools are served on is back at once, whatever happened to it and however often."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 import aiormq
 import aiormq.abc
 import structlog
 
+from tests.integration.bus_stations import RabbitMQStation
 from tests.polling import poll_until
-from tests.servers.proxy import tcp_proxy
 from tests.servers.rabbitmq import RabbitMQServer
 from tradewind.wire.envelope import Message
 from tradewind.worker.celery_control.link import CeleryLink
 from tradewind.worker.celery_control.mailbox import REQUESTS
 
-BACK_WITHIN_SECONDS = 2.0
+BACK_WITHIN_SECONDS = 8.0
+"""The longest wait between two attempts is a second; a busy machine needs some more for the attempt."""
 
 
 class Served:
@@ -45,22 +45,20 @@ class Served:
 
 
 async def test_link_is_back_at_once_after_every_kind_of_loss(rabbitmq: RabbitMQServer) -> None:
-    broker_url = rabbitmq.new_url()
-    parts = urlsplit(broker_url)
+    station = RabbitMQStation(rabbitmq)
     async with (
-        tcp_proxy(parts.hostname or "", parts.port or 0) as proxy,
-        aiormq.connect(broker_url) as connection,
+        station.new_proxy() as (proxy, url),
+        aiormq.connect(station.url) as connection,
         asyncio.TaskGroup() as group,
     ):
         with structlog.testing.capture_logs() as logs:
             operator = await connection.channel()
             await operator.exchange_declare(REQUESTS, exchange_type="fanout", durable=False)
             served = Served(logs, operator)
-            url = parts._replace(netloc=f"guest:guest@127.0.0.1:{proxy.port}").geturl()
             serving = group.create_task(CeleryLink(url, name="test").run("mailbox", served.hear))
             await served.expect_back()
             for lost in (1, 2):
-                await asyncio.to_thread(rabbitmq.delete_queues, broker_url, keep="none")
+                await asyncio.to_thread(rabbitmq.delete_queues, station.url, keep="none")
                 await poll_until(lambda lost=lost: served.losses == lost)
                 await served.expect_back()
             proxy.cut()
