@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import msgspec
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from tests.polling import poll_until
 from tests.queued_attempts import QueuedRun, WorkerVoice, finished, new_worker, queue_attempts
@@ -23,6 +22,7 @@ from tradewind.db.api.dags import NewDagRun, create_dag_run, get_trigger_target
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.postgres.store import PostgresStore
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ApiAuthSettings
 from tradewind.wire.codec import decode, encode
 from tradewind.wire.messages import ClaimReply, EndReply, HeartbeatReply, LogsGrew, TaskInstancesEnded

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from tradewind.api.service import run
 from tradewind.api.settings import ApiServerLimits, ApiServiceSettings
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.db.pool import Database
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import SecretStr
 from tradewind.service.secrets import jwt_secret
 from tradewind.service.settings import ApiSettings, LogSettings
 from tradewind.service.tokens import TokenSigner

@@ -13,17 +13,19 @@ from tradewind.dispatcher import service as dispatcher
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.scheduler import service as scheduler
 from tradewind.scheduler.settings import SchedulerSettings
+from tradewind.service.environment import SecretStr
+from tradewind.service.settings import ApiAuthSettings, CoreSettings
 from tradewind.task_runner.children import Children
 from tradewind.task_runner.logs import LogSinkFailed
 from tradewind.worker import service as worker
-from tradewind.worker.settings import WorkerSettings
+from tradewind.worker.settings import CelerySettings, WorkerOptions, WorkerSettings
 
 if TYPE_CHECKING:
     from tests.simulation.world import ProcessParts, WorldOptions
 
 Main = Callable[["ProcessParts"], Coroutine[Any, Any, None]]
 
-_AUTH = {"jwt_secret": "simulated-" + "x" * 32}
+_AUTH = ApiAuthSettings(jwt_secret=SecretStr("simulated-" + "x" * 32))
 
 
 def processes(options: "WorldOptions") -> list[tuple[str, Main]]:
@@ -51,7 +53,7 @@ async def _scheduler(parts: "ProcessParts") -> None:
 
 async def _collector(parts: "ProcessParts") -> None:
     await collector.run(
-        settings=CollectorSettings.model_validate({"api_auth": _AUTH}),
+        settings=CollectorSettings(api_auth=_AUTH),
         bus=parts.bus,
         store=parts.store,  # pyright: ignore[reportArgumentType] - forwards every method of the port
         clock=parts.clock,
@@ -63,11 +65,9 @@ async def _collector(parts: "ProcessParts") -> None:
 
 def _worker(options: "WorldOptions") -> Main:
     async def main(parts: "ProcessParts") -> None:
-        settings = WorkerSettings.model_validate(
-            {
-                "celery": {"worker_concurrency": options.worker_concurrency},
-                "worker": {"name": parts.name, "shutdown_grace_seconds": 20.0},
-            }
+        settings = WorkerSettings(
+            celery=CelerySettings(worker_concurrency=options.worker_concurrency),
+            worker=WorkerOptions(name=parts.name, shutdown_grace_seconds=20.0),
         )
         await worker.run(
             settings=settings,
@@ -84,9 +84,7 @@ def _worker(options: "WorldOptions") -> Main:
 
 def _dispatcher(options: "WorldOptions") -> Main:
     async def main(parts: "ProcessParts") -> None:
-        settings = DispatcherSettings.model_validate(
-            {"core": {"executor": options.executor, "parallelism": options.parallelism}}
-        )
+        settings = DispatcherSettings(core=CoreSettings(executor=options.executor, parallelism=options.parallelism))
         await dispatcher.run(
             settings=settings,
             bus=parts.bus,

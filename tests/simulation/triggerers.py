@@ -15,7 +15,7 @@ from tradewind.triggerer.feed import WakeUps
 from tradewind.triggerer.outcomes import OutcomeLoop
 from tradewind.triggerer.placement import Placement
 from tradewind.triggerer.protocol import RunTrigger
-from tradewind.triggerer.settings import TriggererSettings
+from tradewind.triggerer.settings import TriggererGroup, TriggererSettings
 from tradewind.triggerer.watching import Watching
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SimulatedPlacement:
 
 async def triggerer(parts: "ProcessParts") -> None:
     """As `tradewind.triggerer.service.run`."""
-    settings = TriggererSettings.model_validate({"triggerer": {"capacity": 5}})
+    settings = TriggererSettings(triggerer=TriggererGroup(capacity=5))
     telemetry, jitter = Telemetry(parts.registry, service="triggerer"), jitter_from(parts.new_id)
     store = parts.store
     outcomes = OutcomeLoop(

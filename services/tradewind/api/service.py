@@ -28,7 +28,8 @@ from tradewind.db.statements import statement
 from tradewind.service.backoff import jitter_from, retrying
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.health import bus_check, store_check
-from tradewind.service.http import bind, serve_app
+from tradewind.service.http import serve_app
+from tradewind.service.listening import bind
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import admin_password, fernet_key, jwt_secret

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
-from pydantic import SecretStr
+from msgspec.structs import replace
 
-from tradewind.service.http import bind
+from tradewind.service.environment import SecretStr
+from tradewind.service.listening import bind
 from tradewind.service.secrets import AdminPassword, admin_password, fernet_key, jwt_secret
 from tradewind.service.settings import ServiceSettings, load_settings
 
@@ -49,16 +50,16 @@ class CompletedSettings:
         """A service's settings from the environment, with what is known here in place of what is unset there."""
         own = load_settings(kind)
         password = SecretStr(self.admin_password.password)
-        core = {
-            "fernet_key": SecretStr(self.fernet_key),
-            "execution_api_server_url": own.core.execution_api_server_url or self.api_url,
-        }
-        return own.model_copy(
-            update={
-                "core": own.core.model_copy(update=core),
-                "api": own.api.model_copy(update={"port": self.api_port, "admin_password": password}),
-                "api_auth": own.api_auth.model_copy(update={"jwt_secret": SecretStr(self.jwt_secret)}),
-            }
+        core = replace(
+            own.core,
+            fernet_key=SecretStr(self.fernet_key),
+            execution_api_server_url=own.core.execution_api_server_url or self.api_url,
+        )
+        return replace(
+            own,
+            core=core,
+            api=replace(own.api, port=self.api_port, admin_password=password),
+            api_auth=replace(own.api_auth, jwt_secret=SecretStr(self.jwt_secret)),
         )
 
     def announcement(self, seconds: float) -> str:

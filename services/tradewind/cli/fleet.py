@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tradewind.api import service as api
@@ -190,10 +191,10 @@ def _with_short_grace(settings: GracefulT) -> GracefulT:
     if isinstance(settings, DispatcherSettings):
         own = settings.dispatcher
         grace = min(own.shutdown_grace_seconds, GRACE_SECONDS)
-        return settings.model_copy(update={"dispatcher": own.model_copy(update={"shutdown_grace_seconds": grace})})
+        return replace(settings, dispatcher=replace(own, shutdown_grace_seconds=grace))
     options = settings.worker
     grace = min(options.shutdown_grace_seconds, GRACE_SECONDS)
-    return settings.model_copy(update={"worker": options.model_copy(update={"shutdown_grace_seconds": grace})})
+    return replace(settings, worker=replace(options, shutdown_grace_seconds=grace))
 
 
 def _reason(exc: Exception) -> str:

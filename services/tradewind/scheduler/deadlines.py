@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tradewind.core.clock import Clock
 from tradewind.core.deadlines import interval_variables, run_deadlines, seconds_of
 from tradewind.core.errors import ConfigError
-from tradewind.db.secrets import SecretBox
 from tradewind.db.store import RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.request_notice import RequestNotice
 from tradewind.scheduler.settings import SchedulerLimits
 from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
+
+if TYPE_CHECKING:
+    from tradewind.db.secrets import SecretBox
 
 
 class DeadlineLoop:
@@ -26,7 +29,7 @@ class DeadlineLoop:
         requests: RequestNotice,
         clock: Clock,
         limits: SchedulerLimits,
-        secrets: Callable[[], SecretBox],
+        secrets: Callable[[], "SecretBox"],
     ) -> None:
         self._store = store
         self._scheduler_store = scheduler_store

@@ -7,14 +7,13 @@ whenever a commit's outcome is not known. A scheduler that lost its lease throws
 
 import asyncio
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus, Queue
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.db.secrets import SecretBox
 from tradewind.db.store import AssetStore, RunCreationStore, SchedulerStore, StoreUnavailable
 from tradewind.scheduler.allocation import Allocator
 from tradewind.scheduler.asset_runs.loop import AssetRunLoop, AssetRunTelemetry
@@ -40,6 +39,9 @@ from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import fernet_key
 from tradewind.wire.messages import DagRunsCreated, TaskInstancesEnded
 from tradewind.wire.queues import RUNS, scheduler_queue
+
+if TYPE_CHECKING:
+    from tradewind.db.secrets import SecretBox
 
 _RESTART_SECONDS: Final = 0.1
 
@@ -183,7 +185,7 @@ class _SessionFactory:
             requests=RequestNotice(bus=self._bus),
             clock=self._clock,
             limits=self._settings.scheduler,
-            secrets=lambda: SecretBox(fernet_key(self._settings)),
+            secrets=partial(_secret_box, self._settings),
         )
 
     def _run_creation(self, scheduler_id: UUID, inbox: Inbox) -> RunCreationLoop:
@@ -344,3 +346,10 @@ class Session:
 async def _set_when(source: asyncio.Event, target: asyncio.Event) -> None:
     await source.wait()
     target.set()
+
+
+def _secret_box(settings: SchedulerSettings) -> "SecretBox":
+    # Only deadlines that name a Variable need it: the library would cost every scheduler 4 MB.
+    from tradewind.db.secrets import SecretBox
+
+    return SecretBox(fernet_key(settings))

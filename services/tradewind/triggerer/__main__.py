@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.open import open_bus
@@ -12,12 +13,13 @@ from tradewind.db.pool import open_pool
 from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import with_given
 from tradewind.service.health import bus_check, serve_health, store_check
 from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url, required_database_url
 from tradewind.triggerer.service import run
-from tradewind.triggerer.settings import TriggererGroup, TriggererSettings
+from tradewind.triggerer.settings import TriggererSettings
 
 
 async def serve(settings: TriggererSettings) -> None:
@@ -50,10 +52,8 @@ async def serve(settings: TriggererSettings) -> None:
 def main(*, capacity: int | None = None, queues: str | None = None) -> None:
     """Entry point; what is given here wins over the environment."""
     settings = load_settings(TriggererSettings)
-    given = {name: value for name, value in (("capacity", capacity), ("queues", queues)) if value is not None}
-    if given:
-        group = TriggererGroup.model_validate(settings.triggerer.model_dump() | given)
-        settings = settings.model_copy(update={"triggerer": group})
+    given = with_given(settings.triggerer, {"capacity": capacity, "queues": queues}, "--{}".format)
+    settings = replace(settings, triggerer=given)
     configure_logging(settings.logging, service="triggerer")
     run_service(serve(settings))
 

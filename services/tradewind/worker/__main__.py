@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeVar
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, ValidationError
 
 from tradewind.bus.open import open_bus
-from tradewind.core.errors import ConfigError
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import with_given
 from tradewind.service.health import bus_check, serve_health
 from tradewind.service.lifecycle import run_service, stop_on_signals
 from tradewind.service.logging import configure_logging
@@ -20,8 +18,6 @@ from tradewind.service.settings import load_settings, required_broker_url
 from tradewind.worker.celery_control.control import Link
 from tradewind.worker.service import run
 from tradewind.worker.settings import WorkerSettings
-
-GroupT = TypeVar("GroupT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,24 +88,17 @@ def completed(settings: WorkerSettings, given: Given) -> WorkerSettings:
     }
     task_runner = {"isolation": given.isolation, "async_concurrency": given.async_concurrency}
     if given.concurrency is not None and given.autoscale is None:
-        settings = settings.model_copy(update={"celery": settings.celery.model_copy(update={"worker_autoscale": None})})
-    return settings.model_copy(
-        update={
-            "worker": _with(settings.worker, worker),
-            "celery": _with(settings.celery, celery),
-            "task_runner": _with(settings.task_runner, task_runner),
-        }
+        settings = replace(settings, celery=replace(settings.celery, worker_autoscale=None))
+    return replace(
+        settings,
+        worker=with_given(settings.worker, worker, _option),
+        celery=with_given(settings.celery, celery, _option),
+        task_runner=with_given(settings.task_runner, task_runner, _option),
     )
 
 
-def _with(group: GroupT, given: Mapping[str, object]) -> GroupT:
-    said = {key: value for key, value in given.items() if value is not None}
-    try:
-        return type(group).model_validate({**dict(group), **said})
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        name = "--" + str(first["loc"][0]).removeprefix("worker_").replace("_", "-")
-        raise ConfigError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+def _option(field: str) -> str:
+    return "--" + field.removeprefix("worker_").replace("_", "-")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import socket
 from contextlib import AsyncExitStack
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tradewind.bus.port import Bus
@@ -134,7 +135,7 @@ def _runner_settings(settings: WorkerSettings) -> WorkerSettings:
         **({} if tasks is None else {"max_tasks_per_child": tasks}),
         **({} if kibibytes is None else {"max_memory_per_child": kibibytes * 1024}),
     }
-    return settings.model_copy(update={"task_runner": settings.task_runner.model_copy(update=own)}) if own else settings
+    return replace(settings, task_runner=replace(settings.task_runner, **own))
 
 
 def _options(settings: WorkerSettings) -> SupervisorOptions:

@@ -1,21 +1,25 @@
-"""`/health` and `/metrics` of a service: a bare ASGI application, nothing that costs memory."""
+"""`/health` and `/metrics` of a service: one answer a connection, without a web server, which would cost memory."""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from http import HTTPStatus
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from tradewind.core.errors import AdapterError
-from tradewind.service.http import bind, serve_app
+from tradewind.service.listening import bind
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import LOOP_BUSY_SINCE, LOOP_INTERVAL, LOOP_LAST_TURN
 from tradewind.service.settings import HealthSettings
 
 CHECK_TIMEOUT_SECONDS: Final = 2.0
+REQUEST_TIMEOUT_SECONDS: Final = 10.0
+"""Whoever does not send a request and take the answer in this time is cut off."""
+REQUEST_BYTES_MAX: Final = 16 * 1024
 STUCK_AFTER_SECONDS: Final = 30.0
 """A turn under way for this long, or a timed loop that is late by this much, counts as stuck."""
 
@@ -103,31 +107,48 @@ def _word(healthy: bool) -> str:
     return "healthy" if healthy else "unhealthy"
 
 
-class HealthApp:
-    """The ASGI application."""
+def _request_line(head: bytes) -> tuple[bytes, bytes]:
+    """Method and target; raises ValueError."""
+    method, target, _ = head.partition(b"\r\n")[0].split(b" ")
+    return method, target
+
+
+class HealthResponder:
+    """Answers what comes over one connection, and closes it."""
 
     def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
         self._checks = checks
         self._registry = registry
 
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Any,
-        send: Any,
-    ) -> None:
-        status, content_type, body = await self._answer(scope["path"])
-        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    async def respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """For `asyncio.start_server`. Whoever goes away, or asks for nothing that can be understood, gets nothing."""
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await self._answer(*_request_line(head)))
+                await writer.drain()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as exc:
+            get_logger().debug("health.unanswered", error=repr(exc))
+        finally:
+            writer.close()
 
-    async def _answer(self, path: str) -> tuple[int, str, bytes]:
-        if path == "/health":
+    async def _answer(self, method: bytes, target: bytes) -> bytes:
+        status, content_type, body = await self._content(method, target.partition(b"?")[0])
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {content_type}\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        return head.encode() + (b"" if method == b"HEAD" else body)
+
+    async def _content(self, method: bytes, path: bytes) -> tuple[HTTPStatus, str, bytes]:
+        if method not in (b"GET", b"HEAD"):
+            return HTTPStatus.METHOD_NOT_ALLOWED, "application/json", b'{"detail":"Method Not Allowed"}'
+        if path == b"/health":
             status, body = health_body(await run_checks(self._checks, self._registry))
-            return status, "application/json", body
-        if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
-        return 404, "application/json", b'{"detail":"Not Found"}'
+            return HTTPStatus(status), "application/json", body
+        if path == b"/metrics":
+            return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+        return HTTPStatus.NOT_FOUND, "application/json", b'{"detail":"Not Found"}'
 
 
 async def serve_health(
@@ -137,4 +158,6 @@ async def serve_health(
     sock = bind(settings.host, settings.port, section="HEALTH")
     host, port = sock.getsockname()[:2]
     get_logger().info("health.listening", host=host, port=port)
-    await serve_app(HealthApp(checks, registry), sock, stop)
+    responder = HealthResponder(checks, registry)
+    async with await asyncio.start_server(responder.respond, sock=sock, limit=REQUEST_BYTES_MAX):
+        await stop.wait()

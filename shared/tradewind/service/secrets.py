@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from tradewind.core.errors import ConfigError
+from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ServiceSettings
 
 

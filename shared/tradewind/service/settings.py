@@ -7,19 +7,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
+import msgspec
+from msgspec import Meta, Struct
 
 from tradewind.core.bundle_list import DEFAULT_LIST
 from tradewind.core.errors import ConfigError
+from tradewind.service.environment import SecretStr, from_environment
 
 
-def _split_names(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-class CoreSettings(BaseModel):
+class CoreSettings(Struct, frozen=True):
     """What Airflow keeps in [core]."""
 
     dags_folder: Path | None = None
@@ -29,7 +25,7 @@ class CoreSettings(BaseModel):
     written. The same for every service."""
     executor_queues: str = ""
     """`queue=executor` pairs, separated by commas: who gets tasks of these queues that name no executor."""
-    parallelism: int = Field(default=32, ge=0)
+    parallelism: Annotated[int, Meta(ge=0)] = 32
     """Task instances queued or running at once over the whole system; 0 = no cap."""
     fernet_key: SecretStr | None = None
     """Key (or several, comma-separated, newest first) that encrypts variables and connections at rest.
@@ -39,7 +35,7 @@ class CoreSettings(BaseModel):
     load_examples: bool = False
     rerun_with_latest_version: bool = False
     """Runs that are cleared move to the latest version of their DAG, unless the DAG or the request says otherwise."""
-    dagbag_import_timeout_seconds: float = Field(default=30.0, gt=0)
+    dagbag_import_timeout_seconds: Annotated[float, Meta(gt=0)] = 30.0
     """A DAG file that parses for longer is stopped and reported as an import error."""
     dag_discovery_safe_mode: bool = True
     """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
@@ -47,25 +43,25 @@ class CoreSettings(BaseModel):
     """Of `.airflowignore` files."""
 
 
-class BundleListSettings(BaseModel):
+class BundleListSettings(Struct, frozen=True):
     """Of [dag_processor], what every service reads."""
 
-    dag_bundle_config_list: str = Field(
+    dag_bundle_config_list: str = msgspec.field(
         default_factory=lambda: os.environ.get("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST") or DEFAULT_LIST
     )
     """Where DAG files come from, as in Airflow: a JSON list of `{"name": …, "classpath": …, "kwargs": {…}}`."""
 
 
-class DatabaseSettings(BaseModel):
+class DatabaseSettings(Struct, frozen=True):
     """How to reach Postgres."""
 
     url: SecretStr | None = None
     """`postgresql://user:password@host:port/name`. Unset: an embedded Postgres under the home folder (standalone)."""
-    pool_size: int = Field(default=8, ge=1)
+    pool_size: Annotated[int, Meta(ge=1)] = 8
     """Connections per service. A few are enough: statements are batched."""
 
 
-class BrokerSettings(BaseModel):
+class BrokerSettings(Struct, frozen=True):
     """How to reach the broker."""
 
     url: SecretStr | None = None
@@ -73,46 +69,46 @@ class BrokerSettings(BaseModel):
     `amqps://` or `rediss://`. Unset: in memory (standalone only)."""
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(Struct, frozen=True):
     """Where the API listens, and its first user."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     admin_username: str = "admin"
     admin_password: SecretStr | None = None
     """Unset: generated once, kept under the home folder and printed by `standalone`."""
 
 
-class ApiAuthSettings(BaseModel):
+class ApiAuthSettings(Struct, frozen=True):
     """Tokens."""
 
     jwt_secret: SecretStr | None = None
     """Signs API and attempt tokens; every service must have the same. Unset: made once, kept under the home folder."""
-    jwt_expiration_time_seconds: int = Field(default=86_400, ge=1)
+    jwt_expiration_time_seconds: Annotated[int, Meta(ge=1)] = 86_400
 
 
-class LeaseSettings(BaseModel):
+class LeaseSettings(Struct, frozen=True):
     """Liveness."""
 
-    lease_seconds: float = Field(default=10.0, gt=0)
+    lease_seconds: Annotated[float, Meta(gt=0)] = 10.0
     """A worker or scheduler not heard of for this long (on the lease clock) is taken for dead."""
-    heartbeat_seconds: float = Field(default=2.0, gt=0)
+    heartbeat_seconds: Annotated[float, Meta(gt=0)] = 2.0
     """How often workers and schedulers renew."""
 
 
-class HealthSettings(BaseModel):
+class HealthSettings(Struct, frozen=True):
     """The `/health` and `/metrics` endpoint of a service other than the API."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=0, ge=0, le=65535)
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """0 = any free port; it is logged as `health.listening`."""
 
 
-class LogSettings(BaseModel):
+class LogSettings(Struct, frozen=True):
     """What Airflow keeps in [logging]: `level` and `format` of the services' own logs, and where task logs go."""
 
     level: str = "INFO"
-    format: Annotated[str, Field(pattern="^(json|console)$")] = "json"
+    format: Literal["json", "console"] = "json"
     base_log_folder: Path | None = None
     """A folder that every API process sees: finished task logs are moved there. Unset: they stay in Postgres."""
     remote_logging: bool = False
@@ -123,22 +119,17 @@ class LogSettings(BaseModel):
     """A stored connection of the type `aws`. Empty: the credentials of the machine."""
     encrypt_s3_logs: bool = False
     """Server-side encryption with the bucket's own key (AES256)."""
-    log_retention_days: int = Field(default=0, ge=0)
+    log_retention_days: Annotated[int, Meta(ge=0)] = 0
     """Task logs of runs that ended longer ago are deleted, from Postgres and from the store; 0 = kept."""
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
-
-
-class ServiceSettings(BaseSettings):
+class ServiceSettings(Struct, frozen=True):
     """Base of each service's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="TRADEWIND__", env_nested_delimiter="__", extra="ignore", frozen=True)
-
-    home: Path = Field(default_factory=lambda: Path.home() / "tradewind")
+    home: Path = msgspec.field(default_factory=lambda: Path.home() / "tradewind")
     """`TRADEWIND__HOME`: generated secrets, embedded data and the default DAGs folder live here."""
     core: CoreSettings = CoreSettings()
-    dag_processor: BundleListSettings = Field(default_factory=BundleListSettings)
+    dag_processor: BundleListSettings = msgspec.field(default_factory=BundleListSettings)
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     api: ApiSettings = ApiSettings()
@@ -167,16 +158,7 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 def load_settings(kind: type[SettingsT]) -> SettingsT:
     """Read the environment; raises `ConfigError` that names each wrong variable and what is wrong with it."""
-    try:
-        return kind()
-    except ValidationError as exc:
-        raise ConfigError("; ".join(_describe(error["loc"], error["msg"]) for error in exc.errors())) from exc
-    except SettingsError as exc:
-        raise ConfigError(str(exc)) from exc
-
-
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    return f"TRADEWIND__{'__'.join(str(part).upper() for part in location)}: {message}"
+    return from_environment(kind, "TRADEWIND__")
 
 
 def required_broker_url(settings: ServiceSettings) -> str:

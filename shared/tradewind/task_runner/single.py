@@ -68,7 +68,7 @@ async def _run(key: TaskInstanceKey, attempt_id: UUID, codes: list[int], *, mark
         )
 
 
-class SingleSettings(TaskRunningSettings):
+class SingleSettings(TaskRunningSettings, frozen=True):
     """What `tradewind tasks run` reads from the environment."""
 
 

@@ -29,7 +29,7 @@ from tradewind.task_runner.settings import TaskRunningSettings
 from tradewind.wire.celery import TASK_NAME, task_message
 from tradewind.worker.celery_control.link import CeleryLink
 from tradewind.worker.service import run
-from tradewind.worker.settings import WorkerSettings
+from tradewind.worker.settings import CelerySettings, WorkerOptions, WorkerSettings
 
 SEND = """
 import json, sys
@@ -53,7 +53,7 @@ class Site:
 
     async def work(self) -> None:
         await run(
-            settings=WorkerSettings.model_validate({"celery": {"worker_concurrency": 4}, "worker": {"name": "tester"}}),
+            settings=WorkerSettings(celery=CelerySettings(worker_concurrency=4), worker=WorkerOptions(name="tester")),
             bus=self.bus,
             clock=utc_now,
             new_id=new_id,

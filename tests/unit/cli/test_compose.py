@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 import typer.main
 import yaml
-from pydantic import BaseModel
+from msgspec import Struct
+from msgspec.structs import fields
 
 from tradewind.cli.app import create_app
 from tradewind.service.settings import ServiceSettings
@@ -33,10 +34,9 @@ def test_each_service_runs_a_command_that_exists(services: dict[str, dict[str, A
 def test_each_setting_exists(services: dict[str, dict[str, Any]], name: str) -> None:
     for variable in services[name]["environment"]:
         _, section, key = variable.split("__")
-        group = ServiceSettings.model_fields[section.lower()].annotation
-        assert isinstance(group, type)
-        assert issubclass(group, BaseModel)
-        assert key.lower() in group.model_fields
+        group = next(field.type for field in fields(ServiceSettings) if field.name == section.lower())
+        assert issubclass(group, Struct)
+        assert key.lower() in group.__struct_fields__
 
 
 @pytest.mark.parametrize("name", ["worker", "dispatcher"])

@@ -11,7 +11,6 @@ from uuid import UUID
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from tests.polling import poll_until
 from tests.queued_attempts import QueuedRun, WorkerVoice, finished, new_worker, queue_attempts
@@ -25,6 +24,7 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.db.memory.store import MemoryStore
 from tradewind.db.store import StoreUnavailable
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ApiAuthSettings
 from tradewind.service.tokens import AttemptClaims, TokenSigner
 from tradewind.wire.codec import decode, encode

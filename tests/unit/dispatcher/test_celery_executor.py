@@ -47,7 +47,7 @@ class Fleet:
 
 def test_settings_have_the_names_and_defaults_of_airflow() -> None:
     celery = DispatcherSettings().celery
-    assert celery.model_dump() == {
+    assert msgspec.to_builtins(celery) == {
         "task_publish_max_retries": 3,
         "operation_timeout": 1.0,
         "task_adoption_timeout": 600.0,

@@ -94,13 +94,14 @@ class World:
         self.launcher = Launcher()
         self.stop = asyncio.Event()
         self.registry = CollectorRegistry()
-        self._settings = DispatcherSettings.model_validate(
+        self._settings = msgspec.convert(
             {
                 "core": {"executor": executor, "parallelism": parallelism, "executor_queues": executor_queues},
                 "celery": celery or {},
                 "dispatcher": options,
                 "task_runner": {"async_concurrency": async_concurrency},
-            }
+            },
+            DispatcherSettings,
         )
         self._group = asyncio.TaskGroup()
 
@@ -175,7 +176,7 @@ def parts_for(bus: Bus, **settings: Any) -> ExecutorParts:
         yield Children(Launcher(), LogStore())
 
     return ExecutorParts(
-        settings=DispatcherSettings.model_validate(settings),
+        settings=msgspec.convert(settings, DispatcherSettings),
         bus=bus,
         clock=virtual_now,
         new_id=lambda: UUID(int=1),

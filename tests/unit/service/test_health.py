@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.service.health import (
+    REQUEST_BYTES_MAX,
     STUCK_AFTER_SECONDS,
     Check,
     CheckResult,
@@ -65,6 +66,29 @@ async def test_metrics_are_prometheus_text_and_other_paths_are_not_found() -> No
     assert "tradewind_test_things_total 3.0" in metrics.text
     assert metrics.headers["content-type"].startswith("text/plain")
     assert other.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        (b"HEAD /health?verbose HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 200 OK"),
+        (b"POST /health HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 405 Method Not Allowed"),
+        (b"nonsense\r\n\r\n", b""),
+        (b"GET /health HTTP/1.1\r\n", b""),
+        (b"GET /" + b"x" * 2 * REQUEST_BYTES_MAX, b""),
+    ],
+)
+async def test_what_is_no_request_harms_nobody(request_text: bytes, answer: bytes) -> None:
+    async with served({}, CollectorRegistry()) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(request_text)
+        writer.write_eof()
+        with suppress(ConnectionResetError):  # more was sent than was read
+            got = await reader.read()
+            assert got.partition(b"\r\n")[0] == answer
+            assert got.endswith(b"\r\n\r\n") == request_text.startswith(b"HEAD")
+        writer.close()
+        assert (await client.get("/health")).status_code == 200
 
 
 async def test_a_taken_port_names_the_setting() -> None:

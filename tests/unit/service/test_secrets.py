@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
 from tradewind.core.errors import ConfigError
+from tradewind.service.environment import SecretStr
 from tradewind.service.secrets import admin_password, fernet_key, jwt_secret
 from tradewind.service.settings import ApiAuthSettings, ApiSettings, CoreSettings, ServiceSettings
 

@@ -16,6 +16,7 @@ from tests.unit.worker.test_worker import Fleet, until
 from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import BusUnavailable, Message
 from tradewind.core.states import EndCause, Outcome
+from tradewind.service.environment import with_given
 from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
 from tradewind.wire.celery import TASK_NAME
@@ -23,7 +24,7 @@ from tradewind.wire.codec import UndecodableMessage
 from tradewind.worker.celery_control.events import EVENTS
 from tradewind.worker.celery_control.mailbox import REPLIES, is_for, parse_request
 from tradewind.worker.service import run
-from tradewind.worker.settings import WorkerSettings
+from tradewind.worker.settings import CelerySettings, WorkerOptions, WorkerSettings
 
 
 class Client:
@@ -96,9 +97,10 @@ class Controlled:
         self.launcher = Launcher()
         self.stop = asyncio.Event()
         self.registry = CollectorRegistry()
-        celery = {"worker_concurrency": 1, **settings}
-        self._settings = WorkerSettings.model_validate(
-            {"celery": celery, "worker": {"queues": ("default",), "name": "tester"}}
+        celery: dict[str, Any] = {"worker_concurrency": 1, **settings}
+        self._settings = WorkerSettings(
+            celery=with_given(CelerySettings(), celery, str),
+            worker=WorkerOptions(queues=("default",), name="tester"),
         )
         self.task = fleet.group.create_task(self._run())
 

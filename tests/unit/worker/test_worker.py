@@ -14,13 +14,15 @@ from tests.unit.supervisor.world import Collector, Launcher, LogStore, attempt, 
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.bus.port import Message, Queue
 from tradewind.core.states import EndCause, Outcome
+from tradewind.service.environment import with_given
+from tradewind.service.settings import load_settings
 from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
 from tradewind.wire.celery import TASK_NAME, task_message
 from tradewind.wire.messages import QueuedTaskInstance, TaskInstanceInCelery
 from tradewind.wire.queues import DEAD_LETTER
 from tradewind.worker.service import run
-from tradewind.worker.settings import WorkerSettings
+from tradewind.worker.settings import CelerySettings, WorkerOptions, WorkerSettings
 
 
 def queued(number: int, queue: str = "default", *options: str, pool: str = "") -> QueuedTaskInstance:
@@ -86,11 +88,9 @@ class Fleet:
     async def add_worker(
         self, *, queues: Sequence[str] = ("default",), concurrency: int = 2, celery: Any = None, **options: Any
     ) -> Worker:
-        settings = WorkerSettings.model_validate(
-            {
-                "celery": {"worker_concurrency": concurrency, **(celery or {})},
-                "worker": {"queues": tuple(queues), **options},
-            }
+        own: dict[str, Any] = {"worker_concurrency": concurrency, **(celery or {})}
+        settings = WorkerSettings(
+            celery=with_given(CelerySettings(), own, str), worker=WorkerOptions(queues=tuple(queues), **options)
         )
         worker = Worker(self, len(self.workers) + 1, settings)
         self.workers.append(worker)
@@ -210,7 +210,7 @@ async def test_mark_success_ends_an_attempt_without_a_child() -> None:
 
 def test_queues_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEWIND__WORKER__QUEUES", "default, big,")
-    assert WorkerSettings().worker.queues == ("default", "big")
+    assert load_settings(WorkerSettings).worker.queues == ("default", "big")
 
 
 @in_virtual_time

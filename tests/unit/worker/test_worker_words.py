@@ -42,7 +42,7 @@ def test_environment_is_read_with_the_words_of_celery(monkeypatch: pytest.Monkey
         ({"autoscale": "2,16"}, "the fewest must be at least 1 and not more than the most"),
         ({"autoscale": "3,0"}, "the fewest must be at least 1"),
         ({"umask": "rw"}, "--umask: 'rw' is not an octal number"),
-        ({"isolation": "thread"}, "--isolation: Input should be 'fork' or 'reuse'"),
+        ({"isolation": "thread"}, "--isolation: 'thread' does not fit: it is none of 'fork', 'reuse'"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(given: dict[str, Any], words: str) -> None:

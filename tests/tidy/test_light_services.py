@@ -1,0 +1,48 @@
+"""A service holds nothing that only others need: what it imports stays in its memory, whether it is called or not."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "alembic",
+    "cryptography",
+    "fastapi",
+    "greenlet",
+    "httpx",
+    "jinja2",
+    "jsonschema",
+    "pendulum",
+    "pydantic",
+    "pydantic_core",
+    "redis",
+    "rich",
+    "sqlalchemy",
+    "typer",
+    "uvicorn",
+)
+EXCEPT = {
+    "api": ("cryptography", "fastapi", "jinja2", "pydantic", "pydantic_core", "uvicorn"),
+}
+SERVICES = ("api", "collector", "dag_processor", "dispatcher", "scheduler", "triggerer", "worker")
+
+
+def _command(service: str) -> list[str]:
+    imports = f"import tradewind.cli.__main__, tradewind.{service}.__main__, tradewind.bus.rabbitmq"
+    return [sys.executable, "-c", f"{imports}\nimport sys; print(*sys.modules)"]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """By service, what a fresh interpreter has after its imports; all at once, as each takes half a second."""
+    begun = {service: subprocess.Popen(_command(service), stdout=subprocess.PIPE, text=True) for service in SERVICES}
+    names = {service: set(process.communicate()[0].split()) for service, process in begun.items()}
+    assert [service for service, process in begun.items() if process.returncode != 0] == []
+    return names
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_does_not_load_what_only_others_need(loaded: dict[str, set[str]], service: str) -> None:
+    allowed = EXCEPT.get(service, ())
+    assert [name for name in HEAVY if name in loaded[service] and name not in allowed] == []
