@@ -260,7 +260,8 @@ async def test_the_schedulers_are_told(api: ApiServer, dag: str) -> None:
         named: list[str] = []
 
         async def has_heard() -> bool:
-            batch = await anext(batches)
+            async with asyncio.timeout(60):
+                batch = await anext(batches)
             named.extend(id_ for got in batch.deliveries for id_ in decode(got.message.body, DagRunsCreated).dag_ids)
             await batch.ack()
             return dag in named

@@ -1,5 +1,6 @@
 """`/api/v2/dags`: lists and their filters, one DAG, pausing."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -253,8 +254,9 @@ async def test_pausing_is_told_to_the_schedulers(api: ApiServer, scene: Scene, d
     bus = MemoryBus(api.broker)
     async with bus.subscribe(EVENTS) as events:
         answer = await api.client.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": True})
-        changed = decode((await anext(events)).body, DagsChanged)
-        revised = decode((await anext(events)).body, DagRunsRevised)
+        async with asyncio.timeout(60):
+            changed = decode((await anext(events)).body, DagsChanged)
+            revised = decode((await anext(events)).body, DagRunsRevised)
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["is_paused"] is True
@@ -283,7 +285,8 @@ async def test_unpausing_nudges_the_runs_that_waited(api: ApiServer, scene: Scen
         named: list[str] = []
 
         async def has_heard() -> bool:
-            batch = await anext(batches)
+            async with asyncio.timeout(60):
+                batch = await anext(batches)
             named.extend(id_ for got in batch.deliveries for id_ in decode(got.message.body, DagRunsCreated).dag_ids)
             await batch.ack()
             return dag_id in named

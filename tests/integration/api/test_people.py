@@ -1,5 +1,6 @@
 """What people ask of runs over REST: which task instances are meant, what is answered, what is refused and why."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -127,7 +128,8 @@ async def test_the_worker_of_a_marked_task_is_told_at_once(
     async with bus.consume(Queue(name=worker_queue(WORKER_ID)), prefetch=10, max_batch=10) as batches:
         path = f"/api/v2/dags/{dag_id}/dagRuns/live"
         assert (await client.patch(path, json={"state": "success"})).json()["state"] == "success"
-        batch = await anext(batches)
+        async with asyncio.timeout(60):
+            batch = await anext(batches)
         (delivery,) = batch.deliveries
         assert decode(delivery.message.body, KillAttempts).attempts == (attempt.attempt_id,)
         await batch.ack()

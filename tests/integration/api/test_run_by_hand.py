@@ -1,5 +1,6 @@
 """One task run by hand over REST: what is answered, who is told, and what stands against it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,7 +67,8 @@ async def test_what_is_queued_is_answered_and_told_to_dispatchers(
     bus = MemoryBus(api.broker)
     async with bus.consume(Queue(name=DISPATCH, durable=True), prefetch=10, max_batch=10) as batches:
         answer = await ask(client, dag_id, "two", **body)
-        batch = await anext(batches)
+        async with asyncio.timeout(60):
+            batch = await anext(batches)
         (item,) = decode(batch.deliveries[0].message.body, DispatchBatch).items
         await batch.ack()
     await bus.close()
