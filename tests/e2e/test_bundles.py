@@ -55,11 +55,30 @@ with DAG("changes", schedule=None, is_paused_upon_creation=False, description={t
 
     wait() >> say()
 """
+TRIGGER = """
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from said import TEXT
+
+class Says(BaseTrigger):
+    def serialize(self):
+        return "team_triggers.Says", {}
+
+    async def run(self):
+        yield TriggerEvent(TEXT)
+"""
 FROM_GIT = """
 import time
 from pathlib import Path
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, BaseOperator, task
+from team_triggers import Says
+
+class Wait(BaseOperator):
+    def execute(self, context):
+        self.defer(trigger=Says(), method_name="go_on")
+
+    def go_on(self, context, event):
+        return event
 
 with DAG("from_git", schedule=None, is_paused_upon_creation=False):
 
@@ -73,7 +92,7 @@ with DAG("from_git", schedule=None, is_paused_upon_creation=False):
         from said import TEXT
         return TEXT
 
-    wait() >> say()
+    wait() >> say() >> Wait(task_id="hear")
 """
 IN_ARCHIVE = """
 from airflow.sdk import DAG, task
@@ -147,7 +166,8 @@ def apart(
     with zipfile.ZipFile(dags / "packed.zip", "w") as archive:
         archive.writestr("in_archive.py", IN_ARCHIVE)
     origin = GitOrigin(folder / "git")
-    origin.commit({"README.md": "ours", "dags/reads_files.py": FROM_GIT, "dags/said.py": "TEXT = 'first'\n"})
+    modules = {"dags/said.py": "TEXT = 'first'\n", "dags/team_triggers.py": TRIGGER}
+    origin.commit({"README.md": "ours", "dags/reads_files.py": FROM_GIT, **modules})
     kwargs = {"tracking_ref": "main", "subdir": "dags", "repo_url": origin.url, "refresh_interval": 1}
     bundles: list[dict[str, Any]] = [
         {"name": "team-git", "classpath": GIT_CLASSPATH, "kwargs": kwargs},
@@ -162,7 +182,7 @@ def apart(
             broker_url=rabbitmq.new_url(),
             dags_folder=dags,
             environment={"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)},
-            own_environments={"worker": own},
+            own_environments={"worker": own, "triggerer": own},
         ) as stack,
         ApiClient(stack.api_url, stack.username, stack.password) as api,
     ):
@@ -232,6 +252,7 @@ def test_a_run_finishes_on_the_commit_that_it_began_on(apart: Apart, tmp_path: P
     assert api.wait_for_run("from_git", other)["bundle_version"] == second
     assert api.xcom("from_git", run_id, "say") == "first"
     assert api.xcom("from_git", other, "say") == "second"
+    assert [api.xcom("from_git", id_, "hear") for id_ in (run_id, other)] == ["first", "second"]
 
     names = {dag["dag_id"]: dag["bundle_name"] for dag in api.get("/dags").json()["dags"]}
     assert (names["from_git"], names["reads_files"]) == ("team-git", "dags-folder")

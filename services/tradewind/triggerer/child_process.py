@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from tradewind.service.child_environment import child_environment
+from tradewind.service.child_environment import DAGS_FOLDER_VARIABLE, child_environment
 from tradewind.task_runner.frames import FrameReader, frame
 from tradewind.triggerer.loop_cell import NOBODY, LoopCell, LoopReading
 from tradewind.triggerer.protocol import (
@@ -34,7 +34,7 @@ class TriggerChild:
     """Starts with nothing to run; `end` or the end of its process ends it."""
 
     def __init__(self, setup: ChildSetup, heard: Heard) -> None:
-        self._setup = setup
+        self.setup = setup
         self._heard = heard
         self._writer: asyncio.StreamWriter | None = None
         self._unsent: list[Message] = []
@@ -111,11 +111,11 @@ class TriggerChild:
                 stdin=DEVNULL,
                 stdout=DEVNULL,
                 start_new_session=True,
-                env=child_environment(os.environ),
+                env={**child_environment(os.environ), DAGS_FOLDER_VARIABLE: self.setup.dags_folder},
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         self._writer = writer
-        self._send(self._setup)
+        self._send(self.setup)
         unsent, self._unsent = self._unsent, []
         for message in unsent:
             self._send(message)

@@ -17,7 +17,7 @@ from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.service.tokens import AttemptClaims, TokenSigner
 from tradewind.triggerer.outcomes import OutcomeLoop
-from tradewind.triggerer.placement import Placement
+from tradewind.triggerer.placement import Places
 from tradewind.triggerer.protocol import RunTrigger
 from tradewind.triggerer.settings import TriggererGroup
 from tradewind.triggerer.timeouts import outcome_of_timeout
@@ -48,7 +48,7 @@ class DutyLoop:
         clock: Clock,
         lease: timedelta,
         settings: TriggererGroup,
-        placement: Placement,
+        placement: Places,
         outcomes: OutcomeLoop,
         watching: Watching,
         signer: TokenSigner,

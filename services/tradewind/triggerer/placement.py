@@ -1,5 +1,6 @@
-"""Which child runs which trigger. All share one; a trigger that blocks its loop, or ends its process, gets one of its
-own, and the others go on.
+"""Which child runs which trigger. All share one, but for those whose code is of another version of a bundle: those of
+one version share another. A trigger that blocks its loop, or ends its process, gets one of its own, and the others go
+on.
 
 A loop that is blocked cannot be told anything. So the trigger that blocks keeps the child, with all that it has done so
 far, and the others are started anew in a fresh one; the blocked child is told to let go of them, which it does, if
@@ -10,7 +11,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import structs
 
@@ -33,6 +34,7 @@ from tradewind.triggerer.protocol import (
     ChildReady,
     ChildSetup,
     FromChild,
+    Roots,
     RunTrigger,
     StopTrigger,
     TriggerFailed,
@@ -43,6 +45,8 @@ from tradewind.triggerer.protocol import (
 STEADY_SECONDS: Final = 10.0
 """A child that lived for this long had started well."""
 WATCHES_PER_BLOCK: Final = 8
+IDLE_SECONDS: Final = 30.0
+"""How long the process of a bundle's version waits for further triggers of it."""
 STUCK_FACTOR: Final = 5
 """A loop that has not come round for this many times `block_seconds`, with no trigger to blame, is given up."""
 
@@ -56,6 +60,28 @@ class Entry:
 
 
 _STATES: Final = {state.value: state for state in TaskInstanceState}
+
+
+class Places(Protocol):
+    """Where triggers are run."""
+
+    @property
+    def running(self) -> Sequence[int]:
+        """Ids of the triggers that run."""
+        ...
+
+    @property
+    def watching(self) -> Sequence[int]:
+        """Ids of the watchers that run."""
+        ...
+
+    def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
+        """Run a trigger; one that runs already goes on."""
+        ...
+
+    def stop(self, trigger_id: int, *, by_person: bool) -> None:
+        """End a trigger that nobody waits for."""
+        ...
 
 
 class Placement:
@@ -85,7 +111,9 @@ class Placement:
         self._watching: dict[int, int] = {}
         """Watcher → number of its start."""
         self._starts = 0
-        self._shared = TriggerChild(setup, self._hear)
+        self._shared = {setup.roots: TriggerChild(setup, self._hear)}
+        """By the folders of their code; that of all others stays, one of a version ends when it has been idle."""
+        self._idle_since: dict[Roots, float] = {}
         self._isolated: dict[int, TriggerChild] = {}
         self._group: asyncio.TaskGroup | None = None
         self._is_stopping = False
@@ -111,12 +139,17 @@ class Placement:
     @property
     def is_ready(self) -> bool:
         """Whether triggers run at once when they are started."""
-        return self._shared.is_ready
+        return self._shared[self._setup.roots].is_ready
 
-    def start(self, request: RunTrigger, trigger: WaitingTrigger) -> None:
-        """Run a trigger; one that runs already goes on."""
+    @property
+    def roots(self) -> Sequence[Roots]:
+        """The code that processes run."""
+        return tuple(child.setup.roots for child in (*self._shared.values(), *self._isolated.values()))
+
+    def start(self, request: RunTrigger, trigger: WaitingTrigger, roots: Roots | None = None) -> None:
+        """Run a trigger; one that runs already goes on. `roots`: where its code is, if not where all look for it."""
         if trigger.id not in self._running:
-            self._running[trigger.id] = self._start(request, trigger)
+            self._running[trigger.id] = self._start(request, trigger, self._setup.roots if roots is None else roots)
 
     def stop(self, trigger_id: int, *, by_person: bool) -> None:
         """End a trigger that nobody waits for."""
@@ -127,7 +160,7 @@ class Placement:
     def watch(self, watcher_id: int, request: RunTrigger) -> None:
         """Run a watcher, until it is stopped."""
         if watcher_id not in self._watching:
-            self._watching[watcher_id] = self._start(request, None)
+            self._watching[watcher_id] = self._start(request, None, self._setup.roots)
 
     def stop_watching(self, watcher_id: int) -> None:
         """End a watcher."""
@@ -135,11 +168,14 @@ class Placement:
         if number is not None:
             self._stop(StopTrigger(number))
 
-    def _start(self, request: RunTrigger, trigger: WaitingTrigger | None) -> int:
+    def _start(self, request: RunTrigger, trigger: WaitingTrigger | None, roots: Roots) -> int:
         self._starts += 1
         numbered = structs.replace(request, id=self._starts)
         self._entries[numbered.id] = Entry(numbered, trigger)
-        self._shared.start(numbered)
+        if roots not in self._shared:
+            self._shared[roots] = TriggerChild(structs.replace(self._setup, roots=roots), self._hear)
+            self._launch(self._shared[roots])
+        self._shared[roots].start(numbered)
         return numbered.id
 
     def _stop(self, request: StopTrigger) -> None:
@@ -147,7 +183,8 @@ class Placement:
         trigger_id, by_person = request.id, request.by_person
         own = self._isolated.get(trigger_id)
         if own is None:
-            self._shared.stop(request)
+            for child in self._shared.values():
+                child.stop(request)
         elif by_person and own.read_cell().step_seconds < self._block_seconds:
             own.stop(request)  # and its process ends when it has said that it stopped
         else:
@@ -158,12 +195,13 @@ class Placement:
         """Keep children running and watch them, until `stop`."""
         async with asyncio.TaskGroup() as group:
             self._group, self._is_stopping = group, False
-            self._launch(self._shared)
+            for child in self._shared.values():
+                self._launch(child)
             watch = group.create_task(self._watch(), name="trigger-watchdog")
             await stop.wait()
             self._is_stopping = True
             watch.cancel()
-            for child in (self._shared, *self._isolated.values()):
+            for child in (*self._shared.values(), *self._isolated.values()):
                 child.end()
         self._group = None
 
@@ -182,10 +220,10 @@ class Placement:
             self._failures = 0
         if self._is_stopping:
             return
-        if child is self._shared:
+        if child is self._shared.get(child.setup.roots):
             self._replace_dead(child, exit_code)
-        else:
-            self._let_go(child, exit_code)
+        elif child.blocker is not None:
+            self._let_go(child, child.blocker, exit_code)
 
     def _replace_dead(self, child: TriggerChild, exit_code: int) -> None:
         """The process of all is gone: whoever's step it was goes on alone, if it was anybody's."""
@@ -195,34 +233,33 @@ class Placement:
         self._replace_shared(child, child.last_step, self._backoff.delay_seconds(self._failures, self._jitter()))
         culprit = child.triggers.get(child.last_step)
         if culprit is not None:
-            self._isolate(culprit, f"ended its process: {_exit_text(exit_code)}")
+            self._isolate(culprit, child.setup, f"ended its process: {_exit_text(exit_code)}")
 
     def _replace_shared(self, child: TriggerChild, culprit: int, delay_seconds: float) -> None:
         """A fresh child for all triggers of this one, but for the culprit."""
-        self._shared = TriggerChild(self._setup, self._hear)
+        self._shared[child.setup.roots] = fresh = TriggerChild(child.setup, self._hear)
         for request in child.triggers.values():
             if request.id != culprit:
-                self._shared.start(request)
-        self._launch(self._shared, delay_seconds)
+                fresh.start(request)
+        self._launch(fresh, delay_seconds)
 
-    def _isolate(self, request: RunTrigger, why: str) -> None:
+    def _isolate(self, request: RunTrigger, setup: ChildSetup, why: str) -> None:
         """Run it again, in a process of its own, if there may be one more."""
         if len(self._isolated) >= self._isolated_max:
             self._fail(request.id, why)
             return
-        child = TriggerChild(self._setup, self._hear)
+        child = TriggerChild(setup, self._hear)
         child.blocker = request.id
         self._isolated[request.id] = child
         child.start(request)
         self._launch(child)
 
-    def _let_go(self, child: TriggerChild, exit_code: int) -> None:
+    def _let_go(self, child: TriggerChild, blocker: int, exit_code: int) -> None:
         """A trigger's own process has ended, by its end or before it."""
-        assert child.blocker is not None
-        if self._isolated.get(child.blocker) is child:
-            del self._isolated[child.blocker]
-        if child.blocker in child.triggers:
-            self._fail(child.blocker, f"ended its process: {_exit_text(exit_code)}")
+        if self._isolated.get(blocker) is child:
+            del self._isolated[blocker]
+        if blocker in child.triggers:
+            self._fail(blocker, f"ended its process: {_exit_text(exit_code)}")
 
     def _fail(self, number: int, why: str) -> None:
         entry = self._entries.get(number)
@@ -243,15 +280,27 @@ class Placement:
         while True:
             # With nothing to run, only the loop itself might get stuck.
             await asyncio.sleep(self._block_seconds / (WATCHES_PER_BLOCK if self._entries else 1))
-            child = self._shared
-            if not child.is_ready:
-                continue
-            reading = child.read_cell()
-            if reading.trigger_id != NOBODY and reading.step_seconds > self._block_seconds:
-                self._part_with_blocker(child, reading.trigger_id, reading.step_seconds)
-            elif reading.beat_age_seconds > STUCK_FACTOR * self._block_seconds:
-                self._log.error("triggers.loop_stuck", seconds=round(reading.beat_age_seconds, 3))
-                child.kill()
+            for child in list(self._shared.values()):
+                if child.is_ready:
+                    self._look_at(child)
+                self._retire_if_idle(child)
+
+    def _look_at(self, child: TriggerChild) -> None:
+        reading = child.read_cell()
+        if reading.trigger_id != NOBODY and reading.step_seconds > self._block_seconds:
+            self._part_with_blocker(child, reading.trigger_id, reading.step_seconds)
+        elif reading.beat_age_seconds > STUCK_FACTOR * self._block_seconds:
+            self._log.error("triggers.loop_stuck", seconds=round(reading.beat_age_seconds, 3))
+            child.kill()
+
+    def _retire_if_idle(self, child: TriggerChild) -> None:
+        """The process of a version that has had nothing to run for a while ends."""
+        roots, now = child.setup.roots, asyncio.get_running_loop().time()
+        if child.triggers or roots == self._setup.roots:
+            self._idle_since.pop(roots, None)
+        elif now - self._idle_since.setdefault(roots, now) > IDLE_SECONDS:
+            del self._idle_since[roots]
+            self._shared.pop(roots).end()
 
     def _part_with_blocker(self, child: TriggerChild, trigger_id: int, seconds: float) -> None:
         """This trigger keeps the child that it blocks; all others get a fresh one."""

@@ -6,17 +6,21 @@ from uuid import UUID
 from tradewind.wire.codec import decode
 from tradewind.wire.messages import Message
 
+Roots = tuple[tuple[str, str], ...]
+"""Folders of DAG files, each with what names of its files begin with; what comes first is imported from."""
+
 
 class ChildSetup(Message, frozen=True, tag="child_setup.1"):
     """service → child, first."""
 
     execution_api_url: str
-    roots: tuple[tuple[str, str], ...]
-    """Folders of DAG files, each with what names of its files begin with; the users' own first."""
+    roots: Roots
     kill_seconds: float
     """How long a trigger's `on_kill` may take."""
     log_bytes: int
     """What is kept of one trigger's log: its end."""
+    dags_folder: str = ""
+    """Of the deployment: plugins are found beside it, wherever the code of a bundle lies."""
 
 
 class RunTrigger(Message, frozen=True, tag="run_trigger.1"):

@@ -24,6 +24,8 @@ from tradewind.service.dag_roots import dag_roots
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import jwt_secret
 from tradewind.service.tokens import TokenSigner
+from tradewind.task_runner.bundles.fetched import open_bundles
+from tradewind.triggerer.bundle_code import CodePlacement
 from tradewind.triggerer.duty import DutyLoop
 from tradewind.triggerer.feed import WakeUps
 from tradewind.triggerer.outcomes import OutcomeLoop
@@ -63,25 +65,35 @@ async def run(
         jitter=jitter,
         telemetry=telemetry,
     )
-    duty = DutyLoop(
-        triggerer_id=triggerer_id,
-        store=store,
-        clock=clock,
-        lease=timedelta(seconds=settings.leases.lease_seconds),
-        settings=own,
-        placement=placement,
-        outcomes=outcomes,
-        watching=Watching(triggerer_id=triggerer_id, store=store, placement=placement),
-        signer=TokenSigner(jwt_secret(settings)),
-        telemetry=telemetry,
-    )
-    wake_ups = WakeUps(bus=bus, wake_up=duty.wake_up, jitter=jitter, telemetry=telemetry)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(placement.run(stop), name="triggers")
-        group.create_task(outcomes.run(stop), name="outcomes")
-        group.create_task(watched.run(stop), name="watched")
-        group.create_task(duty.run(stop), name="duty")
-        group.create_task(wake_ups.run(stop), name="wake-ups")
+    roots = dag_roots(settings)
+    async with open_bundles(
+        roots,
+        cache_folder=settings.task_runner.bundle_cache_folder or settings.home / "bundles",
+        max_bytes=settings.task_runner.bundle_cache_bytes,
+        execution_api_url=settings.execution_api_url,
+        uses_folders=settings.task_runner.run_from_dags_folder,
+    ) as bundles:
+        code = CodePlacement(placement=placement, bundles=bundles, roots=roots, outcomes=outcomes)
+        duty = DutyLoop(
+            triggerer_id=triggerer_id,
+            store=store,
+            clock=clock,
+            lease=timedelta(seconds=settings.leases.lease_seconds),
+            settings=own,
+            placement=code,
+            outcomes=outcomes,
+            watching=Watching(triggerer_id=triggerer_id, store=store, placement=placement),
+            signer=TokenSigner(jwt_secret(settings)),
+            telemetry=telemetry,
+        )
+        wake_ups = WakeUps(bus=bus, wake_up=duty.wake_up, jitter=jitter, telemetry=telemetry)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(placement.run(stop), name="triggers")
+            group.create_task(code.run(stop), name="trigger-code")
+            group.create_task(outcomes.run(stop), name="outcomes")
+            group.create_task(watched.run(stop), name="watched")
+            group.create_task(duty.run(stop), name="duty")
+            group.create_task(wake_ups.run(stop), name="wake-ups")
 
 
 def child_setup(settings: TriggererSettings) -> ChildSetup:
@@ -91,4 +103,5 @@ def child_setup(settings: TriggererSettings) -> ChildSetup:
         roots=tuple((str(root.folder), root.prefix) for root in dag_roots(settings)),
         kill_seconds=settings.triggerer.on_kill_timeout,
         log_bytes=settings.triggerer.log_bytes,
+        dags_folder=str(settings.dags_folder.absolute()),
     )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from tradewind.core.bundles import DAGS_FOLDER_BUNDLE
 from tradewind.core.rows import DeferralRecord, EndedTaskInstance, TaskInstanceId, Verdict
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import TaskInstanceState
@@ -47,6 +48,9 @@ class WaitingTrigger:
     relative_fileloc: str
     is_ended_by_worker: bool = False
     """As in the task's spec: an event that ends the task sends it to a worker, which ends it."""
+    bundle_name: str = DAGS_FOLDER_BUNDLE
+    bundle_digest: str | None = None
+    """Of the content that the task runs on; None = what stands in the folders of each machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 from tests.store_driver import Driver
 from tradewind.core.bundles import DAGS_FOLDER_BUNDLE, BundleVersion
-from tradewind.core.rows import DagFileParse
+from tradewind.core.rows import DagFileParse, DagRunRow, DeferralRecord, EndEffectsRecord
 from tradewind.core.spec import DagSpec, TaskSpec
+from tradewind.core.states import EndCause, Outcome
+from tradewind.core.triggers import WaitingTrigger
 
 ONE, TWO, THREE = (
     BundleVersion(name=DAGS_FOLDER_BUNDLE, version=name, digest=f"manifest of {name}") for name in ("1", "2", "3")
@@ -39,6 +42,16 @@ async def granted(driver: Driver, run_id: str) -> tuple[str | None, str | None]:
     return answer.run.bundle_version, answer.run.bundle_digest
 
 
+async def deferred_trigger(driver: Driver, run: DagRunRow, attempt: UUID) -> WaitingTrigger:
+    """The attempt waits; what a triggerer takes then."""
+    deferral = DeferralRecord(classpath="a.B", kwargs=b"{}", next_method="go_on", next_kwargs=b"{}")
+    effects = EndEffectsRecord(deferral=deferral)
+    await driver.end(run, "task", attempt, outcome=Outcome.DEFERRED, cause=EndCause.NONE, effects=effects)
+    await driver.store.renew_triggerer(UUID(int=1), "host", 1, driver.now)
+    (trigger,) = await driver.store.take_triggers(UUID(int=1), 1)
+    return trigger
+
+
 async def test_contents_are_stored_once(driver: Driver) -> None:
     assert await stored(driver, ONE, "a", "b") == ["a", "b"]
     assert await stored(driver, TWO, "b", "c") == ["c"]
@@ -55,6 +68,8 @@ async def test_runs_are_bound_to_what_their_dag_is_when_they_are_made(driver: Dr
     answer = await driver.claim(run, "task", attempt)
     assert answer.run is not None
     assert (answer.run.bundle_version, answer.run.bundle_digest) == ("1", ONE.digest)
+    trigger = await deferred_trigger(driver, run, attempt)
+    assert (trigger.bundle_name, trigger.bundle_digest) == (DAGS_FOLDER_BUNDLE, ONE.digest)
 
 
 async def test_a_dag_whose_file_is_still_to_be_parsed_is_held_back(driver: Driver) -> None:

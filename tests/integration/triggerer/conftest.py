@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from tests.polling import poll_until
 from tests.store_driver import Driver, MemoryBackdoor, acknowledged
@@ -23,6 +22,7 @@ from tradewind.db.memory.store import MemoryStore
 from tradewind.db.memory.tables import TaskInstanceTableRow
 from tradewind.sdk import serde
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ApiAuthSettings, CoreSettings
 from tradewind.triggerer.service import run
 from tradewind.triggerer.settings import TriggererGroup, TriggererSettings
@@ -107,6 +107,7 @@ class Rig:
     store: MemoryStore = field(default_factory=MemoryStore)
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     runs: int = 0
+    api_url: str = "http://127.0.0.1:1"
 
     def __post_init__(self) -> None:
         self.driver = Driver(self.store, MemoryBackdoor(self.store))
@@ -157,7 +158,7 @@ class Rig:
         service = run(
             settings=TriggererSettings(
                 home=self.folder,
-                core=CoreSettings(dags_folder=self.folder / "dags", execution_api_server_url="http://127.0.0.1:1"),
+                core=CoreSettings(dags_folder=self.folder / "dags", execution_api_server_url=self.api_url),
                 api_auth=ApiAuthSettings(jwt_secret=SecretStr("the secret")),
                 triggerer=TriggererGroup(**values),
             ),

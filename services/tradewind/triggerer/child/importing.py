@@ -19,7 +19,8 @@ class TriggerClasses:
     def __init__(self, roots: Sequence[DagRoot]) -> None:
         self._roots = roots
         self._found: dict[str, type[BaseTrigger]] = {}
-        import_from(roots[0].folder)
+        for root in roots[:1]:
+            import_from(root.folder)
 
     def find(self, classpath: str, relative_fileloc: str) -> type[BaseTrigger]:
         """The class; `relative_fileloc` names the DAG file that the task is of, where the trigger may be defined.

@@ -5,7 +5,17 @@ from datetime import datetime
 
 from tradewind.core.bundles import BundleVersion, problem_name_of
 from tradewind.db.bundles.memory_tables import BundleVersionTableRow
-from tradewind.db.memory.tables import MemoryStoreBase
+from tradewind.db.memory.tables import DagRunTableRow, DagVersionTableRow, MemoryStoreBase, MemoryTables
+
+
+def bundle_digest(tables: MemoryTables, run: DagRunTableRow, version: DagVersionTableRow) -> str | None:
+    """Of the content that attempts of the run are to run now."""
+    dag, name = tables.dags.get(run.dag_id), version.bundle_name
+    wanted = run.bundle_version
+    if wanted is None and dag is not None and dag.bundle_name == name:
+        wanted = tables.latest_bundle_version(dag)
+    found = None if wanted is None else tables.bundles.versions.get((name, wanted))
+    return None if found is None else found.version.digest
 
 
 class MemoryBundleStore(MemoryStoreBase):

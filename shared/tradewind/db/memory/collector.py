@@ -20,10 +20,9 @@ from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.core.transitions import Actor
 from tradewind.db.assets.events import GivenEvent, event_body
 from tradewind.db.assets.memory_writing import write_events
+from tradewind.db.bundles.memory import bundle_digest
 from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
 from tradewind.db.memory.tables import (
-    DagRunTableRow,
-    DagVersionTableRow,
     MemoryStoreBase,
     TaskInstanceTableRow,
     WorkerTableRow,
@@ -89,16 +88,8 @@ class MemoryCollectorStore(MemoryStoreBase):
             partition_date=run.partition_date,
             bundle_name=version.bundle_name,
             bundle_version=run.bundle_version,
-            bundle_digest=self._bundle_digest(run, version),
+            bundle_digest=bundle_digest(self.tables, run, version),
         )
-
-    def _bundle_digest(self, run: DagRunTableRow, version: DagVersionTableRow) -> str | None:
-        dag, name = self.tables.dags.get(run.dag_id), version.bundle_name
-        wanted = run.bundle_version
-        if wanted is None and dag is not None and dag.bundle_name == name:
-            wanted = self.tables.latest_bundle_version(dag)
-        found = None if wanted is None else self.tables.bundles.versions.get((name, wanted))
-        return None if found is None else found.version.digest
 
     def _named_row(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceTableRow | None:
         number = self.tables.run_numbers.get((dag_id, run_id))

@@ -15,6 +15,7 @@ from tradewind.core.triggers import (
     TriggerOutcome,
     WaitingTrigger,
 )
+from tradewind.db.bundles.memory import bundle_digest
 from tradewind.db.memory.tables import MemoryStoreBase, TaskInstanceTableRow, TriggerTableRow
 
 WAITING = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
@@ -154,6 +155,7 @@ class MemoryTriggererStore(MemoryStoreBase):
 
     def _waiting(self, attempt_id: UUID, trigger: TriggerTableRow) -> WaitingTrigger:
         run, row = self.tables.dag_runs[trigger.id.dag_run_id], self._row(trigger.id)
+        version = self.tables.dag_versions[run.dag_version_id]
         assert row is not None
         return WaitingTrigger(
             id=trigger.number,
@@ -165,8 +167,10 @@ class MemoryTriggererStore(MemoryStoreBase):
             classpath=trigger.deferral.classpath,
             kwargs=trigger.deferral.kwargs,
             next_kwargs=trigger.deferral.next_kwargs,
-            relative_fileloc=self.tables.dag_versions[run.dag_version_id].relative_fileloc,
+            relative_fileloc=version.relative_fileloc,
             is_ended_by_worker=self._task_spec(trigger.id).is_ended_by_worker,
+            bundle_name=version.bundle_name,
+            bundle_digest=bundle_digest(self.tables, run, version),
         )
 
 

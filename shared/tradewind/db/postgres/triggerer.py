@@ -82,6 +82,8 @@ def _waiting_trigger(row: Row, task: TaskSpec) -> WaitingTrigger:
         next_kwargs=row["next_kwargs"] or b"{}",
         relative_fileloc=row["relative_fileloc"],
         is_ended_by_worker=task.is_ended_by_worker,
+        bundle_name=row["bundle_name"],
+        bundle_digest=row["bundle_digest"],
     )
 
 

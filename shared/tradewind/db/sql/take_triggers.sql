@@ -24,7 +24,21 @@ waiting AS MATERIALIZED (
 )
 SELECT
     g.id, g.dag_run_id, g.task_id, g.map_index, g.attempt_id, g.classpath, g.kwargs, r.dag_id, r.run_id, g.try_number,
-    g.next_kwargs, v.relative_fileloc, r.dag_version_id
+    g.next_kwargs, v.relative_fileloc, r.dag_version_id, v.bundle_name,
+    CASE
+        WHEN r.bundle_version IS NOT NULL THEN (
+            SELECT b.digest
+            FROM dag_bundle_version b
+            WHERE b.bundle_name = v.bundle_name AND b.version = r.bundle_version
+        )
+        ELSE (
+            SELECT b.digest
+            FROM dag d
+            JOIN dag_bundle n ON n.name = d.bundle_name
+            JOIN dag_bundle_version b ON b.bundle_name = n.name AND b.version = coalesce(d.bundle_version, n.version)
+            WHERE d.dag_id = r.dag_id AND d.bundle_name = v.bundle_name
+        )
+    END AS bundle_digest
 FROM waiting g
 JOIN dag_run r ON r.id = g.dag_run_id
 JOIN dag_version v ON v.id = r.dag_version_id

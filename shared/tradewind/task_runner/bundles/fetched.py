@@ -14,8 +14,7 @@ from tradewind.service.bundle_folder import BundleFolder
 from tradewind.service.dag_roots import DagFileLocation, DagRoot, resolve_dag_file
 from tradewind.service.logging import get_logger
 from tradewind.task_runner.bundles.cache import BundleCache
-from tradewind.task_runner.bundles.port import location_in
-from tradewind.wire.messages import Grant
+from tradewind.task_runner.bundles.port import Wanted, location_in
 
 LOOK_SECONDS: Final = 0.2
 """How long a look at the DAGs folder counts; the DAG file itself is looked at for each attempt."""
@@ -53,7 +52,7 @@ class FetchedBundles:
             return None
         return found if found.path.exists() else None
 
-    async def locate(self, grant: Grant) -> DagFileLocation:
+    async def locate(self, grant: Wanted) -> DagFileLocation:
         location = await self._located(grant)
         self._expected[grant.relative_fileloc] = location
         self._expected.move_to_end(grant.relative_fileloc)
@@ -61,7 +60,7 @@ class FetchedBundles:
             self._expected.popitem(last=False)
         return location
 
-    def release(self, grant: Grant) -> None:
+    def release(self, grant: Wanted) -> None:
         digest = grant.bundle_digest
         if digest is None or digest not in self._in_use:
             return
@@ -73,7 +72,7 @@ class FetchedBundles:
         """Let go of the cache."""
         self._cache.close()
 
-    async def _located(self, grant: Grant) -> DagFileLocation:
+    async def _located(self, grant: Wanted) -> DagFileLocation:
         digest, prefix = grant.bundle_digest, prefix_of(grant.bundle_name)
         if digest is None:
             return resolve_dag_file(self._roots, grant.relative_fileloc)

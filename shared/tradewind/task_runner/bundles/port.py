@@ -15,6 +15,24 @@ class BundleUnavailable(AdapterError):
         super().__init__(message, retryable=True)
 
 
+class Wanted(Protocol):
+    """Code that is to be run; grants name it, and whoever runs something else of a task."""
+
+    @property
+    def relative_fileloc(self) -> str: ...
+
+    @property
+    def bundle_name(self) -> str: ...
+
+    @property
+    def bundle_digest(self) -> str | None: ...
+
+    @property
+    def token(self) -> str:
+        """Of the attempt in whose name it is fetched."""
+        ...
+
+
 class Bundles(Protocol):
     """Finds DAG files."""
 
