@@ -158,6 +158,8 @@ class _Kwargs:
         return float(value)
 
     def finish(self) -> None:
+        """`view_url_template` is for people, and taken of every bundle."""
+        self.text("view_url_template")
         if self._left:
             raise _Wrong(f"the argument {next(iter(self._left))!r} is unknown; known are {', '.join(self._known)}")
 

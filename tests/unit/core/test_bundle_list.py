@@ -59,9 +59,9 @@ def test_lists_are_written_as_airflow_has_them() -> None:
     )
     assert local == LocalBundle(name="dags-folder", path=None, refresh_interval_seconds=None)
     assert parse_bundle_list(DEFAULT_LIST) == (local,)
-    assert only(item("x", LOCAL_CLASSPATH, path="/srv", refresh_interval=2.5)) == LocalBundle(
-        name="x", path="/srv", refresh_interval_seconds=2.5
-    )
+    assert only(
+        item("x", LOCAL_CLASSPATH, path="/srv", refresh_interval=2.5, view_url_template="https://h")
+    ) == LocalBundle(name="x", path="/srv", refresh_interval_seconds=2.5)
 
 
 @pytest.mark.parametrize(
