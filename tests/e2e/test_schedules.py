@@ -117,7 +117,7 @@ def test_a_trigger_makes_a_run_at_each_moment(api: ApiClient) -> None:
     assert all(run["dag_run_id"] == f"scheduled__{moment(run['run_after']).isoformat()}" for run in made)
     assert all(run["logical_date"] == run["data_interval_end"] == run["run_after"] for run in made)
     lateness = [(moment(run["queued_at"]) - moment(run["run_after"])).total_seconds() for run in made]
-    assert 0 <= min(lateness) < 0.5
+    assert 0 <= min(lateness) < 1, "before the next one is due"
 
 
 def test_a_delta_makes_a_run_each_time_it_has_passed(api: ApiClient) -> None:

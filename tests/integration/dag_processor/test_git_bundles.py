@@ -37,18 +37,26 @@ async def test_dags_follow_their_ref_beside_those_of_other_bundles(
     store = tables.store
     assert isinstance(store, MemoryStore)
     (folder / "etl.py").write_text(dag_text("own_etl"))
-    async with running_processor(tables, folder, bundles=listed(git(origin), LOCAL)) as processor:
-        await processor.until_dags("etl.py", "own_etl", timeout=20.0)
-        await processor.until_dags(".team/etl.py", "team_etl", timeout=20.0)
+    bundles = listed(git(origin), LOCAL)
+    async with running_processor(tables, folder, bundles=bundles, bundle_max_bytes=100_000) as processor:
+        await processor.until_dags("etl.py", "own_etl", timeout=60.0)
+        await processor.until_dags(".team/etl.py", "team_etl", timeout=60.0)
         commit = origin.commit({"dags/etl.py": dag_text("team_etl", tasks=2), "dags/more.py": dag_text("more")})
         await processor.until_tasks("team_etl", 2)
-        await processor.until_dags(".team/more.py", "more", timeout=20.0)
+        await processor.until_dags(".team/more.py", "more", timeout=60.0)
         assert store.tables.bundles.current["team"] == commit
         assert store.tables.dags["more"].bundle_name == "team"
         assert sorted(name for name, _ in store.tables.bundles.versions) == ["dags-folder", "team", "team"]
 
+        origin.commit({"dags/large.txt": "x" * 100_000})
+        error = await processor.until_error(".team/", "BUNDLE_MAX_BYTES", timeout=60.0)
+        assert "The content of 'team' cannot be stored: the bundle has 1" in error
+        assert store.tables.bundles.current["team"] == commit, "which stays, for workers have nothing else"
+        origin.commit({"dags/large.txt": None})
+        await processor.until_no_error(".team/", timeout=60.0)
+
         origin.commit({"dags/more.py": dag_text("own_etl")})
-        error = await processor.until_error(".team/more.py", "own_etl", timeout=20.0)
+        error = await processor.until_error(".team/more.py", "own_etl", timeout=60.0)
         assert "etl.py of the bundle 'dags-folder' and more.py of the bundle 'team'" in error
         origin.commit({"dags/more.py": None})
         await processor.until_gone(".team/more.py")
@@ -58,10 +66,10 @@ async def test_dags_follow_their_ref_beside_those_of_other_bundles(
 async def test_a_repository_that_is_away_holds_nobody_up(tables: DagTables, folder: Path, origin: GitOrigin) -> None:
     bundles = listed(git(origin), LOCAL)
     async with running_processor(tables, folder, bundles=bundles) as processor:
-        await processor.until_dags(".team/etl.py", "team_etl", timeout=20.0)
+        await processor.until_dags(".team/etl.py", "team_etl", timeout=60.0)
         await processor.until_watching()
         origin.hide()
-        error = await processor.until_error(".team/", "'team' (tracking_ref 'main') cannot be refreshed", timeout=20.0)
+        error = await processor.until_error(".team/", "'team' (tracking_ref 'main') cannot be refreshed", timeout=60.0)
         assert "stays in use" in error
         assert problems(processor, "team") == 1.0
         processor.write("own.py", dag_text("own"))
@@ -69,12 +77,12 @@ async def test_a_repository_that_is_away_holds_nobody_up(tables: DagTables, fold
         (folder / "own.py").unlink()
         await processor.until_gone("own.py")
         origin.show()
-        await processor.until_no_error(".team/", timeout=20.0)
+        await processor.until_no_error(".team/", timeout=60.0)
         assert problems(processor, "team") == 0.0
     origin.remove()
     (folder.parent / "home" / "dag_bundles").rename(folder.parent / "lost")
     async with running_processor(tables, folder, bundles=bundles) as processor:
-        await processor.until_error(".team/", "Nothing was fetched here so far", timeout=20.0)
+        await processor.until_error(".team/", "Nothing was fetched here so far", timeout=60.0)
         await processor.until_watching()
         await poll_until(lambda: processor.listings() > 1)
         assert "team_etl" not in await tables.stale_dag_ids()
@@ -89,20 +97,20 @@ async def test_what_is_wrong_with_one_bundle_is_said_and_the_others_go_on(
     wrong = listed(unknown, wrong_ref, wrong_folder, no_connection, LOCAL)
     async with running_processor(tables, folder, bundles=wrong) as processor:
         assert "'no.such.Bundle' is unknown" in await processor.until_error(
-            ".unknown/", "'unknown' cannot be used", 20.0
+            ".unknown/", "'unknown' cannot be used", 60.0
         )
-        assert "'nope' is no branch, tag or commit" in await processor.until_error(".ref/", "'ref'", 20.0)
-        assert "subdir 'nope' is no folder of the commit" in await processor.until_error(".subdir/", "'subdir'", 20.0)
+        assert "'nope' is no branch, tag or commit" in await processor.until_error(".ref/", "'ref'", 60.0)
+        assert "subdir 'nope' is no folder of the commit" in await processor.until_error(".subdir/", "'subdir'", 60.0)
         assert "connection 'none_such' cannot be read" in await processor.until_error(".nobody/", "'nobody'", 60.0)
         await processor.until_watching()
 
 
 async def test_a_bundle_that_is_taken_out_leaves_stale_dags(tables: DagTables, folder: Path, origin: GitOrigin) -> None:
     async with running_processor(tables, folder, bundles=listed(git(origin), LOCAL)) as processor:
-        await processor.until_dags(".team/etl.py", "team_etl", timeout=20.0)
+        await processor.until_dags(".team/etl.py", "team_etl", timeout=60.0)
     broken: dict[str, Any] = {"name": "team", "classpath": "no.such.Bundle", "kwargs": {}}
     async with running_processor(tables, folder, bundles=listed(broken, LOCAL)) as processor:
-        await processor.until_error(".team/", "no.such.Bundle", timeout=20.0)
+        await processor.until_error(".team/", "no.such.Bundle", timeout=60.0)
         await poll_until(lambda: processor.listings() >= 1)
         assert await tables.stale_dag_ids() == []
     async with running_processor(tables, folder, bundles=listed(LOCAL)) as processor:
