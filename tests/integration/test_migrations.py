@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 import pytest
 
 from tradewind.core.errors import ConfigError
 from tradewind.db.migrate import MIGRATIONS, SCHEMA, migrate, migrations, set_parallelism, wait_for_schema
-from tradewind.db.pool import Database, open_pool
+from tradewind.db.pool import Database, InvalidValue, open_pool
 from tradewind.db.schema_dump import dump_schema
 
 MIGRATE = "import asyncio, sys; from tradewind.db.migrate import migrate; print(asyncio.run(migrate(sys.argv[1])))"
@@ -22,9 +23,23 @@ def test_migrations_are_numbered_without_gaps_and_known_to_the_code() -> None:
     assert [migration.number for migration in migrations()] == list(range(1, SCHEMA + 1))
 
 
-def test_each_revision_has_its_sql_file() -> None:
-    versions = MIGRATIONS / "versions"
-    assert sorted(path.stem for path in versions.glob("*.py")) == sorted(path.stem for path in versions.glob("*.sql"))
+async def test_each_migration_is_a_transaction(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that fails leaves nothing of itself, and all that ran before it; mended, it goes on from there."""
+    monkeypatch.setattr("tradewind.db.migrate.MIGRATIONS", tmp_path)
+    (tmp_path / "versions").mkdir()
+    second = tmp_path / "versions" / "0002_pre_b.sql"
+    (tmp_path / "versions" / "0001_pre_a.sql").write_text("CREATE TABLE a (x int); CREATE INDEX a_x ON a (x);")
+    second.write_text("CREATE TABLE b (x int); SELECT 1 / 0;")
+    with pytest.raises(InvalidValue, match="division by zero"):
+        await migrate(empty_database_url)
+    async with open_pool(empty_database_url, 1) as database:
+        assert await database.fetch_value("SELECT version_num FROM alembic_version") == "0001"
+        assert await database.fetch_value("SELECT to_regclass('a') IS NOT NULL AND to_regclass('b') IS NULL")
+        second.write_text("CREATE TABLE b (x int)")
+        assert await migrate(empty_database_url) == 2
+        assert await database.fetch_value("SELECT string_agg(version_num, ',') FROM alembic_version") == "0002"
 
 
 async def test_ten_processes_migrate_at_once(empty_database_url: str) -> None:

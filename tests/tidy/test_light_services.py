@@ -6,7 +6,6 @@ import sys
 import pytest
 
 HEAVY = (
-    "alembic",
     "cryptography",
     "fastapi",
     "greenlet",
@@ -18,7 +17,6 @@ HEAVY = (
     "pydantic_core",
     "redis",
     "rich",
-    "sqlalchemy",
     "typer",
     "uvicorn",
 )

@@ -6,7 +6,7 @@ code is deployed; phase `post` takes away what nobody uses any more and runs aft
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ SCHEMA: Final = 7
 """The schema that this code was written for: the number of the latest migration it knows."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VERSION_TABLE: Final = MIGRATIONS / "version_table.sql"
 
 ADVISORY_LOCK: Final = 0x74726164
 """Whoever migrates holds this lock: any number of processes may try at once."""
@@ -60,7 +61,7 @@ async def migrate(url: str, *, only_pre: bool = False, setting_name: str = "TRAD
         before = await _current(connection)
         target = _target(before, only_pre=only_pre)
         if target > before:
-            await _upgrade(url, target)
+            await _upgrade(connection, [each for each in migrations() if before < each.number <= target])
             get_logger().info("schema.migrated", before=before, after=target)
         return max(before, target)
 
@@ -94,12 +95,14 @@ async def _current(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         return int(str(await connection.fetchval(statement("get_schema_version")) or "0"))
 
 
-async def _upgrade(url: str, target: int) -> None:
-    """Alembic is imported here and nowhere else: services that find their schema never load it."""
-    from tradewind.db.alembic_upgrade import upgrade
-
+async def _upgrade(connection: "asyncpg.Connection[asyncpg.Record]", pending: Sequence[Migration]) -> None:
+    """Each file in a transaction of its own: what ran before one that fails has run."""
     with wrapped_errors():
-        await upgrade(url, MIGRATIONS, f"{target:04d}")
+        await connection.execute(VERSION_TABLE.read_text(encoding="utf-8"))
+        for migration in pending:
+            async with connection.transaction():
+                await connection.execute(migration.path.read_text(encoding="utf-8"))
+                await connection.execute(statement("replace_schema_version"), f"{migration.number:04d}")
 
 
 async def wait_for_schema(database: Database) -> None:
