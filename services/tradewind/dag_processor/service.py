@@ -99,11 +99,11 @@ async def run(
         refresh_interval_seconds=sources.listing_interval_seconds,
     )
     bundle_metrics = BundleMetrics(telemetry)
+    problems = BundleProblems(sources.names, sources.broken, store=store, clock=clock, telemetry=telemetry)
     bundles = Bundles(
-        [_keeper(root, sources.of(root), settings, index, store, clock, bundle_metrics) for root in roots],
+        [_keeper(root, sources.of(root), settings, index, store, clock, bundle_metrics, problems) for root in roots],
         refresh_interval_seconds=sources.listing_interval_seconds,
     )
-    problems = BundleProblems(sources.names, sources.broken, store=store, clock=clock, telemetry=telemetry)
     fetches = telemetry.counter("bundle_fetches_total", "Looks at Git repositories", ("bundle", "outcome"))
 
     def moved() -> None:
@@ -193,6 +193,7 @@ def _keeper(
     store: Store,
     clock: Clock,
     metrics: BundleMetrics,
+    problems: BundleProblems,
 ) -> BundleKeeper:
     return BundleKeeper(
         name=root.bundle_name,
@@ -203,6 +204,7 @@ def _keeper(
         store=store,
         clock=clock,
         metrics=metrics,
+        problems=problems,
     )
 
 

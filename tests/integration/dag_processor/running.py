@@ -144,6 +144,7 @@ async def running_processor(
     refresh_interval_seconds: float = 600.0,
     load_examples: bool = False,
     bundles: str = DEFAULT_LIST,
+    bundle_max_bytes: int = 1 << 28,
     **core: Any,
 ) -> AsyncGenerator[Processor]:
     """Run the service until the block is left; `bundles`: the list of them; `core`: more settings of that section."""
@@ -156,7 +157,9 @@ async def running_processor(
             **core,
         ),
         dag_processor=DagProcessorGroup(
-            refresh_interval_seconds=refresh_interval_seconds, dag_bundle_config_list=bundles
+            refresh_interval_seconds=refresh_interval_seconds,
+            dag_bundle_config_list=bundles,
+            bundle_max_bytes=bundle_max_bytes,
         ),
     )
     bus = MemoryBus(MemoryBroker())

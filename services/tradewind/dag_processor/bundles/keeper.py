@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from tradewind.core.bundles import BundleFile, BundleTooLarge, BundleVersion, Manifest, agrees
 from tradewind.core.clock import Clock
 from tradewind.core.rows import DagFileParse
+from tradewind.dag_processor.bundles.problems import BundleProblems
 from tradewind.dag_processor.file_index import FileIndex, is_about_files
 from tradewind.db.bundles.store import BundleStore
 from tradewind.service.bundle_folder import BundleFolder
@@ -63,6 +64,7 @@ class BundleKeeper:
         store: BundleStore,
         clock: Clock,
         metrics: BundleMetrics,
+        problems: BundleProblems,
     ) -> None:
         self.name = name
         self.prefix = prefix
@@ -75,6 +77,7 @@ class BundleKeeper:
         """The version that DAGs go by, as this process last stored it, and what it holds."""
         self._error = ""
         self._metrics = metrics
+        self._problems = problems
         self._log = get_logger(bundle=name)
 
     def read(self, parse: DagFileParse) -> dict[str, str]:
@@ -108,6 +111,8 @@ class BundleKeeper:
                     continue
                 named = (version or manifest.digest, manifest)
                 if named == self._stored or await self._keep(named[0], manifest):
+                    self._error = ""
+                    await self._problems.report(self.name, "content", None)
                     return
             except (BundleTooLarge, OSError) as exc:
                 await self._give_up(str(exc))
@@ -124,7 +129,7 @@ class BundleKeeper:
         if not await self._upload(manifest, missing):
             return False
         await self._store.set_bundle_version(named, self._unparsed(manifest), now)
-        self._stored, self._error = (version, manifest), ""
+        self._stored = (version, manifest)
         self._metrics.versions.labels(self.name).inc()
         self._log.info("bundle.stored", version=version, digest=manifest.digest, files=len(manifest.files))
         return True
@@ -165,11 +170,17 @@ class BundleKeeper:
         return found
 
     async def _give_up(self, error: str) -> None:
+        """Attempts run what stands in their workers' folders then; of a repository nobody has any, so that the version
+        before stays."""
         self._metrics.failures.labels(self.name).inc()
         if error != self._error:
             self._log.error("bundle.not_stored", error=error)
-            await self._store.set_bundle_error(self.name, error, self._clock())
-        self._stored, self._error = None, error
+        if self._source.version is None:
+            if error != self._error:
+                await self._store.set_bundle_error(self.name, error, self._clock())
+            self._stored = None
+        self._error = error
+        await self._problems.report(self.name, "content", f"The content of {self.name!r} cannot be stored: {error}")
 
     def _owns(self, name: str) -> bool:
         return name.startswith(self.prefix) if self.prefix else not name.startswith(".")

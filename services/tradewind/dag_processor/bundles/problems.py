@@ -24,7 +24,7 @@ class BundleProblems:
         telemetry: Telemetry,
     ) -> None:
         self._names = tuple(names)
-        self._problems = dict(problems)
+        self._problems = {(name, "entry"): problem for name, problem in problems.items()}
         self._store = store
         self._clock = clock
         self._is_written = False
@@ -37,18 +37,25 @@ class BundleProblems:
         for name, problem in problems.items():
             self._log.error("bundle.unusable", bundle=name, error=problem)
 
-    async def report(self, name: str, problem: str | None) -> None:
-        """What is wrong with a bundle now; None = nothing."""
-        if problem != self._problems.get(name):
+    async def report(self, name: str, about: str, problem: str | None) -> None:
+        """What is wrong with a bundle now, and with what of it; None = nothing."""
+        key = (name, about)
+        if problem != self._problems.get(key):
             self._is_written = False
-            self._gauge.labels(name).set(problem is not None)
             if problem is None:
-                del self._problems[name]
-                self._log.info("bundle.usable", bundle=name)
+                del self._problems[key]
+                self._log.info("bundle.usable", bundle=name, about=about)
             else:
-                self._problems[name] = problem
-                self._log.error("bundle.unusable", bundle=name, error=problem)
+                self._problems[key] = problem
+                self._log.error("bundle.unusable", bundle=name, about=about, error=problem)
+            self._gauge.labels(name).set(name in self._texts())
         await self.write()
+
+    def _texts(self) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for (name, _), problem in sorted(self._problems.items()):
+            texts[name] = f"{texts[name]}\n{problem}" if name in texts else problem
+        return texts
 
     async def run(self, stop: asyncio.Event, interval_seconds: float) -> None:
         """Have the store know, until `stop`."""
@@ -61,7 +68,7 @@ class BundleProblems:
         if self._is_written:
             return
         try:
-            await self._store.configure_bundles(self._names, self._problems, self._clock())
+            await self._store.configure_bundles(self._names, self._texts(), self._clock())
         except AdapterError as exc:
             self._log.warning("store.unavailable", error=str(exc), doing="configure_bundles")
         else:

@@ -74,10 +74,10 @@ class GitFollower:
             is_moved = await self._repository.update(git_access(self._bundle, connection))
         except (TradewindError, AirflowException, OSError) as exc:
             self._fetches.labels(self._bundle.name, "failed").inc()
-            await self._problems.report(self._bundle.name, self._text(exc))
+            await self._problems.report(self._bundle.name, "fetch", self._text(exc))
             return False
         self._fetches.labels(self._bundle.name, "moved" if is_moved else "unchanged").inc()
-        await self._problems.report(self._bundle.name, None)
+        await self._problems.report(self._bundle.name, "fetch", None)
         if is_moved:
             self._log.info("bundle.moved", ref=self._bundle.tracking_ref, version=self._repository.version)
             self._moved()
