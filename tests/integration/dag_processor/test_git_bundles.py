@@ -1,6 +1,7 @@
 """Several bundles at once, some from Git: what the store holds follows each of them, whatever befalls another."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.integration.dag_processor.running import DagTables, Processor, dag_te
 from tests.polling import poll_until
 from tests.servers.git import GitOrigin
 from tradewind.core.bundle_list import GIT_CLASSPATH, LOCAL_CLASSPATH
+from tradewind.core.bundles import decode_manifest
 from tradewind.db.memory.store import MemoryStore
 
 LOCAL: dict[str, Any] = {"name": "dags-folder", "classpath": LOCAL_CLASSPATH, "kwargs": {}}
@@ -19,6 +21,8 @@ LOCAL: dict[str, Any] = {"name": "dags-folder", "classpath": LOCAL_CLASSPATH, "k
 def origin(tmp_path: Path) -> GitOrigin:
     origin = GitOrigin(tmp_path / "git")
     origin.commit({"dags/etl.py": dag_text("team_etl"), "README.md": "ours"})
+    ignored = {"dags/.airflowignore": "no_dag.py", "dags/no_dag.py": dag_text("ignored")}
+    origin.commit({**ignored, "dags/.bundleignore": "stays.*", "dags/stays.txt": "here"})
     return origin
 
 
@@ -46,6 +50,10 @@ async def test_dags_follow_their_ref_beside_those_of_other_bundles(
         await processor.until_dags(".team/more.py", "more", timeout=60.0)
         assert store.tables.bundles.current["team"] == commit
         assert store.tables.dags["more"].bundle_name == "team"
+        assert "ignored" not in store.tables.dags
+        digest = store.tables.bundles.versions["team", commit].version.digest
+        content, _ = store.tables.bundles.manifests[digest]
+        assert list(decode_manifest(zlib.decompress(content), digest).files) == ["etl.py", "more.py", "no_dag.py"]
         assert sorted(name for name, _ in store.tables.bundles.versions) == ["dags-folder", "team", "team"]
 
         origin.commit({"dags/large.txt": "x" * 100_000})
