@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -60,14 +60,17 @@ class BrokerStation:
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Bus]:
         """One connection."""
-        parts = urlsplit(self.url)
-        async with AsyncExitStack() as stack:
-            proxy = await stack.enter_async_context(tcp_proxy(parts.hostname or "", parts.port or 0))
-            credentials, at, _ = parts.netloc.rpartition("@")
-            url = parts._replace(netloc=f"{credentials}{at}127.0.0.1:{proxy.port}").geturl()
-            bus = await stack.enter_async_context(open_bus(url, max_body_bytes=4 * 1024 * 1024))
+        async with self.new_proxy() as (proxy, url), open_bus(url, max_body_bytes=4 * 1024 * 1024) as bus:
             self._proxies[id(bus)] = proxy
             yield bus
+
+    @asynccontextmanager
+    async def new_proxy(self) -> AsyncGenerator[tuple[TcpProxy, str]]:
+        """One more way to the broker, and the broker's address by it."""
+        parts = urlsplit(self.url)
+        credentials, at, _ = parts.netloc.rpartition("@")
+        async with tcp_proxy(parts.hostname or "", parts.port or 0) as proxy:
+            yield proxy, parts._replace(netloc=f"{credentials}{at}127.0.0.1:{proxy.port}").geturl()
 
     def proxy(self, bus: Bus) -> TcpProxy:
         """What the connection goes through."""

@@ -13,16 +13,14 @@ from tests.integration.bus_stations import (
     numbered,
     numbers,
     shared,
-    take,
     take_and_ack,
 )
 from tests.polling import poll_until
 from tests.servers.process import free_ports
-from tests.servers.proxy import tcp_proxy
 from tests.servers.rabbitmq import RabbitMQServer
 from tradewind.bus.memory import MemoryBroker
 from tradewind.bus.open import open_bus
-from tradewind.bus.port import BusUnavailable, Message, Queue, QueueInUse
+from tradewind.bus.port import BusUnavailable, Message, QueueInUse
 from tradewind.core.errors import ConfigError
 
 SETTING = "TRADEWIND__BROKER__URL"
@@ -82,27 +80,6 @@ async def test_wrong_address_names_the_setting_and_is_tried_again(
     assert delays[0] <= 0.1 < delays[1] + 0.05 <= 0.3
 
 
-async def test_bus_connects_once_the_broker_is_there(station: RabbitMQStation) -> None:
-    parts = urlsplit(station.url)
-    async with tcp_proxy(parts.hostname or "", parts.port or 0) as proxy:
-        proxy.is_refusing = True
-        async with (
-            open_bus(parts._replace(netloc=f"guest:guest@127.0.0.1:{proxy.port}").geturl()) as bus,
-            asyncio.TaskGroup() as group,
-        ):
-            assert not bus.connected
-            consuming = group.create_task(consume_one(bus_url=station.url))
-            proxy.is_refusing = False
-            await poll_until(lambda: bus.connected)
-
-            async def sent() -> bool:
-                return await bus.depth("q") is not None
-
-            await poll_until(sent)
-            await bus.publish("q", numbered(1))
-            assert await consuming == [0]
-
-
 class HangsUp:
     """The driver's connection where the broker, or a relay before it, hangs up before the greeting."""
 
@@ -131,51 +108,6 @@ async def test_connection_that_ends_while_it_is_opened_is_opened_again(
             await poll_until(lambda: bus.connected)
 
 
-async def consume_one(bus_url: str) -> list[int]:
-    async with open_bus(bus_url) as bus, bus.consume(shared(), prefetch=1, max_batch=1) as batches:
-        return numbers(await take_and_ack(batches, 1))
-
-
-async def test_lost_connection_fails_what_waits_and_comes_back(station: RabbitMQStation) -> None:
-    async def expect_unavailable() -> None:
-        with pytest.raises(BusUnavailable):
-            await bus.request("rpc", Message(body=b""), timeout_seconds=60)
-
-    async with (
-        station.connect() as bus,
-        bus.consume(shared(), prefetch=10, max_batch=10) as batches,
-        bus.consume(Queue(name="mine", exclusive=True), prefetch=10, max_batch=10) as exclusive,
-        asyncio.TaskGroup() as group,
-    ):
-        await bus.publish("q", numbered(1))
-        (before,) = await take(batches, 1)
-        waiting = group.create_task(expect_unavailable())
-
-        async def is_asked() -> bool:
-            return await bus.depth("rpc") == 1
-
-        await poll_until(is_asked)
-        station.proxy(bus).cut()
-        async with asyncio.timeout(60):
-            await waiting
-        await poll_until(lambda: bus.connected)
-        await before.ack()
-        # The first delivery was not settled in time: it comes again, under another tag.
-        (again,) = await take(batches, 1)
-        assert again.deliveries[0].redelivered
-        assert again.deliveries[0].tag != before.deliveries[0].tag
-        await again.ack()
-        mine = group.create_task(take_and_ack(exclusive, 1))
-
-        async def is_declared() -> bool:
-            return await bus.depth("mine") is not None
-
-        await poll_until(is_declared)
-        await bus.publish("mine", numbered(1), mandatory=True)
-        assert numbers(await mine) == [0]
-        assert station.proxy(bus).connections == 2
-
-
 async def test_consumer_that_gives_up_at_a_full_queue_holds_up_nobody_else(station: RabbitMQStation) -> None:
     """Its messages are on their way already, and nobody reads them any more."""
 
@@ -199,25 +131,6 @@ async def test_consumer_that_gives_up_at_a_full_queue_holds_up_nobody_else(stati
         station.proxy(bus).delay_seconds = 0.0
         async with asyncio.timeout(5):
             assert await bus.depth("nowhere") is None
-
-
-async def test_publisher_learns_that_the_connection_was_lost(station: RabbitMQStation) -> None:
-    async def expect_unavailable() -> None:
-        with pytest.raises(BusUnavailable):
-            await bus.publish("q", numbered(10))
-
-    async with station.connect() as bus, asyncio.TaskGroup() as group:
-        await bus.declare(shared())
-        station.proxy(bus).freeze()
-        publishing = group.create_task(expect_unavailable())
-        await asyncio.wait([publishing], timeout=0.1)
-        assert not publishing.done()
-        station.proxy(bus).cut()
-        async with asyncio.timeout(60):
-            await publishing
-        station.proxy(bus).thaw()
-        await poll_until(lambda: bus.connected)
-        await bus.publish("q", numbered(1))
 
 
 async def test_deleted_topic_costs_one_connection_and_no_more(station: RabbitMQStation) -> None:
@@ -265,9 +178,3 @@ async def test_quorum_queues_by_a_setting(station: RabbitMQStation) -> None:
             channel = await connection.channel()
             with pytest.raises(aiormq.exceptions.ChannelPreconditionFailed, match="quorum"):
                 await channel.queue_declare("q", durable=True)
-
-
-async def test_errors_of_the_body_leave_the_bus_as_they_are(station: RabbitMQStation) -> None:
-    with pytest.raises(KeyError, match="mine"):
-        async with open_bus(station.url):
-            raise KeyError("mine")

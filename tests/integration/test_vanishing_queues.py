@@ -10,7 +10,7 @@ import aiormq
 import pytest
 import redis
 
-from tests.integration.bus_stations import RabbitMQStation, RedisStation, numbered, shared
+from tests.integration.bus_stations import BrokerStation, RabbitMQStation, numbered, shared
 from tests.polling import poll_until
 from tradewind.bus.port import Batch, Bus, BusUnavailable, QueueNotFound
 from tradewind.bus.redis.keys import GROUP, queue_key
@@ -18,14 +18,6 @@ from tradewind.bus.redis.keys import GROUP, queue_key
 QUEUES: Final = tuple(f"q{number}" for number in range(6))
 STALL_SECONDS: Final = 0.02
 """For so long at a time the consumers' process does not run, so that what the broker says meanwhile comes at once."""
-
-
-@pytest.fixture(params=["rabbitmq", "redis"])
-def station(request: pytest.FixtureRequest) -> RabbitMQStation | RedisStation:
-    """A broker that is a process."""
-    if request.param == "rabbitmq":
-        return RabbitMQStation(request.getfixturevalue("rabbitmq"))
-    return RedisStation(request.getfixturevalue("redis"))
 
 
 def delete_from_rabbitmq(url: str, ends_at: float) -> int:
@@ -106,13 +98,13 @@ def stall(loop: asyncio.AbstractEventLoop, ends_at: float) -> None:
 
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(10.0, marks=pytest.mark.full)])
 async def test_queues_that_vanish_again_and_again_are_consumed_in_the_end(
-    station: RabbitMQStation | RedisStation, seconds: float
+    broker_station: BrokerStation, seconds: float
 ) -> None:
     ends_at = time.monotonic() + seconds
-    delete = delete_from_rabbitmq if isinstance(station, RabbitMQStation) else delete_from_redis
-    async with station.connect() as bus, reading(bus) as readers, asyncio.TaskGroup() as group:
+    delete = delete_from_rabbitmq if isinstance(broker_station, RabbitMQStation) else delete_from_redis
+    async with broker_station.connect() as bus, reading(bus) as readers, asyncio.TaskGroup() as group:
         stall(asyncio.get_running_loop(), ends_at)
-        deleting = group.create_task(asyncio.to_thread(delete, station.url, ends_at), name="operator")
+        deleting = group.create_task(asyncio.to_thread(delete, broker_station.url, ends_at), name="operator")
         while not deleting.done():
             for queue in QUEUES:
                 await publish(bus, queue)

@@ -30,6 +30,7 @@ class LinkedBus(ABC, Generic[LinkT]):
         self._setting_name = setting_name
         self._max_body_bytes = max_body_bytes
         self._link: LinkT | None = None
+        self._is_closed = False
         self._up = asyncio.Event()
         self.first_attempt = asyncio.Event()
         """Set once it is known whether the broker can be reached."""
@@ -60,6 +61,9 @@ class LinkedBus(ABC, Generic[LinkT]):
         return next(self._numbers) % 10 / 10
 
     def _note_loss(self, why: str, delay_seconds: float) -> None:
+        if self._is_closed:
+            # The keeper was cancelled; a task group of its that failed at the same moment has swallowed that.
+            raise asyncio.CancelledError
         self._why_down = why
         get_logger().warning("broker.unreachable", error=why, delay_seconds=delay_seconds)
         self.first_attempt.set()
@@ -90,7 +94,7 @@ class LinkedBus(ABC, Generic[LinkT]):
 
     async def close(self) -> None:
         """Leave in good order: what is unsettled is given back by the time this returns, or soon after."""
-        self._link = None
+        self._link, self._is_closed = None, True
         self._up.clear()
         self._why_down = f"the connection to the broker at {self._shown} is closed"
         for reading in tuple(self._readings):
