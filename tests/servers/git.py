@@ -44,6 +44,11 @@ class GitOrigin:
         self._git(self._work, "submodule", "--quiet", "add", other.url, path)
         return self.commit({})
 
+    def link(self, name: str, target: str) -> str:
+        """Push a symbolic link; returns the commit."""
+        (self._work / name).symlink_to(target)
+        return self.commit({})
+
     def hide(self) -> None:
         """From now on it is not to be reached."""
         self.bare.rename(self.bare.with_suffix(".hidden"))
