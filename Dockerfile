@@ -9,6 +9,10 @@ COPY proto proto
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.11-slim
+# The dag processor fetches Git bundles with these two.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git openssh-client \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 50000 tradewind \
     && install --directory --owner=tradewind --group=tradewind /opt/tradewind /opt/tradewind/home /opt/tradewind/dags
 COPY --from=build /wheels /wheels
