@@ -117,11 +117,7 @@ async def run(
             connections=ReaderConnections(access),
             problems=problems,
             moved=moved,
-            interval_seconds=(
-                settings.dag_processor.refresh_interval_seconds
-                if bundle.refresh_interval_seconds is None
-                else bundle.refresh_interval_seconds
-            ),
+            default_interval_seconds=settings.dag_processor.refresh_interval_seconds,
             jitter=jitter,
             fetches=fetches,
         )

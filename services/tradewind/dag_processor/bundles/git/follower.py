@@ -39,7 +39,7 @@ class GitFollower:
         connections: Connections,
         problems: BundleProblems,
         moved: Callable[[], object],
-        interval_seconds: float,
+        default_interval_seconds: float,
         jitter: Jitter,
         fetches: Counter,
     ) -> None:
@@ -49,7 +49,8 @@ class GitFollower:
         self._connections = connections
         self._problems = problems
         self._moved = moved
-        self._interval_seconds = max(interval_seconds, SHORTEST_INTERVAL_SECONDS)
+        own = bundle.refresh_interval_seconds
+        self._interval_seconds = max(SHORTEST_INTERVAL_SECONDS, default_interval_seconds if own is None else own)
         self._jitter = jitter
         self._backoff = Backoff(initial_seconds=SHORTEST_INTERVAL_SECONDS, cap_seconds=self._interval_seconds)
         self._fetches = fetches
