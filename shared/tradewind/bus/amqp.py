@@ -17,7 +17,7 @@ from pamqp.body import ContentBody
 from pamqp.common import FieldTable
 from pamqp.header import ContentHeader
 
-from tradewind.bus.driver import Channel, Confirm
+from tradewind.bus.driver import Channel, Confirm, Joinable
 from tradewind.bus.port import BusUnavailable, Delivery, Message, MessageTooLarge, QueueNotFound
 
 _WRITE_BYTES: Final = 256 * 1024
@@ -169,7 +169,7 @@ async def _enqueue_part(channel: Channel, part: Sequence[bytes]) -> "asyncio.Fut
 def _unawaited(payload: bytes) -> ChannelFrame:
     """Nobody waits for the future, but the driver's writer does not go on before the transport has room."""
     drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    return ChannelFrame(payload=payload, should_close=False, drain_future=drained)
+    return Joinable(payload=payload, should_close=False, drain_future=drained)
 
 
 async def publish_confirmed(
