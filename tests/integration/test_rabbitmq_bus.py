@@ -101,7 +101,7 @@ async def test_connection_that_ends_while_it_is_opened_is_opened_again(
         return HangsUp(error)
 
     with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
-        patched.setattr("tradewind.bus.connecting.new_connection", new_connection)
+        patched.setattr("tradewind.bus.rabbitmq.connecting.new_connection", new_connection)
         async with open_bus(station.url) as bus:
             await poll_until(lambda: any(log["event"] == "broker.unreachable" for log in logs))
             patched.undo()

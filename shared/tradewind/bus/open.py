@@ -37,7 +37,7 @@ async def open_bus(
     # A service need not load the driver of a broker that it does not use.
     scheme = url.partition("://")[0]
     if scheme in ("amqp", "amqps"):
-        from tradewind.bus.rabbitmq import open_rabbitmq
+        from tradewind.bus.rabbitmq.bus import open_rabbitmq
 
         async with open_rabbitmq(
             url, name=name, setting_name=SETTING_NAME, queue_type=queue_type, max_body_bytes=max_body_bytes

@@ -4,7 +4,7 @@ import asyncio
 
 from aiormq.abc import ChannelFrame
 
-from tradewind.bus.driver import Joinable, JoiningQueue
+from tradewind.bus.rabbitmq.driver import Joinable, JoiningQueue
 
 
 def joinable(payload: bytes) -> Joinable:

@@ -10,11 +10,11 @@ from typing import Final, NoReturn
 from aiormq.abc import DeliveredMessage
 from yarl import URL
 
-from tradewind.bus.amqp import broker_errors, delivery_of, queue_messages, write
-from tradewind.bus.connecting import connected_to
-from tradewind.bus.driver import FRAME_BUFFER, Channel, Connection
 from tradewind.bus.keeping import keep_using
 from tradewind.bus.port import BusUnavailable, Message
+from tradewind.bus.rabbitmq.connecting import connected_to
+from tradewind.bus.rabbitmq.driver import FRAME_BUFFER, Channel, Connection
+from tradewind.bus.rabbitmq.frames import broker_errors, delivery_of, queue_messages, write
 from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 from tradewind.worker.celery_control.events import EVENTS

@@ -26,10 +26,6 @@ from aiormq.exceptions import (
 from pamqp.common import FieldTable
 from yarl import URL
 
-from tradewind.bus.amqp import broker_errors, delivery_of, publish_confirmed, queue_messages, write
-from tradewind.bus.connecting import CONNECT_TIMEOUT_SECONDS, connected_to
-from tradewind.bus.driver import FRAME_BUFFER, Channel, Connection
-from tradewind.bus.intake import Session, Subscriber
 from tradewind.bus.linked import LinkedBus, connected
 from tradewind.bus.port import (
     BusUnavailable,
@@ -39,6 +35,10 @@ from tradewind.bus.port import (
     QueueInUse,
     RequestTimeout,
 )
+from tradewind.bus.rabbitmq.connecting import CONNECT_TIMEOUT_SECONDS, connected_to
+from tradewind.bus.rabbitmq.driver import FRAME_BUFFER, Channel, Connection
+from tradewind.bus.rabbitmq.frames import broker_errors, delivery_of, publish_confirmed, queue_messages, write
+from tradewind.bus.rabbitmq.session import Session, Subscriber
 from tradewind.core.errors import ConfigError
 
 QueueType = Literal["classic", "quorum"]

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
-from tradewind.bus.amqp import broker_errors
-from tradewind.bus.driver import Connection, new_connection
 from tradewind.bus.port import BusUnavailable
+from tradewind.bus.rabbitmq.driver import Connection, new_connection
+from tradewind.bus.rabbitmq.frames import broker_errors
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0

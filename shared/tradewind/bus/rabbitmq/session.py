@@ -8,10 +8,10 @@ from typing import Final
 from aiormq.abc import DeliveredMessage
 from pamqp import commands
 
-from tradewind.bus.amqp import broker_errors, delivery_of, write_methods
 from tradewind.bus.consuming import Intake
-from tradewind.bus.driver import Channel
 from tradewind.bus.port import BusUnavailable, Delivery, Message
+from tradewind.bus.rabbitmq.driver import Channel
+from tradewind.bus.rabbitmq.frames import broker_errors, delivery_of, write_methods
 
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
 _TAG_BITS: Final = 40

@@ -17,8 +17,8 @@ from pamqp.body import ContentBody
 from pamqp.common import FieldTable
 from pamqp.header import ContentHeader
 
-from tradewind.bus.driver import Channel, Confirm, Joinable
 from tradewind.bus.port import BusUnavailable, Delivery, Message, MessageTooLarge, QueueNotFound
+from tradewind.bus.rabbitmq.driver import Channel, Confirm, Joinable
 
 _WRITE_BYTES: Final = 256 * 1024
 """Frames are written in pieces of about this size, each drained, so that a large batch is not buffered whole."""
