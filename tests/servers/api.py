@@ -17,7 +17,7 @@ from tradewind.db.pool import Database
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.environment import SecretStr
 from tradewind.service.secrets import jwt_secret
-from tradewind.service.settings import ApiSettings, LogSettings
+from tradewind.service.settings import ApiSettings, CoreSettings, LogSettings
 from tradewind.service.tokens import TokenSigner
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -47,11 +47,18 @@ class ApiServer:
 
 
 def api_settings(
-    home: Path, password: str, *, port: int = 0, logging: LogSettings | None = None, max_log_followers: int = 200
+    home: Path,
+    password: str,
+    *,
+    port: int = 0,
+    executor: str = "LocalExecutor",
+    logging: LogSettings | None = None,
+    max_log_followers: int = 200,
 ) -> ApiServiceSettings:
     """Settings of a test's own; bodies of a megabyte are too long."""
     return ApiServiceSettings(
         home=home,
+        core=CoreSettings(executor=executor),
         api=ApiSettings(port=port, admin_username="ada", admin_password=SecretStr(password)),
         api_server=ApiServerLimits(max_request_bytes=1 << 20, max_log_followers=max_log_followers),
         logging=logging or LogSettings(),
@@ -64,13 +71,14 @@ async def api_server(
     home: Path,
     *,
     broker: MemoryBroker | None = None,
+    executor: str = "LocalExecutor",
     logging: LogSettings | None = None,
     max_log_followers: int = 200,
     password: str = "a password of ada's",
 ) -> AsyncGenerator[ApiServer]:
     """Serve until the context is left; others on the same broker are other processes of one API, if they have the
     same home."""
-    settings = api_settings(home, password, logging=logging, max_log_followers=max_log_followers)
+    settings = api_settings(home, password, executor=executor, logging=logging, max_log_followers=max_log_followers)
     broker, registry = broker or MemoryBroker(), CollectorRegistry()
     stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:

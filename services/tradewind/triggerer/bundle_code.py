@@ -152,6 +152,8 @@ def is_installed(classpath: str) -> bool:
     package = classpath.partition(".")[0]
     if package in _OWN_PACKAGES:
         return True
+    if package == "__main__":  # a file that was run, which is known here by the name of this program
+        return False
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):

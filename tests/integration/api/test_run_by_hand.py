@@ -98,18 +98,12 @@ async def test_a_run_that_has_ended_goes_on(scene: Scene, client: httpx.AsyncCli
 
 
 async def test_a_queue_that_is_asked_for_is_listened_on(
-    api: ApiServer,
-    scene: Scene,
-    client: httpx.AsyncClient,
-    dag_id: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    api: ApiServer, scene: Scene, client: httpx.AsyncClient, dag_id: str, tmp_path: Path
 ) -> None:
     await running(scene, client, dag_id)
     fleet = beat("fleet-1", kind="celery", queues=(f"fast-{dag_id}",))
     await scene.store.record_beats([fleet, beat("local-1", kind="local", queues=())], utc_now())
-    monkeypatch.setenv("TRADEWIND__CORE__EXECUTOR", "CeleryExecutor,LocalExecutor")
-    async with api_server(api.database, tmp_path) as sends:
+    async with api_server(api.database, tmp_path, executor="CeleryExecutor,LocalExecutor") as sends:
         refused = await ask(sends.client, dag_id, "two", ignore_task_deps=True, queue="fasst")
         assert (refused.status_code, names(refused)) == (409, ["Queue Served"])
         message = refused.json()["detail"]["message"]
