@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.virtual_time import run_in_virtual_time
 from tradewind.service.clock import utc_now
-from tradewind.task_runner.logs import LogStream, LogStreamLimits
+from tradewind.task_runner.log_streams.stream import LogStream, LogStreamLimits
 
 ATTEMPT = UUID(int=1)
 LINES = 20

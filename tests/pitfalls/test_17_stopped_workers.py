@@ -7,7 +7,7 @@ import pytest
 from tests.pitfalls.stage import Scene, Stage, dag_of, play
 from tradewind.core.spec import TaskSpec
 from tradewind.core.states import EndCause, TaskInstanceState
-from tradewind.task_runner.supervisor import Supervisor
+from tradewind.task_runner.supervising.supervisor import Supervisor
 
 GRACE_SECONDS = 20.0
 """What the simulated workers have."""

@@ -15,8 +15,8 @@ from tradewind.scheduler import service as scheduler
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ApiAuthSettings, CoreSettings
-from tradewind.task_runner.children import Children
-from tradewind.task_runner.logs import LogSinkFailed
+from tradewind.task_runner.log_streams.stream import LogSinkFailed
+from tradewind.task_runner.supervising.children import Children
 from tradewind.worker import service as worker
 from tradewind.worker.settings import CelerySettings, WorkerOptions, WorkerSettings
 

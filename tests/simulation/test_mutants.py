@@ -28,7 +28,7 @@ from tradewind.db.memory.scheduler import MemorySchedulerStore
 from tradewind.db.memory.tables import DagRunTableRow
 from tradewind.scheduler import allocation, past
 from tradewind.scheduler.sweep import SweepLoop
-from tradewind.task_runner.reports import ReportLoop
+from tradewind.task_runner.supervising.reports import ReportLoop
 
 SEEDS = 120
 """At most so many seeds for a mutant; most are found by one of the first."""

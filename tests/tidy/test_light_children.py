@@ -21,7 +21,11 @@ HEAVY = (
 
 @pytest.mark.parametrize(
     "module",
-    ["tradewind.task_runner.forkserver", "tradewind.dag_processor.parse_server", "tradewind.triggerer.child.__main__"],
+    [
+        "tradewind.task_runner.forking.forkserver",
+        "tradewind.dag_processor.parse_server",
+        "tradewind.triggerer.child.__main__",
+    ],
 )
 def test_children_do_not_load_what_services_need(module: str) -> None:
     program = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

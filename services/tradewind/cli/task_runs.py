@@ -53,7 +53,7 @@ def run(
     if depends_on_past not in ("check", "ignore"):
         raise typer.BadParameter(f"{depends_on_past!r} is neither check nor ignore", param_hint="--depends-on-past")
     if attempt_id is not None:
-        from tradewind.task_runner.single import main
+        from tradewind.task_runner.supervising.single import main
 
         main(
             dag_id=dag_id,

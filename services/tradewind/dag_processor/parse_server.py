@@ -40,9 +40,9 @@ from tradewind.dag_processor.stored_reader import reading_stored_values
 from tradewind.sdk.aliases import install
 from tradewind.sdk.entry_points import installed_groups
 from tradewind.service.parent_death import die_with_parent
-from tradewind.task_runner.child_log import LogPipe, OutputStream
+from tradewind.task_runner.attempt.child_log import LogPipe, OutputStream
+from tradewind.task_runner.forking.process_groups import signal_group
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge, frame
-from tradewind.task_runner.process_groups import signal_group
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 
 KILL_DELAY_SECONDS: Final = 0.2

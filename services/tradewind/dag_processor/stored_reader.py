@@ -9,7 +9,7 @@ from tradewind.dag_processor.fingerprints import ABSENT
 from tradewind.dag_processor.parse_protocol import ParseRequest
 from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.runtime import answering_imports
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 TRIES: Final = 3
 LONGEST_TRY_SECONDS: Final = 5.0

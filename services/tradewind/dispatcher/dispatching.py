@@ -16,7 +16,7 @@ from tradewind.service.backoff import Backoff
 from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each, pause
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.acknowledging import Acknowledger
+from tradewind.task_runner.supervising.acknowledging import Acknowledger
 from tradewind.wire.codec import UndecodableMessage, decode, encode
 from tradewind.wire.messages import DispatchBatch, QueuedTaskInstance
 from tradewind.wire.queues import DISPATCH

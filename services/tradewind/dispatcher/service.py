@@ -16,8 +16,8 @@ from tradewind.dispatcher.executors.loading import load_executors
 from tradewind.dispatcher.heartbeats import ExecutorHeartbeats
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.children import OpenChildren, open_forked_children
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.children import OpenChildren, open_forked_children
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 
 
 async def run(

@@ -6,7 +6,7 @@ from typing import Final
 from tradewind.core.autoscale import SlotLoad, SlotRange, next_slots
 from tradewind.service.lifecycle import pause
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.supervisor import Supervisor
+from tradewind.task_runner.supervising.supervisor import Supervisor
 
 _INTERVAL_SECONDS: Final = 0.25
 """Well below the time after which a full worker hands messages back."""

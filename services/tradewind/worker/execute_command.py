@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tradewind.core.errors import DomainError
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.single import NOT_RUN, SUCCEEDED
+from tradewind.task_runner.supervising.single import NOT_RUN, SUCCEEDED
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.task_run import parse_task_run_command, task_run_command
 

@@ -12,9 +12,9 @@ from tradewind.core.errors import AdapterError
 from tradewind.service.backoff import Backoff
 from tradewind.service.lifecycle import Stopped, entered_unless_stopped, for_each, pause
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.acknowledging import Acknowledger
-from tradewind.task_runner.attempts import Offer, Settlement
-from tradewind.task_runner.supervisor import Supervisor
+from tradewind.task_runner.supervising.acknowledging import Acknowledger
+from tradewind.task_runner.supervising.attempts import Offer, Settlement
+from tradewind.task_runner.supervising.supervisor import Supervisor
 from tradewind.wire.celery import CeleryTask, parse_task_message
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.worker.celery_control.ledger import Ledger

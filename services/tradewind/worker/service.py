@@ -12,11 +12,11 @@ from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.children import OpenChildren, open_forked_children
-from tradewind.task_runner.collector_client import WorkerIdentity
-from tradewind.task_runner.logs import LogStreamLimits
-from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.log_streams.stream import LogStreamLimits
+from tradewind.task_runner.supervising.children import OpenChildren, open_forked_children
+from tradewind.task_runner.supervising.collector_client import WorkerIdentity
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.supervisor import Supervisor, SupervisorOptions
 from tradewind.worker.autoscale import AutoscaleLoop
 from tradewind.worker.celery_control.control import CeleryControl, Link
 from tradewind.worker.celery_control.controlled import ControlledWorker

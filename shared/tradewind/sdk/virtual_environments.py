@@ -79,7 +79,7 @@ datetimes: the two Pythons need not have one version of pendulum, nor any."""
 
 _TAKING_OVER: Final = """\
 try:
-    from tradewind.task_runner.foreign import speak_for_task as _tradewind_speak_for_task
+    from tradewind.task_runner.attempt.foreign import speak_for_task as _tradewind_speak_for_task
 except ImportError:
     pass
 else:

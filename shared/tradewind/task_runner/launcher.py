@@ -1,6 +1,6 @@
 """The launcher port: how a supervisor gets an attempt's child process, and what it hears of it.
 
-`ForkLauncher` (`fork_launcher.py`) is the real one; the simulation brings its own, in virtual time. All logic is in
+`ForkLauncher` (`forking/launcher.py`) is the real one; the simulation brings its own, in virtual time. All logic is in
 the supervisor, so the port stays small.
 """
 

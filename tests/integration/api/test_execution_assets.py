@@ -16,7 +16,7 @@ from tradewind.core.rows import AttemptEndRecord, EndEffectsRecord
 from tradewind.core.spec import AssetRef, DagSpec, TaskSpec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.clock import utc_now
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

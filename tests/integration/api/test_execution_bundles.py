@@ -20,7 +20,7 @@ from tradewind.service.clock import utc_now
 from tradewind.task_runner.bundles.cache import BundleCache
 from tradewind.task_runner.bundles.fetching import fetch
 from tradewind.task_runner.bundles.port import BundleUnavailable
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

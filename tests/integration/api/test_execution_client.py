@@ -13,7 +13,7 @@ from tests.servers.scene import Scene
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.sdk import serde
 from tradewind.sdk.exceptions import AirflowRuntimeError
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

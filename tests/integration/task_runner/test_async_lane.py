@@ -12,10 +12,10 @@ from tests.integration.task_runner.test_fork_launcher import NOW, Folder, Seen, 
 from tests.polling import poll_until
 from tests.servers.process import is_alive
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.exits import ChildEnd, result_of
-from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.forking.launcher import ForkLauncherLimits, open_fork_launcher
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.protocol import AttemptResult
+from tradewind.task_runner.supervising.exits import ChildEnd, result_of
 
 HEADER = """
 import asyncio, ctypes, logging, os, signal, sys, time

@@ -23,10 +23,10 @@ from tests.polling import poll_until
 from tests.servers.process import has_word, is_alive
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
-from tradewind.task_runner.exits import ChildEnd, result_of
-from tradewind.task_runner.fork_launcher import ForkLauncher, ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.forking.launcher import ForkLauncher, ForkLauncherLimits, open_fork_launcher
 from tradewind.task_runner.launcher import Exit, LogBytes, RunningAttempt
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
+from tradewind.task_runner.supervising.exits import ChildEnd, result_of
 from tradewind.wire.messages import Grant, TaskInstanceKey, TaskStarted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from tradewind.core.errors import ConfigError
-from tradewind.task_runner.log_sink import HttpLogSink, open_log_sink
-from tradewind.task_runner.logs import LogSinkFailed
+from tradewind.task_runner.log_streams.sink import HttpLogSink, open_log_sink
+from tradewind.task_runner.log_streams.stream import LogSinkFailed
 
 ATTEMPT = UUID(int=7)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.integration.task_runner.test_async_lane import end_of
 from tests.integration.task_runner.test_fork_launcher import Folder
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.forking.launcher import ForkLauncherLimits, open_fork_launcher
 
 TASKS = """
 @task

@@ -12,7 +12,7 @@ from tests.integration.task_runner.test_fork_launcher import Folder, Seen, watch
 from tests.polling import poll_until
 from tests.servers.process import is_alive
 from tradewind.core.states import Outcome
-from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.forking.launcher import ForkLauncherLimits, open_fork_launcher
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.protocol import AttemptResult
 

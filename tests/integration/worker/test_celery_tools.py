@@ -24,8 +24,8 @@ from tradewind.bus.open import open_bus
 from tradewind.bus.port import Bus
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.clock import new_id, utc_now
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
+from tradewind.task_runner.supervising.children import Children
 from tradewind.wire.celery import TASK_NAME, task_message
 from tradewind.worker.celery_control.link import CeleryLink
 from tradewind.worker.service import run

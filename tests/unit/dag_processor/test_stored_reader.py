@@ -16,7 +16,7 @@ from tradewind.dag_processor.requests.child import answer_in
 from tradewind.dag_processor.stored_reader import StoredReader, reading_stored_values
 from tradewind.sdk import aliases
 from tradewind.sdk.exceptions import AirflowRuntimeError
-from tradewind.task_runner import execution_client
+from tradewind.task_runner.execution_api import client as execution_client
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 CALLBACK = """

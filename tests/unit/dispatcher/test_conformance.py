@@ -17,8 +17,8 @@ from tradewind.bus.open import open_bus
 from tradewind.dispatcher.executors.base import BaseExecutor, ExecutorParts, Workload
 from tradewind.dispatcher.executors.conformance import CHECKS, Check, Nonconforming, Subject
 from tradewind.dispatcher.executors.local import LocalExecutor, SequentialExecutor
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
+from tradewind.task_runner.supervising.children import Children
 from tradewind.wire.messages import QueuedTaskInstance
 
 

@@ -23,9 +23,9 @@ from tradewind.dispatcher.executors.base import ExecutorParts
 from tradewind.dispatcher.service import run
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.children import Children
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 from tradewind.wire.celery import TASK_NAME, parse_task_message
 from tradewind.wire.codec import encode
 from tradewind.wire.messages import DispatchBatch, QueuedTaskInstance, TaskInstanceInCelery, TaskInstanceKey

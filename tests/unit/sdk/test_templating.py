@@ -136,7 +136,7 @@ def test_no_library_is_loaded_for_plain_texts() -> None:
 import sys
 from tradewind.sdk import DAG
 from tradewind.sdk.operators.bash import BashOperator
-import tradewind.task_runner.execute
+import tradewind.task_runner.attempt.execute
 with DAG("d"):
     task = BashOperator(task_id="t", bash_command="true")
 task.render_template_fields({})

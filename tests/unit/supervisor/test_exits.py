@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.exits import ChildEnd, result_of
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.protocol import AttemptResult
+from tradewind.task_runner.supervising.exits import ChildEnd, result_of
 from tradewind.wire.messages import TaskStarted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

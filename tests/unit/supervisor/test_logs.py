@@ -7,7 +7,13 @@ from typing import Any
 
 from tests.simulation.virtual_time import EPOCH
 from tests.unit.supervisor.world import LogStore, attempt, in_virtual_time
-from tradewind.task_runner.logs import TAIL_MAX_BYTES, LogRecords, LogSinkFailed, LogStream, LogStreamLimits
+from tradewind.task_runner.log_streams.stream import (
+    TAIL_MAX_BYTES,
+    LogRecords,
+    LogSinkFailed,
+    LogStream,
+    LogStreamLimits,
+)
 
 
 def records(data: bytes) -> list[dict[str, Any]]:

@@ -10,10 +10,10 @@ from tests.unit.supervisor.world import Child, Collector, Launcher, LogStore, at
 from tests.unit.supervisor.world import virtual_now as clock
 from tradewind.bus.memory import MemoryBroker, MemoryBus
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.launcher import Exit
 from tradewind.task_runner.settings import TaskRunningSettings
-from tradewind.task_runner.single import FAILED, NOT_RUN, SUCCEEDED, run_single_attempt
+from tradewind.task_runner.supervising.children import Children
+from tradewind.task_runner.supervising.single import FAILED, NOT_RUN, SUCCEEDED, run_single_attempt
 
 
 class Run:

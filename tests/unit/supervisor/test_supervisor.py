@@ -7,9 +7,9 @@ from tradewind.bus.memory import DeliverPolicy, deliver_at_once
 from tradewind.bus.port import Message
 from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.attempts import Settlement
 from tradewind.task_runner.launcher import Exit
-from tradewind.task_runner.logs import LogSinkFailed
+from tradewind.task_runner.log_streams.stream import LogSinkFailed
+from tradewind.task_runner.supervising.attempts import Settlement
 from tradewind.wire.messages import TaskFinished
 from tradewind.wire.queues import CLAIMS, DEAD_LETTER, ENDS, worker_queue
 

@@ -18,13 +18,13 @@ from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation, DagRoot
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.attempts import Offer, Settlement
-from tradewind.task_runner.collector_client import WorkerIdentity
 from tradewind.task_runner.launcher import ChildEvent, Exit, LaunchFailed, LogBytes
-from tradewind.task_runner.logs import LogSinkFailed
+from tradewind.task_runner.log_streams.stream import LogSinkFailed
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.attempts import Offer, Settlement
+from tradewind.task_runner.supervising.collector_client import WorkerIdentity
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.supervisor import Supervisor, SupervisorOptions
 from tradewind.wire.codec import decode, encode
 from tradewind.wire.messages import (
     ClaimItem,

@@ -15,7 +15,7 @@ import pytest
 from tests.execution_api import TOKEN, ExecutionApi, execution_api
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, load_dag_file
-from tradewind.task_runner.execute import run_attempt
+from tradewind.task_runner.attempt.execute import run_attempt
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.wire.messages import Grant, TaskInstanceKey, TaskStarted
 

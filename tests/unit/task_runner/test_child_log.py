@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from tradewind.sdk.masking import mask_secret
-from tradewind.task_runner.child_log import task_log
+from tradewind.task_runner.attempt.child_log import task_log
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.unit.task_runner.conftest import RunSource, attempt_request, run_load
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import xcom
 from tradewind.sdk.listeners import LISTENERS, hookimpl
-from tradewind.task_runner import execute, outcomes
+from tradewind.task_runner.attempt import execute, outcomes
 from tradewind.wire.messages import TaskStarted
 
 HEAD = """

@@ -9,9 +9,9 @@ import pytest
 from tests.execution_api import TOKEN, ExecutionApi, execution_api
 from tradewind.core.errors import ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
-from tradewind.task_runner import execution_client
-from tradewind.task_runner.execution_client import ExecutionClient
-from tradewind.task_runner.http_connection import HttpConnection, HttpError
+from tradewind.task_runner.execution_api import client as execution_client
+from tradewind.task_runner.execution_api.client import ExecutionClient
+from tradewind.task_runner.execution_api.http_connection import HttpConnection, HttpError
 from tradewind.wire.messages import TaskInstanceKey
 
 

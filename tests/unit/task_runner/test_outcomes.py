@@ -14,7 +14,7 @@ from tests.smtp_server import mail_server
 from tests.unit.task_runner.conftest import Ran, RunSource, attempt_request, run_loaded
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk.listeners import LISTENERS, hookimpl
-from tradewind.task_runner.execute import run_attempt
+from tradewind.task_runner.attempt.execute import run_attempt
 from tradewind.task_runner.protocol import AttemptResult
 from tradewind.wire.messages import Deferral, EndEffects, TaskStarted
 

@@ -10,7 +10,7 @@ import pytest
 from tradewind.sdk import DAG
 from tradewind.sdk.masking import mask_secret
 from tradewind.sdk.operators.python import PythonOperator
-from tradewind.task_runner.rendered_fields import MAX_FIELD_CHARACTERS, rendered_fields
+from tradewind.task_runner.attempt.rendered_fields import MAX_FIELD_CHARACTERS, rendered_fields
 
 
 def _shown(value: object) -> Any:

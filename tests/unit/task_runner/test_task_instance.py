@@ -10,7 +10,7 @@ from tests.execution_api import ExecutionApi
 from tests.unit.task_runner.conftest import RunSource
 from tradewind.core.states import Outcome
 from tradewind.sdk.xcom import BaseXCom, StoredValue
-from tradewind.task_runner.lazy_values import Proxy
+from tradewind.task_runner.attempt.lazy_values import Proxy
 
 HEAD = """
 from datetime import date, datetime, timedelta, timezone

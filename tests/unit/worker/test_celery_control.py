@@ -17,8 +17,8 @@ from tradewind.bus.memory import MemoryBus
 from tradewind.bus.port import BusUnavailable, Message
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.environment import with_given
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
+from tradewind.task_runner.supervising.children import Children
 from tradewind.wire.celery import TASK_NAME
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.worker.celery_control.events import EVENTS

@@ -16,8 +16,8 @@ from tradewind.bus.port import Message, Queue
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.environment import with_given
 from tradewind.service.settings import load_settings
-from tradewind.task_runner.children import Children
 from tradewind.task_runner.settings import TaskRunningSettings
+from tradewind.task_runner.supervising.children import Children
 from tradewind.wire.celery import TASK_NAME, task_message
 from tradewind.wire.messages import QueuedTaskInstance, TaskInstanceInCelery
 from tradewind.wire.queues import DEAD_LETTER

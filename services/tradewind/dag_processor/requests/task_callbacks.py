@@ -14,9 +14,9 @@ from tradewind.sdk import timezone as tz
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import AirflowException, AirflowRuntimeError
 from tradewind.sdk.runtime import Runtime
-from tradewind.task_runner.context import build_context
-from tradewind.task_runner.notices import give_notice
-from tradewind.task_runner.outcomes import Judgement
+from tradewind.task_runner.attempt.context import build_context
+from tradewind.task_runner.attempt.notices import give_notice
+from tradewind.task_runner.attempt.outcomes import Judgement
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.wire.messages import Grant, TaskInstanceKey
 

@@ -18,8 +18,8 @@ from tradewind.core.clock import Clock, IdFactory
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.children import OpenChildren
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.children import OpenChildren
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.messages import QueuedTaskInstance
 from tradewind.wire.task_run import PROGRAM, RunFlags, TaskRun, parse_task_run_command, task_run_command

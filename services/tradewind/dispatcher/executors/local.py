@@ -8,10 +8,10 @@ from functools import partial
 
 from tradewind.dispatcher.executors.base import BaseExecutor, ExecutorParts, Workload
 from tradewind.service.dag_roots import dag_roots
-from tradewind.task_runner.attempts import Offer, Settlement
-from tradewind.task_runner.collector_client import WorkerIdentity
-from tradewind.task_runner.logs import LogStreamLimits
-from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
+from tradewind.task_runner.log_streams.stream import LogStreamLimits
+from tradewind.task_runner.supervising.attempts import Offer, Settlement
+from tradewind.task_runner.supervising.collector_client import WorkerIdentity
+from tradewind.task_runner.supervising.supervisor import Supervisor, SupervisorOptions
 
 
 class LocalExecutor(BaseExecutor):

@@ -1,6 +1,6 @@
 """What a trigger may ask and write: what its deferred attempt might, through the execution API."""
 
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 
 class TriggerClient(ExecutionClient):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from tradewind.task_runner.supervisor import Supervisor
+from tradewind.task_runner.supervising.supervisor import Supervisor
 from tradewind.worker.autoscale import AutoscaleLoop
 from tradewind.worker.celery_control.events import EventStream
 from tradewind.worker.celery_control.ledger import Ledger

@@ -9,7 +9,7 @@ from tradewind.bus.port import Delivery
 from tradewind.core.clock import Clock
 from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
-from tradewind.task_runner.attempts import Settlement
+from tradewind.task_runner.supervising.attempts import Settlement
 from tradewind.wire.celery import TASK_NAME, CeleryTask
 from tradewind.wire.messages import TaskFinished
 

@@ -103,7 +103,7 @@ SUPPORT: Final[Mapping[str, Mapping[str, str]]] = {
     "airflow.models.taskinstance": {"TaskInstance": "policies:PlannedTaskInstance", "TaskInstanceKey": "types"},
     "airflow.models.dagrun": {"DagRunType": "types"},
     "airflow.sdk.execution_time.task_runner": {
-        "RuntimeTaskInstance": "tradewind.task_runner.task_instance:RuntimeTaskInstance"
+        "RuntimeTaskInstance": "tradewind.task_runner.attempt.task_instance:RuntimeTaskInstance"
     },
     "airflow.sdk.plugins_manager": {"AirflowPlugin": "plugins"},
     "airflow.sdk.lineage": _LINEAGE,

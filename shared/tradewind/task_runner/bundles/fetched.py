@@ -111,7 +111,7 @@ class FetchedBundles:
     def _fetch(self, digest: str, token: str, folder: Path | None) -> Manifest:
         # Here, not above: a worker that shares the DAGs folder never fetches, and does not pay for the client.
         from tradewind.task_runner.bundles.fetching import fetch
-        from tradewind.task_runner.execution_client import ExecutionClient
+        from tradewind.task_runner.execution_api.client import ExecutionClient
 
         own = None if folder is None else BundleFolder(folder, _NO_LIMITS)
         return fetch(self._cache, digest, ExecutionClient(self._execution_api_url, token), own)

@@ -9,7 +9,7 @@ from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.service.bundle_folder import BundleFolder
 from tradewind.task_runner.bundles.cache import BundleCache, BundleMismatch
 from tradewind.task_runner.bundles.port import BundleUnavailable
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 ASKED_MAX = 2_000
 """Digests in one request; the API answers with as many as fit into one archive."""

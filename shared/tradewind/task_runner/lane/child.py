@@ -15,8 +15,8 @@ import msgspec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk.dag_file import LoadedDagFile
 from tradewind.sdk.operator import BaseOperator
-from tradewind.task_runner.execute import overtime_seconds, runtime_of, what_is_missing
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.attempt.execute import overtime_seconds, runtime_of, what_is_missing
+from tradewind.task_runner.execution_api.client import ExecutionClient
 from tradewind.task_runner.frames import FrameReader, FrameTooLarge
 from tradewind.task_runner.lane.execution import LaneExecution
 from tradewind.task_runner.lane.messages import AttemptEnd, AttemptGone, CancelAttempt, decode_to_lane

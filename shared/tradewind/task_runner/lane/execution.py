@@ -15,8 +15,8 @@ from tradewind.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.runtime import Runtime
 from tradewind.sdk.triggers.starting import start_trigger
-from tradewind.task_runner.context import build_context
-from tradewind.task_runner.execute import Execution
+from tradewind.task_runner.attempt.context import build_context
+from tradewind.task_runner.attempt.execute import Execution
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 
 ValueT = TypeVar("ValueT")

@@ -15,7 +15,7 @@ from tradewind.core.errors import DomainError
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.clock import utc_now
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.fork_children import Mailbox, SendSignal
+from tradewind.task_runner.forking.children import Mailbox, SendSignal
 from tradewind.task_runner.frames import FrameReader, frame
 from tradewind.task_runner.lane.messages import (
     AttemptEnd,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tradewind.sdk.masking import MASK
-from tradewind.task_runner.child_log import LogPipe, OutputStream, RecordHandler, log_level
+from tradewind.task_runner.attempt.child_log import LogPipe, OutputStream, RecordHandler, log_level
 
 if TYPE_CHECKING:
     from tradewind.task_runner.lane.outbox import Outbox

@@ -18,9 +18,9 @@ from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.triggers.base import BaseTaskEndEvent
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY
-from tradewind.task_runner.execute import execute_attempt
+from tradewind.task_runner.attempt.execute import execute_attempt
+from tradewind.task_runner.attempt.signals import sigterm_restored
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.task_runner.signals import sigterm_restored
 from tradewind.task_runner.trial.apart import run_apart
 from tradewind.task_runner.trial.memory import TrialMemory
 from tradewind.task_runner.trial.triggers import resumption_of

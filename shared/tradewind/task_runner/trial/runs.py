@@ -27,7 +27,7 @@ from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.state import DagRunState, TaskInstanceState
 from tradewind.sdk.types import is_collection
-from tradewind.task_runner.notices import call_back
+from tradewind.task_runner.attempt.notices import call_back
 from tradewind.task_runner.protocol import AttemptResult
 from tradewind.task_runner.trial.attempts import TrialAttempts, TriedRun, Try, check_thread
 from tradewind.task_runner.trial.memory import InstanceState, TrialMemory

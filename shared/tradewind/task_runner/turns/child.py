@@ -13,12 +13,12 @@ import msgspec
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk.dag_file import LoadedDagFile
 from tradewind.sdk.masking import MASKER
-from tradewind.task_runner.child_log import LogPipe, task_log
-from tradewind.task_runner.dag_file_import import ImportTookTooLong, import_for
-from tradewind.task_runner.execute import Send, run_attempt
-from tradewind.task_runner.forkserver_protocol import StartServer
+from tradewind.task_runner.attempt.child_log import LogPipe, task_log
+from tradewind.task_runner.attempt.dag_file_import import ImportTookTooLong, import_for
+from tradewind.task_runner.attempt.execute import Send, run_attempt
+from tradewind.task_runner.attempt.outcomes import WAITING
+from tradewind.task_runner.forking.protocol import StartServer
 from tradewind.task_runner.frames import FrameTooLarge, frame, read_request, write_frame
-from tradewind.task_runner.outcomes import WAITING
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.turns.isolation import wants_process_of_its_own
 from tradewind.task_runner.turns.traces import Traces, most_bytes

@@ -7,7 +7,7 @@ from tradewind.dag_processor.stored_values import ReaderAccess
 from tradewind.sdk.connection import Connection
 from tradewind.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.sdk.secrets.environment import EnvironmentVariablesBackend
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 TRIES: Final = 3
 TRY_SECONDS: Final = 5.0

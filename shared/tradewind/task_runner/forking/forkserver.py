@@ -1,4 +1,4 @@
-"""The fork servers: `python -m tradewind.task_runner.forkserver`, started by a launcher, never by hand.
+"""The fork servers: `python -m tradewind.task_runner.forking.forkserver`, started by a launcher, never by hand.
 
 The root process imports what every task needs, once. On demand it forks a server per DAG file, which imports that
 file, once, and forks a fresh child per attempt: a child starts with everything in place and shares nothing that it
@@ -23,9 +23,16 @@ from typing import Final, NoReturn
 from tradewind.sdk import aliases
 from tradewind.sdk.dag_file import LoadedDagFile, import_timeout_of, load_dag_file
 from tradewind.service.parent_death import die_with_parent
-from tradewind.task_runner.dag_file_import import ahead_of_forks
-from tradewind.task_runner.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload
-from tradewind.task_runner.forkserver_protocol import (
+from tradewind.task_runner.attempt.dag_file_import import ahead_of_forks
+from tradewind.task_runner.attempt.execute import REHEARSALS_BEFORE_FORKS, Rehearsal, preload
+from tradewind.task_runner.forking.process_groups import (
+    CHILD_MARK,
+    become_subreaper,
+    kill_orphans,
+    prctl_death_signal,
+    signal_group,
+)
+from tradewind.task_runner.forking.protocol import (
     PACKET_MAX_BYTES,
     Drain,
     Exited,
@@ -40,13 +47,6 @@ from tradewind.task_runner.forkserver_protocol import (
     TasksApart,
     Unloadable,
     decode_to_server,
-)
-from tradewind.task_runner.process_groups import (
-    CHILD_MARK,
-    become_subreaper,
-    kill_orphans,
-    prctl_death_signal,
-    signal_group,
 )
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.task_runner.turns.child import flush_streams, run_child

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from tradewind.service.dag_roots import DagFileLocation
-from tradewind.task_runner.fork_children import ForkedChild
-from tradewind.task_runner.forkserver_protocol import (
+from tradewind.task_runner.forking.children import ForkedChild
+from tradewind.task_runner.forking.packets import PacketChannel
+from tradewind.task_runner.forking.protocol import (
     Drain,
     Exited,
     Fork,
@@ -30,8 +31,7 @@ from tradewind.task_runner.forkserver_protocol import (
 )
 from tradewind.task_runner.lane.lane_child import LaneChild
 from tradewind.task_runner.launcher import Exit
-from tradewind.task_runner.memory_limits import MemoryWatch
-from tradewind.task_runner.packets import PacketChannel
+from tradewind.task_runner.memory.limits import MemoryWatch
 from tradewind.wire.messages import TaskInstanceKey
 
 _LANES_MAX: Final = 4

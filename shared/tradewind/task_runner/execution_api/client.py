@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from tradewind.core.errors import AdapterError, ConfigError
 from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.runtime import HANDED_TOKEN, HANDED_URL
-from tradewind.task_runner.http_connection import HttpConnection
+from tradewind.task_runner.execution_api.http_connection import HttpConnection
 from tradewind.wire.messages import TaskInstanceKey
 
 TRIES: Final = 64
@@ -350,7 +350,7 @@ class ExecutionClient:
             )
         self._prefix = f"{parts.path}/execution"
         if parts.scheme == "https":
-            from tradewind.task_runner.https_connection import HttpsConnection
+            from tradewind.task_runner.execution_api.https_connection import HttpsConnection
 
             self._connection = HttpsConnection(host, parts.port or 443, timeout_seconds=self._timeout_seconds)
         else:

@@ -3,7 +3,7 @@
 import http.client
 from collections.abc import Mapping
 
-from tradewind.task_runner.http_connection import BODY_MAX_BYTES, HttpError
+from tradewind.task_runner.execution_api.http_connection import BODY_MAX_BYTES, HttpError
 
 
 class HttpsConnection:

@@ -9,10 +9,10 @@ from tradewind.service.child_environment import DAGS_FOLDER_VARIABLE
 from tradewind.service.dag_roots import dag_roots
 from tradewind.task_runner.bundles.fetched import open_bundles
 from tradewind.task_runner.bundles.port import Bundles
-from tradewind.task_runner.fork_launcher import ForkLauncherLimits, open_fork_launcher
+from tradewind.task_runner.forking.launcher import ForkLauncherLimits, open_fork_launcher
 from tradewind.task_runner.launcher import Launcher
-from tradewind.task_runner.log_sink import open_log_sink
-from tradewind.task_runner.logs import LogSink
+from tradewind.task_runner.log_streams.sink import open_log_sink
+from tradewind.task_runner.log_streams.stream import LogSink
 from tradewind.task_runner.settings import TaskRunnerSettings, TaskRunningSettings
 from tradewind.task_runner.turns.isolation import Isolation
 

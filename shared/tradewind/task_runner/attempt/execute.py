@@ -38,16 +38,16 @@ from tradewind.sdk.runtime import Runtime, install_runtime, remove_runtime
 from tradewind.sdk.state import TaskInstanceState
 from tradewind.sdk.templating import template_texts
 from tradewind.sdk.triggers.starting import deferral_at_start, start_trigger
-from tradewind.task_runner.child_log import task_log
-from tradewind.task_runner.context import build_context
-from tradewind.task_runner.execution_client import ExecutionClient
-from tradewind.task_runner.mapping import instance_of, map_length_of, rendered_map_index, task_ids_mapped_over
-from tradewind.task_runner.notices import call_back, give_notice, notice_is_due
-from tradewind.task_runner.outcomes import PLAIN_SUCCESS, WAITING, Judgement, detail, judge
-from tradewind.task_runner.outputs import outputs_of
+from tradewind.task_runner.attempt.child_log import task_log
+from tradewind.task_runner.attempt.context import build_context
+from tradewind.task_runner.attempt.mapping import instance_of, map_length_of, rendered_map_index, task_ids_mapped_over
+from tradewind.task_runner.attempt.notices import call_back, give_notice, notice_is_due
+from tradewind.task_runner.attempt.outcomes import PLAIN_SUCCESS, WAITING, Judgement, detail, judge
+from tradewind.task_runner.attempt.outputs import outputs_of
+from tradewind.task_runner.attempt.rendered_fields import rendered_fields
+from tradewind.task_runner.attempt.signals import alarm, sigterm_restored, sigterm_stops
+from tradewind.task_runner.execution_api.client import ExecutionClient
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.task_runner.rendered_fields import rendered_fields
-from tradewind.task_runner.signals import alarm, sigterm_restored, sigterm_stops
 from tradewind.wire.messages import EndEffects, Grant, TaskInstanceKey, TaskStarted
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ class Execution:
         task = self._task
         if task.inlets or task.outlets:
             # Imported here: most tasks have neither.
-            from tradewind.task_runner.asset_events import check_assets
+            from tradewind.task_runner.attempt.asset_events import check_assets
 
             check_assets([*task.inlets, *task.outlets], self._client)
         task.resolve_template_files()
@@ -364,7 +364,7 @@ class Execution:
             result = work()
         except DagRunTriggerException as exc:
             # Imported here: few tasks ask for this.
-            from tradewind.task_runner.dag_run_triggers import trigger_dag_run
+            from tradewind.task_runner.attempt.dag_run_triggers import trigger_dag_run
 
             trigger_dag_run(exc, context.get("ti"), self._client)
         else:
@@ -373,7 +373,7 @@ class Execution:
             self._rendered_map_index = rendered_map_index(task, context)
         if task.outlets:
             # Imported here: most tasks have no outlets.
-            from tradewind.task_runner.asset_events import asset_events_of
+            from tradewind.task_runner.attempt.asset_events import asset_events_of
 
             self._asset_events = asset_events_of(task.outlets, cast("Any", context)["outlet_events"])
 
@@ -407,7 +407,7 @@ class Execution:
 
     def _judge_by_policy(self, judgement: Judgement, policy: "RetryPolicy") -> Judgement:
         """The same failure, as the task's retry policy has it."""
-        from tradewind.task_runner.retry_policies import judge_by_policy
+        from tradewind.task_runner.attempt.retry_policies import judge_by_policy
 
         if judgement.error is None or judgement.cause is EndCause.KILLED:
             return judgement
@@ -441,13 +441,13 @@ class Execution:
         give_notice(judgement, task, self._context, will_retry=self._will_retry(judgement))
         if self._asset_events and LISTENERS and judgement.outcome is Outcome.SUCCESS:
             # Imported here: few deployments listen to assets.
-            from tradewind.task_runner.asset_notices import tell_of_assets
+            from tradewind.task_runner.attempt.asset_notices import tell_of_assets
 
             tell_of_assets(self._asset_events, task.outlets, self._context.get("ti"))
 
     def _push_links(self, judgement: Judgement) -> None:
         """With the end where that carries XComs, else at once."""
-        from tradewind.task_runner.extra_links import link_xcoms
+        from tradewind.task_runner.attempt.extra_links import link_xcoms
 
         links = link_xcoms(self._task, self._context.get("ti"))
         if judgement.outcome is Outcome.SUCCESS:

@@ -9,10 +9,10 @@ from uuid import UUID
 from tradewind.core.errors import AdapterError
 from tradewind.core.rows import Verdict
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.attempts import Attempt, Offer, Roster
-from tradewind.task_runner.collector_client import RESEND, CollectorClient
-from tradewind.task_runner.flights import fly
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.attempts import Attempt, Offer, Roster
+from tradewind.task_runner.supervising.collector_client import RESEND, CollectorClient
+from tradewind.task_runner.supervising.flights import fly
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 from tradewind.wire.messages import ClaimItem, ClaimRequest, ClaimVerdict
 
 

@@ -14,9 +14,9 @@ from tradewind.sdk.param import process_params
 from tradewind.sdk.runtime import Runtime
 from tradewind.sdk.types import NOTSET
 from tradewind.sdk.variable import Variable
-from tradewind.task_runner.lazy_values import Later, Proxy
+from tradewind.task_runner.attempt.lazy_values import Later, Proxy
+from tradewind.task_runner.attempt.task_instance import DagRun, DagRunSummary, RuntimeTaskInstance
 from tradewind.task_runner.protocol import AttemptRequest
-from tradewind.task_runner.task_instance import DagRun, DagRunSummary, RuntimeTaskInstance
 
 if TYPE_CHECKING:
     from tradewind.sdk.state_store import AssetStateStores, TaskStateStore

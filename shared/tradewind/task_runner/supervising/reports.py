@@ -12,10 +12,10 @@ from tradewind.core.errors import AdapterError
 from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.attempts import KeptEnd, Roster
-from tradewind.task_runner.collector_client import RESEND, CollectorClient
-from tradewind.task_runner.flights import fly
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.attempts import KeptEnd, Roster
+from tradewind.task_runner.supervising.collector_client import RESEND, CollectorClient
+from tradewind.task_runner.supervising.flights import fly
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 from tradewind.wire.messages import EndReport, TaskFinished
 
 _REPORT_MAX_BYTES: Final = 4 * 1024 * 1024

@@ -11,7 +11,7 @@ from tradewind.sdk.context import Context
 from tradewind.sdk.listeners import LISTENERS
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.state import TaskInstanceState
-from tradewind.task_runner.outcomes import WAITING, Judgement
+from tradewind.task_runner.attempt.outcomes import WAITING, Judgement
 
 log = logging.getLogger("tradewind.task")
 
@@ -70,7 +70,7 @@ def _is_mailed(judgement: Judgement, task: BaseOperator, state: TaskInstanceStat
 
 
 def _send_mail(error: BaseException | None, task: BaseOperator, context: Context) -> None:
-    from tradewind.task_runner.failure_mail import send_failure_mail
+    from tradewind.task_runner.attempt.failure_mail import send_failure_mail
 
     try:
         send_failure_mail(error, task, context)

@@ -5,7 +5,7 @@ import logging
 from tradewind.core.states import Outcome
 from tradewind.sdk.context import Context
 from tradewind.sdk.retry_policy import RetryAction, RetryDecision, RetryPolicy
-from tradewind.task_runner.outcomes import Judgement
+from tradewind.task_runner.attempt.outcomes import Judgement
 from tradewind.wire.messages import EndEffects
 
 log = logging.getLogger("tradewind.task")

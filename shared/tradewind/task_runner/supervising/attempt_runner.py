@@ -10,13 +10,13 @@ from tradewind.core.rows import Verdict
 from tradewind.core.states import EndCause, Outcome
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.attempts import Attempt, Roster
 from tradewind.task_runner.bundles.port import Bundles, BundleUnavailable
-from tradewind.task_runner.exits import ChildEnd, ended_in_overtime, result_of
 from tradewind.task_runner.launcher import ChildEvent, Exit, Launcher, LaunchFailed, LogBytes, RunningAttempt
-from tradewind.task_runner.logs import LogRecords, LogSink, LogStream, LogStreamLimits, Spawn
+from tradewind.task_runner.log_streams.stream import LogRecords, LogSink, LogStream, LogStreamLimits, Spawn
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.attempts import Attempt, Roster
+from tradewind.task_runner.supervising.exits import ChildEnd, ended_in_overtime, result_of
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
 from tradewind.wire.messages import TaskFinished, TaskStarted
 
 _DETAIL_MAX_CHARACTERS: Final = 2000

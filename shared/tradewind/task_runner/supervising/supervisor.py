@@ -17,16 +17,16 @@ from tradewind.core.states import EndCause
 from tradewind.service.backoff import Backoff
 from tradewind.service.dag_roots import DagRoot
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.attempt_runner import AttemptRunner
-from tradewind.task_runner.attempts import Attempt, Offer, Roster
 from tradewind.task_runner.bundles.port import Bundles, FolderBundles
-from tradewind.task_runner.claims import ClaimLoop
-from tradewind.task_runner.collector_client import CollectorClient, WorkerIdentity
-from tradewind.task_runner.heartbeats import HeartbeatLoop
 from tradewind.task_runner.launcher import Launcher
-from tradewind.task_runner.logs import LogSink, LogStreamLimits
-from tradewind.task_runner.reports import ReportLoop
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.log_streams.stream import LogSink, LogStreamLimits
+from tradewind.task_runner.supervising.attempt_runner import AttemptRunner
+from tradewind.task_runner.supervising.attempts import Attempt, Offer, Roster
+from tradewind.task_runner.supervising.claims import ClaimLoop
+from tradewind.task_runner.supervising.collector_client import CollectorClient, WorkerIdentity
+from tradewind.task_runner.supervising.heartbeats import HeartbeatLoop
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.reports import ReportLoop
 from tradewind.wire.codec import UndecodableMessage, decode
 from tradewind.wire.messages import KillAttempts, TaskInstanceKey
 from tradewind.wire.queues import worker_queue

@@ -19,7 +19,7 @@ from tradewind.sdk.state import DagRunState, TaskInstanceState
 from tradewind.sdk.types import NOTSET
 from tradewind.sdk.xcom import backend
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY
-from tradewind.task_runner.lazy_values import LazyContext
+from tradewind.task_runner.attempt.lazy_values import LazyContext
 from tradewind.task_runner.protocol import AttemptRequest
 
 if TYPE_CHECKING:

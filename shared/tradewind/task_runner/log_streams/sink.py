@@ -15,7 +15,7 @@ from uuid import UUID
 import h11
 
 from tradewind.core.errors import ConfigError
-from tradewind.task_runner.logs import LogSinkFailed
+from tradewind.task_runner.log_streams.stream import LogSinkFailed
 
 _TIMEOUT_SECONDS: Final = 10.0
 _CONNECTIONS_MAX: Final = 8

@@ -160,7 +160,7 @@ class RecordHandler(logging.Handler):
         }
         if record.exc_info and record.exc_info[1] is not None:
             # Imported here: most tasks log no exception.
-            from tradewind.task_runner.error_detail import error_detail
+            from tradewind.task_runner.attempt.error_detail import error_detail
 
             line["exception"] = MASKER.redact(user_traceback(record.exc_info[1]))
             line["error_detail"] = error_detail(record.exc_info[1])

@@ -21,13 +21,13 @@ from tradewind.service.lifecycle import run_service, stop_on_signals
 from tradewind.service.logging import configure_logging, get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.service.settings import load_settings, required_broker_url
-from tradewind.task_runner.attempts import Offer, Settlement
-from tradewind.task_runner.children import OpenChildren, open_forked_children
-from tradewind.task_runner.collector_client import WorkerIdentity
-from tradewind.task_runner.logs import LogStreamLimits
+from tradewind.task_runner.log_streams.stream import LogStreamLimits
 from tradewind.task_runner.settings import TaskRunningSettings
-from tradewind.task_runner.supervisor import Supervisor, SupervisorOptions
-from tradewind.task_runner.supervisor_metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.attempts import Offer, Settlement
+from tradewind.task_runner.supervising.children import OpenChildren, open_forked_children
+from tradewind.task_runner.supervising.collector_client import WorkerIdentity
+from tradewind.task_runner.supervising.metrics import SupervisorMetrics
+from tradewind.task_runner.supervising.supervisor import Supervisor, SupervisorOptions
 from tradewind.wire.messages import TaskFinished, TaskInstanceKey
 
 SUCCEEDED: Final = 0

@@ -14,8 +14,8 @@ from typing import NoReturn
 from tradewind.sdk.dag_file import LoadedDagFile, import_timeout_of, load_dag_file
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.runtime import answering_imports
-from tradewind.task_runner.execution_client import ExecutionClient
-from tradewind.task_runner.forkserver_protocol import StartServer
+from tradewind.task_runner.execution_api.client import ExecutionClient
+from tradewind.task_runner.forking.protocol import StartServer
 from tradewind.task_runner.protocol import AttemptRequest
 
 

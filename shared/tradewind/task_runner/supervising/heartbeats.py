@@ -11,8 +11,8 @@ from tradewind.core.rows import Verdict
 from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.task_runner.attempts import Roster
-from tradewind.task_runner.collector_client import CollectorClient, WorkerIdentity
+from tradewind.task_runner.supervising.attempts import Roster
+from tradewind.task_runner.supervising.collector_client import CollectorClient, WorkerIdentity
 from tradewind.wire.messages import Heartbeat
 
 

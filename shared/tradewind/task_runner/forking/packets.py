@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from tradewind.task_runner.forkserver_protocol import PACKET_MAX_BYTES
+from tradewind.task_runner.forking.protocol import PACKET_MAX_BYTES
 from tradewind.wire.codec import encode
 
 

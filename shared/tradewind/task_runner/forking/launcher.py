@@ -23,11 +23,11 @@ from tradewind.service.backoff import Backoff
 from tradewind.service.child_environment import child_environment
 from tradewind.service.dag_roots import DagFileLocation
 from tradewind.service.logging import get_logger
-from tradewind.task_runner.fork_servers import EndOfServer, FileServer, ServerLimits
+from tradewind.task_runner.forking.packets import PacketChannel
+from tradewind.task_runner.forking.servers import EndOfServer, FileServer, ServerLimits
 from tradewind.task_runner.launcher import LaunchFailed, RunningAttempt
 from tradewind.task_runner.memory.guard import Watched, guard_memory
-from tradewind.task_runner.memory_limits import MemoryWatch
-from tradewind.task_runner.packets import PacketChannel
+from tradewind.task_runner.memory.limits import MemoryWatch
 from tradewind.task_runner.protocol import AttemptRequest
 from tradewind.wire.messages import TaskInstanceKey
 
@@ -268,7 +268,7 @@ async def _start_root(control: socket.socket, environment: Mapping[str, str]) ->
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tradewind.task_runner.forkserver",
+        "tradewind.task_runner.forking.forkserver",
         str(control.fileno()),
         str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL,

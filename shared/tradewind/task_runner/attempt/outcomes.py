@@ -19,7 +19,7 @@ from tradewind.sdk.exceptions import (
 )
 from tradewind.sdk.masking import MASKER
 from tradewind.sdk.operator import BaseOperator
-from tradewind.task_runner.rendered_fields import storable
+from tradewind.task_runner.attempt.rendered_fields import storable
 from tradewind.wire.messages import Deferral, EndEffects
 
 MAX_DETAIL_CHARACTERS: Final = 1000

@@ -5,7 +5,7 @@ import os
 
 from tradewind.sdk import aliases
 from tradewind.sdk.runtime import HANDED_TOKEN, HANDED_URL, install_runtime
-from tradewind.task_runner.execution_client import ExecutionClient
+from tradewind.task_runner.execution_api.client import ExecutionClient
 
 
 def speak_for_task() -> None:

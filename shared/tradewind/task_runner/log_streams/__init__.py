@@ -1,0 +1,1 @@
+"""A child's output on its way to the log store."""
