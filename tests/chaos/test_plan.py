@@ -56,6 +56,8 @@ def test_quick_faults_are_ten_and_over_soon() -> None:
         ([100 + 0.5 * n + NOISE[n % 5] for n in range(60)], False),
         ([100 - n for n in range(60)], True),
         ([100 + 0.02 * n for n in range(60)], True),
+        ([100 + 8 * (n % 3 < n // 20) for n in range(60)], True),  # more and more often a task is just running
+        ([100 + 0.2 * n + 8 * (n % 3 == 0) for n in range(60)], False),
     ],
 )
 def test_growth_is_told_from_noise(samples: list[float], is_flat: bool) -> None:
