@@ -45,7 +45,7 @@ def _installed() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - 
         ("airflow.security.permissions.ACTION_CAN_READ", "tradewind.sdk.permissions.ACTION_CAN_READ"),
         (
             "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance",
-            "tradewind.task_runner.task_instance.RuntimeTaskInstance",
+            "tradewind.task_runner.attempt.task_instance.RuntimeTaskInstance",
         ),
     ],
 )
