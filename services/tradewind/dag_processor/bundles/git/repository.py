@@ -162,16 +162,12 @@ class GitRepository:
         """Alone among the processes of this machine."""
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                while not _try_lock(descriptor):  # noqa: ASYNC110 - the other is another process
-                    await asyncio.sleep(LOCK_INTERVAL_SECONDS)
-        except TimeoutError as exc:
-            os.close(descriptor)
-            raise GitFailed(f"another process holds {self._folder / 'lock'}") from exc
-        except BaseException:
-            os.close(descriptor)
-            raise
-        try:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    while not _try_lock(descriptor):  # noqa: ASYNC110 - the other is another process
+                        await asyncio.sleep(LOCK_INTERVAL_SECONDS)
+            except TimeoutError as exc:
+                raise GitFailed(f"another process holds {self._folder / 'lock'}") from exc
             yield
         finally:
             os.close(descriptor)
