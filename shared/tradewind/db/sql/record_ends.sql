@@ -1,6 +1,23 @@
 -- Ends of attempts with their XComs, logs and history, all or none, in one round trip: writes only if every attempt is
--- still as it was read (`holds`). Rows are locked in key order. By primary keys.
-WITH locked AS MATERIALIZED (
+-- still as it was read (`holds`). All rows, those to skip too, are locked in one pass in key order. By primary keys.
+WITH touched AS MATERIALIZED (
+    SELECT e.dag_run_id, e.task_id, e.map_index
+    FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS e (dag_run_id, task_id, map_index)
+    UNION
+    SELECT t.dag_run_id, t.task_id, t.map_index
+    FROM unnest($38::bigint[], $39::text[], $40::integer[]) AS s (dag_run_id, task_id, map_index)
+    JOIN task_instance t
+        ON t.dag_run_id = s.dag_run_id AND t.task_id = s.task_id AND (s.map_index < 0 OR t.map_index = s.map_index)
+    WHERE t.state IN ('none', 'scheduled', 'up_for_retry', 'up_for_reschedule', 'upstream_failed')
+),
+held AS MATERIALIZED (
+    SELECT t.dag_run_id, t.task_id, t.map_index, t.attempt_id, t.state
+    FROM touched x
+    JOIN task_instance t ON t.dag_run_id = x.dag_run_id AND t.task_id = x.task_id AND t.map_index = x.map_index
+    ORDER BY t.dag_run_id, t.task_id, t.map_index
+    FOR NO KEY UPDATE OF t
+),
+locked AS MATERIALIZED (
     SELECT e.*
     FROM unnest(
         $2::bigint[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[], $9::integer[],
@@ -12,11 +29,8 @@ WITH locked AS MATERIALIZED (
         dispatch_failures, cause, detail, ended_at, code_started_at, rendered_fields, pid, hostname, worker_id,
         incarnation, is_copied, map_length, rendered_map_index, is_resuming, next_method, next_kwargs
     )
-    JOIN task_instance t
-        ON t.dag_run_id = e.dag_run_id AND t.task_id = e.task_id AND t.map_index = e.map_index
-    WHERE t.attempt_id = e.attempt_id AND t.state = e.expected_state
-    ORDER BY t.dag_run_id, t.task_id, t.map_index
-    FOR NO KEY UPDATE OF t
+    JOIN held h ON h.dag_run_id = e.dag_run_id AND h.task_id = e.task_id AND h.map_index = e.map_index
+    WHERE h.attempt_id = e.attempt_id AND h.state = e.expected_state
 ),
 guard AS MATERIALIZED (
     SELECT count(*) = cardinality($2::bigint[]) AS holds FROM locked
