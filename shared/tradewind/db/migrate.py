@@ -19,7 +19,7 @@ from tradewind.db.statements import statement
 from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 
-SCHEMA: Final = 7
+SCHEMA: Final = 8
 """The schema that this code was written for: the number of the latest migration it knows."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
