@@ -3,19 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from tradewind.api.announcer import Announcer
 from tradewind.api.app import create_app
-from tradewind.api.dag_specs import DagSpecs
-from tradewind.api.logins import Logins
-from tradewind.api.own_timetables import OwnTimetables
-from tradewind.api.passwords import Passwords
+from tradewind.api.assembly import assembled
+from tradewind.api.identity.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
-from tradewind.api.state import ApiState
-from tradewind.api.task_logs.followers import LogFollowers
 from tradewind.api.task_logs.moving import LogMover
 from tradewind.api.task_logs.retention import LogRetention
 from tradewind.api.task_logs.stores import LogStores
@@ -23,16 +17,12 @@ from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.api.admin import get_user, save_user
 from tradewind.db.pool import Database
-from tradewind.db.secrets import SecretBox
-from tradewind.db.statements import statement
 from tradewind.service.backoff import jitter_from, retrying
-from tradewind.service.dag_roots import dag_roots
-from tradewind.service.health import bus_check, store_check
 from tradewind.service.http import serve_app
 from tradewind.service.listening import bind
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.service.secrets import admin_password, fernet_key, jwt_secret
+from tradewind.service.secrets import admin_password, jwt_secret
 from tradewind.service.tokens import TokenSigner
 
 ADMIN_ROLE = "admin"
@@ -54,7 +44,6 @@ async def run(
 ) -> None:
     """Serve until `stop`. Raises `ConfigError` naming `TRADEWIND__API__PORT` or `__HOST` if it cannot listen."""
     telemetry = Telemetry(registry, service="api")
-    announcer = Announcer(bus=bus, telemetry=telemetry, jitter=jitter_from(new_id))
     sock = bind(settings.api.host, settings.api.port, section="API")
     with sock, ThreadPoolExecutor(settings.api_server.password_check_threads, thread_name_prefix="password") as threads:
         passwords = Passwords(threads)
@@ -65,44 +54,25 @@ async def run(
             jitter=jitter_from(new_id),
             telemetry=telemetry,
         )
-        signer = TokenSigner(jwt_secret(settings))
-        secret_box = SecretBox(fernet_key(settings))
-        log_stores = LogStores(settings=settings.logging, database=pool, secrets=secret_box)
-        log_followers = LogFollowers(
-            bus=bus,
-            database=pool,
-            max_followers=settings.api_server.max_log_followers,
-            jitter=jitter_from(new_id),
-            telemetry=telemetry,
-        )
-        mover = _log_mover(log_stores, pool, clock, new_id, telemetry)
-        state = ApiState(
+        state = assembled(
             settings=settings,
-            database=pool,
             bus=bus,
+            pool=pool,
             clock=clock,
             new_id=new_id,
             registry=registry,
-            announcer=announcer,
-            signer=signer,
-            logins=Logins(signer, clock),
+            telemetry=telemetry,
             passwords=passwords,
-            dag_specs=DagSpecs(pool),
-            own_timetables=OwnTimetables(bus),
-            dag_roots=dag_roots(settings),
-            secrets=secret_box,
-            log_followers=log_followers,
-            log_stores=log_stores,
-            checks={
-                "broker": bus_check(bus),
-                **({} if mover is None else {"log_store": mover.check}),
-                "database": store_check(partial(pool.fetch_row, statement("get_schema_range"))),
-            },
+            signer=TokenSigner(jwt_secret(settings)),
         )
+        log_stores = state["log_stores"]
+        mover = _log_mover(log_stores, pool, clock, new_id, telemetry)
+        if mover is not None:
+            state["checks"] = {**state["checks"], "log_store": mover.check}
         host, port = sock.getsockname()[:2]
         async with asyncio.TaskGroup() as group:
-            group.create_task(announcer.run(stop), name="announcer")
-            group.create_task(log_followers.run(stop), name="log-followers")
+            group.create_task(state["announcer"].run(stop), name="announcer")
+            group.create_task(state["log_followers"].run(stop), name="log-followers")
             if mover is not None:
                 group.create_task(mover.run(stop), name="log-moves")
             if days := settings.logging.log_retention_days:

@@ -1,0 +1,70 @@
+"""Puts together what the routes work with: for the service, and for commands that ask their own application."""
+
+from functools import partial
+
+from prometheus_client import CollectorRegistry
+
+from tradewind.api.announcer import Announcer
+from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.identity.logins import Logins
+from tradewind.api.identity.passwords import Passwords
+from tradewind.api.own_timetables import OwnTimetables
+from tradewind.api.settings import ApiServiceSettings
+from tradewind.api.state import ApiState
+from tradewind.api.task_logs.followers import LogFollowers
+from tradewind.api.task_logs.stores import LogStores
+from tradewind.bus.port import Bus
+from tradewind.core.clock import Clock, IdFactory
+from tradewind.db.pool import Database
+from tradewind.db.secrets import SecretBox
+from tradewind.db.statements import statement
+from tradewind.service.backoff import jitter_from
+from tradewind.service.dag_roots import dag_roots
+from tradewind.service.health import bus_check, store_check
+from tradewind.service.metrics import Telemetry
+from tradewind.service.secrets import fernet_key
+from tradewind.service.tokens import TokenSigner
+
+
+def assembled(
+    *,
+    settings: ApiServiceSettings,
+    bus: Bus,
+    pool: Database,
+    clock: Clock,
+    new_id: IdFactory,
+    registry: CollectorRegistry,
+    telemetry: Telemetry,
+    passwords: Passwords,
+    signer: TokenSigner,
+) -> ApiState:
+    """The state of an application. Its `announcer` and `log_followers` are run by the caller."""
+    secret_box = SecretBox(fernet_key(settings))
+    return ApiState(
+        settings=settings,
+        database=pool,
+        bus=bus,
+        clock=clock,
+        new_id=new_id,
+        registry=registry,
+        announcer=Announcer(bus=bus, telemetry=telemetry, jitter=jitter_from(new_id)),
+        signer=signer,
+        logins=Logins(signer, clock),
+        passwords=passwords,
+        dag_specs=DagSpecs(pool),
+        own_timetables=OwnTimetables(bus),
+        dag_roots=dag_roots(settings),
+        secrets=secret_box,
+        log_followers=LogFollowers(
+            bus=bus,
+            database=pool,
+            max_followers=settings.api_server.max_log_followers,
+            jitter=jitter_from(new_id),
+            telemetry=telemetry,
+        ),
+        log_stores=LogStores(settings=settings.logging, database=pool, secrets=secret_box),
+        checks={
+            "broker": bus_check(bus),
+            "database": store_check(partial(pool.fetch_row, statement("get_schema_range"))),
+        },
+    )
