@@ -115,10 +115,10 @@ CREATE TABLE asset_state_store (
     key                             text NOT NULL,
     value                           bytea NOT NULL,
     updated_at                      timestamp with time zone NOT NULL,
-    dag_id                          text NOT NULL,
-    run_id                          text NOT NULL,
-    task_id                         text NOT NULL,
-    map_index                       integer NOT NULL,
+    dag_id                          text,
+    run_id                          text,
+    task_id                         text,
+    map_index                       integer,
     CONSTRAINT asset_state_store_pkey PRIMARY KEY (asset_name, asset_uri, key)
 );
 
@@ -229,6 +229,7 @@ CREATE TABLE dag (
     bundle_name                     text NOT NULL DEFAULT 'dags-folder'::text,
     bundle_version                  text,
     disable_bundle_versioning       boolean NOT NULL DEFAULT false,
+    pools                           text[] NOT NULL DEFAULT '{}'::text[],
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
 );
@@ -249,6 +250,13 @@ CREATE TABLE dag_bundle_version (
     left_at                         timestamp with time zone,
     CONSTRAINT dag_bundle_version_digest_fkey FOREIGN KEY (digest) REFERENCES bundle_manifest(digest),
     CONSTRAINT dag_bundle_version_pkey PRIMARY KEY (bundle_name, version)
+);
+
+CREATE TABLE dag_favorite (
+    username                        text NOT NULL,
+    dag_id                          text NOT NULL,
+    CONSTRAINT dag_favorite_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+    CONSTRAINT dag_favorite_pkey PRIMARY KEY (username, dag_id)
 );
 
 CREATE TABLE dag_file (
@@ -392,6 +400,12 @@ CREATE TABLE parallelism (
     CONSTRAINT parallelism_singleton_check CHECK (singleton),
     CONSTRAINT parallelism_used_check CHECK ((used >= 0))
 ) WITH (fillfactor=50, autovacuum_vacuum_threshold=200, autovacuum_vacuum_scale_factor=0);
+
+CREATE TABLE parse_request (
+    relative_fileloc                text NOT NULL,
+    generation                      integer NOT NULL DEFAULT 0,
+    CONSTRAINT parse_request_pkey PRIMARY KEY (relative_fileloc)
+);
 
 CREATE TABLE scheduler (
     id                              uuid NOT NULL,
@@ -701,6 +715,8 @@ CREATE INDEX dag_bundle_version_left ON public.dag_bundle_version USING btree (l
 
 CREATE INDEX dag_by_file ON public.dag USING btree (relative_fileloc);
 
+CREATE INDEX dag_favorite_by_dag ON public.dag_favorite USING btree (dag_id);
+
 CREATE INDEX dag_held_back ON public.dag USING btree (bundle_version) WHERE (bundle_version IS NOT NULL);
 
 CREATE INDEX dag_next_run ON public.dag USING btree (next_dagrun_run_after) WHERE ((next_dagrun_run_after IS NOT NULL) AND (NOT is_paused) AND (NOT is_stale) AND (NOT has_import_errors));
@@ -783,7 +799,7 @@ COMMENT ON COLUMN asset_state_store.asset_name IS 'empty = written through a ref
 
 COMMENT ON COLUMN asset_state_store.asset_uri IS 'empty = written through a reference by name alone';
 
-COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id, task_id, map_index';
+COMMENT ON COLUMN asset_state_store.dag_id IS 'who wrote it last: dag_id, run_id, task_id, map_index; null: a person, over the API';
 
 COMMENT ON COLUMN asset_watcher.kwargs IS 'JSON text, as trigger.kwargs';
 
@@ -816,6 +832,8 @@ COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults
 COMMENT ON COLUMN lease_clock.tick IS 'seconds during which collectors were receiving';
 
 COMMENT ON COLUMN parallelism.slots IS '0 = no cap';
+
+COMMENT ON COLUMN parse_request.generation IS 'raised when it is wanted again before it was done';
 
 COMMENT ON COLUMN scheduler.expired_at IS 'tombstone: this id was taken for dead and never comes back';
 
