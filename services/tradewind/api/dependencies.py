@@ -7,8 +7,9 @@ from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowPassword, OAuthF
 from fastapi.security.base import SecurityBase
 
 from tradewind.api.errors import Unauthorized
+from tradewind.api.identity.caller import Caller
 from tradewind.api.state import ApiState
-from tradewind.service.tokens import ApiClaims, AttemptClaims, ReaderClaims
+from tradewind.service.tokens import AttemptClaims, ReaderClaims
 
 TOKEN_URL: Final = "/auth/token"  # noqa: S105 - a path
 
@@ -31,7 +32,7 @@ class UserToken(SecurityBase):
         )
         self.scheme_name = "OAuth2PasswordBearer"
 
-    async def __call__(self, request: Request) -> ApiClaims:
+    async def __call__(self, request: Request) -> Caller:
         token = _bearer_token(request)
         if token is None:
             raise Unauthorized("Not authenticated")
@@ -73,7 +74,7 @@ require_user = UserToken()
 require_attempt = AttemptToken()
 require_reader = ReaderToken()
 
-UserDep = Annotated[ApiClaims, Depends(require_user)]
+UserDep = Annotated[Caller, Depends(require_user)]
 AttemptDep = Annotated[AttemptClaims, Depends(require_attempt)]
 
 

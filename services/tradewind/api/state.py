@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
-from tradewind.api.logins import Logins
+from tradewind.api.identity.logins import Logins
+from tradewind.api.identity.passwords import Passwords
 from tradewind.api.own_timetables import OwnTimetables
-from tradewind.api.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.task_logs.followers import LogFollowers
 from tradewind.api.task_logs.stores import LogStores

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from tradewind.api.errors import Forbidden, Unauthorized
+from tradewind.api.identity.caller import Caller, Role
 from tradewind.core.clock import Clock
-from tradewind.service.tokens import ApiClaims, AttemptClaims, InvalidToken, ReaderClaims, TokenSigner
+from tradewind.service.tokens import AttemptClaims, InvalidToken, ReaderClaims, TokenSigner
 
 REMEMBERED_TOKENS: Final = 4096
 
@@ -46,7 +47,7 @@ class Logins:
         self._attempts = _Remembered(signer.verify_attempt_token)
         self._readers = _Remembered(lambda token: signer.verify_reader_token(token, now=EPOCH))
 
-    def user(self, token: str) -> ApiClaims:
+    def user(self, token: str) -> Caller:
         """The user who was given this token."""
         try:
             claims = self._users.claims_of(token)
@@ -54,7 +55,7 @@ class Logins:
             raise Forbidden(f"The token is not valid: {exc}") from exc
         if self._clock() >= claims.expires_at:
             raise Unauthorized("The token has expired: log in again")
-        return claims
+        return Caller(username=claims.username, role=Role.ADMIN, via="password_token")
 
     def attempt(self, token: str) -> AttemptClaims:
         """The attempt that was given this token; whether it is current, only the database can say."""
