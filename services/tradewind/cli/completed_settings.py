@@ -59,7 +59,7 @@ class CompletedSettings:
             own,
             core=core,
             api=replace(own.api, port=self.api_port, admin_password=password),
-            api_auth=replace(own.api_auth, jwt_secret=SecretStr(self.jwt_secret)),
+            api_auth=replace(own.api_auth, jwt_secret=SecretStr(self.jwt_secret), jwt_secret_file=None),
         )
 
     def announcement(self, seconds: float) -> str:

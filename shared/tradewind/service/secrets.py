@@ -23,7 +23,12 @@ class AdminPassword:
 
 
 def jwt_secret(settings: ServiceSettings) -> str:
-    """Signs tokens: `TRADEWIND__API_AUTH__JWT_SECRET`, or the home folder's."""
+    """Signs tokens: `TRADEWIND__API_AUTH__JWT_SECRET`, or what is in `…__JWT_SECRET_FILE`, or the home folder's.
+    One secret or several, as `TokenSigner` takes them."""
+    if (path := settings.api_auth.jwt_secret_file) is not None:
+        if settings.api_auth.jwt_secret is not None:
+            raise ConfigError("set TRADEWIND__API_AUTH__JWT_SECRET or TRADEWIND__API_AUTH__JWT_SECRET_FILE, not both")
+        return _read(path, "TRADEWIND__API_AUTH__JWT_SECRET_FILE")
     return _configured(settings.api_auth.jwt_secret) or _kept(settings.home, "jwt_secret", _random_text)
 
 
@@ -51,6 +56,16 @@ def make_home(home: Path) -> Path:
 
 def _configured(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value is not None else None
+
+
+def _read(path: Path, setting: str) -> str:
+    try:
+        text = path.read_text().strip()
+    except OSError as exc:
+        raise ConfigError(f"{setting}: cannot read {path} ({exc.strerror})") from exc
+    if not text:
+        raise ConfigError(f"{setting}: {path} is empty")
+    return text
 
 
 def _kept(home: Path, name: str, make: Callable[[], str]) -> str:

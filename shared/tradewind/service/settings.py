@@ -83,8 +83,14 @@ class ApiAuthSettings(Struct, frozen=True):
     """Tokens."""
 
     jwt_secret: SecretStr | None = None
-    """Signs API and attempt tokens; every service must have the same. Unset: made once, kept under the home folder."""
+    """Signs API and attempt tokens; every service must have the same. One or several, newest first, separated by
+    commas: the first signs, all verify. Unset: made once, kept under the home folder."""
+    jwt_secret_file: Path | None = None
+    """Where `jwt_secret` is read from instead, once at the start: a secret a line, newest first."""
     jwt_expiration_time_seconds: Annotated[int, Meta(ge=1)] = 86_400
+    """How long a login holds, of programs (`/auth/token`) and of browsers."""
+    jwt_cli_expiration_time_seconds: Annotated[int, Meta(ge=1)] = 3600
+    """How long a login of a command line (`/auth/token/cli`) holds."""
 
 
 class LeaseSettings(Struct, frozen=True):

@@ -3,15 +3,21 @@ read there.
 
 All are JWTs signed with HS256 and told apart by audience, so that none opens another's door. An attempt's token has no
 expiry: it is valid while its attempt is current, which only the database can say.
+
+The secret can be replaced without a stop. Each token names by an id the key that signed it; a service signs with the
+first of its secrets and takes what any of them signed. So: the new secret second everywhere, then first everywhere, and
+the old one goes when nothing signed with it is in use.
 """
 
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from tradewind.core.errors import DomainError
+from tradewind.core.errors import ConfigError, DomainError
 from tradewind.service.lean_imports import not_installed
 
 # Algorithms with key pairs, which we do not use, would cost each service 8 MB.
@@ -22,6 +28,7 @@ ALGORITHM: Final = "HS256"
 API_AUDIENCE: Final = "tradewind:api"
 EXECUTION_AUDIENCE: Final = "tradewind:execution"
 READER_AUDIENCE: Final = "tradewind:execution:reader"
+SIGN_IN_AUDIENCE: Final = "tradewind:sign-in"
 
 
 class InvalidToken(DomainError):
@@ -35,6 +42,10 @@ class ApiClaims:
     username: str
     issued_at: datetime
     expires_at: datetime
+    token_id: UUID | None = None
+    """By which it can be revoked before it expires."""
+    credentials_id: UUID | None = None
+    """The password or sign-in that it was given for; with the next one the token ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +69,53 @@ class ReaderClaims:
 
 
 class TokenSigner:
-    """Mints and verifies with one secret, which every service must share."""
+    """Mints and verifies with secrets that every service must share: one or several, separated by commas or line
+    ends, newest first. The first signs, all verify."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"tradewind.jwt:" + secret.encode()).digest()
-        self._headers = {"kid": hashlib.sha256(self._key).hexdigest()[:16]}
+    def __init__(self, secrets: str) -> None:
+        keys = [_key(secret.strip()) for secret in re.split(r"[,\n]", secrets) if secret.strip()]
+        if not keys:
+            raise ConfigError("TRADEWIND__API_AUTH__JWT_SECRET has no secret in it")
+        self._keys = {_key_id(key): key for key in keys}
+        self._newest = keys[0]
+        self._headers = {"kid": _key_id(keys[0])}
 
-    def mint_api_token(self, username: str, *, now: datetime, lifetime_seconds: int) -> str:
+    def mint_api_token(
+        self,
+        username: str,
+        *,
+        now: datetime,
+        lifetime_seconds: int,
+        token_id: UUID | None = None,
+        credentials_id: UUID | None = None,
+    ) -> str:
         """A token for this user, valid from `now` for so many seconds."""
         expires_at = now + timedelta(seconds=lifetime_seconds)
-        return self._mint({"sub": username, "aud": API_AUDIENCE, "iat": _epoch(now), "exp": _epoch(expires_at)})
+        claims = {"sub": username, "aud": API_AUDIENCE, "iat": _epoch(now), "exp": _epoch(expires_at)}
+        ids = {"jti": token_id, "cid": credentials_id}
+        return self._mint(claims | {name: str(value) for name, value in ids.items() if value is not None})
 
     def verify_api_token(self, token: str, *, now: datetime) -> ApiClaims:
         """Raises `InvalidToken`, also when it expired before `now`."""
         claims, issued_at, expires_at = self._verify_times(token, API_AUDIENCE, now)
-        return ApiClaims(username=claims["sub"], issued_at=issued_at, expires_at=expires_at)
+        return ApiClaims(
+            username=claims["sub"],
+            issued_at=issued_at,
+            expires_at=expires_at,
+            token_id=_id(claims.get("jti")),
+            credentials_id=_id(claims.get("cid")),
+        )
+
+    def mint_sign_in_token(self, flow: Mapping[str, str], *, now: datetime, lifetime_seconds: int) -> str:
+        """What a browser keeps while its user signs in elsewhere: read it, yes, change it, no."""
+        expires_at = now + timedelta(seconds=lifetime_seconds)
+        times = {"iat": _epoch(now), "exp": _epoch(expires_at)}
+        return self._mint({"sub": "sign-in", "aud": SIGN_IN_AUDIENCE, **times, "flow": dict(flow)})
+
+    def verify_sign_in_token(self, token: str, *, now: datetime) -> Mapping[str, str]:
+        """Raises `InvalidToken`, also when it expired before `now`."""
+        claims, _, _ = self._verify_times(token, SIGN_IN_AUDIENCE, now)
+        return claims["flow"]
 
     def mint_reader_token(self, service: str, *, now: datetime, lifetime_seconds: int) -> str:
         """A token with which DAG files that this service imports read what is stored, from `now` for so many
@@ -126,15 +169,33 @@ class TokenSigner:
         return claims, issued_at, expires_at
 
     def _mint(self, claims: dict[str, Any]) -> str:
-        return jwt.encode(claims, self._key, ALGORITHM, headers=self._headers)
+        return jwt.encode(claims, self._newest, ALGORITHM, headers=self._headers)
 
     def _verify(self, token: str, audience: str, required: tuple[str, ...]) -> dict[str, Any]:
         # Times are checked by the caller against the clock that it was given, not against the system's.
         options: Any = {"require": ["aud", *required], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
         try:
-            return jwt.decode(token, self._key, algorithms=[ALGORITHM], audience=audience, options=options)
+            key = self._keys.get(jwt.get_unverified_header(token).get("kid", ""))
+            if key is None:
+                raise InvalidToken("it was signed with a secret that this service does not have")
+            return jwt.decode(token, key, algorithms=[ALGORITHM], audience=audience, options=options)
         except jwt.InvalidTokenError as exc:
             raise InvalidToken(str(exc)) from exc
+
+
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(b"tradewind.jwt:" + secret.encode()).digest()
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:16]
+
+
+def _id(text: object) -> UUID | None:
+    try:
+        return None if text is None else UUID(str(text))
+    except ValueError as exc:
+        raise InvalidToken("the token's ids are malformed") from exc
 
 
 def _epoch(moment: datetime) -> int:

@@ -113,3 +113,21 @@ def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "jwt_secret").write_text("\n")
     with pytest.raises(ConfigError, match="empty"):
         jwt_secret(at(tmp_path))
+
+
+def test_the_jwt_secret_can_be_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "mounted"
+    settings = ServiceSettings(home=tmp_path, api_auth=ApiAuthSettings(jwt_secret_file=file))
+    with pytest.raises(ConfigError, match=r"JWT_SECRET_FILE: cannot read .*mounted"):
+        jwt_secret(settings)
+    file.write_text("\n")
+    with pytest.raises(ConfigError, match="mounted is empty"):
+        jwt_secret(settings)
+    file.write_text("newest\nolder\n")
+    assert jwt_secret(settings) == "newest\nolder"
+
+
+def test_the_jwt_secret_is_not_said_twice(tmp_path: Path) -> None:
+    twice = ApiAuthSettings(jwt_secret=SecretStr("one"), jwt_secret_file=tmp_path / "other")
+    with pytest.raises(ConfigError, match="not both"):
+        jwt_secret(ServiceSettings(home=tmp_path, api_auth=twice))

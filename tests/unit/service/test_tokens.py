@@ -1,5 +1,9 @@
 """Tokens: what is minted verifies, everything else is refused."""
 
+import base64
+import hashlib
+import hmac
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -7,6 +11,7 @@ from uuid import UUID
 import jwt
 import pytest
 
+from tradewind.core.errors import ConfigError
 from tradewind.service.tokens import API_AUDIENCE, EXECUTION_AUDIENCE, AttemptClaims, InvalidToken, TokenSigner
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -50,11 +55,13 @@ def test_no_audience_opens_anothers_door(signer: TokenSigner) -> None:
         "api": signer.mint_api_token("admin", now=NOW, lifetime_seconds=60),
         "attempt": signer.mint_attempt_token(ATTEMPT),
         "reader": signer.mint_reader_token("dag_processor", now=NOW, lifetime_seconds=60),
+        "sign-in": signer.mint_sign_in_token({"state": "s"}, now=NOW, lifetime_seconds=60),
     }
     doors: dict[str, Callable[[str], object]] = {
         "api": lambda token: signer.verify_api_token(token, now=NOW),
         "attempt": signer.verify_attempt_token,
         "reader": lambda token: signer.verify_reader_token(token, now=NOW),
+        "sign-in": lambda token: signer.verify_sign_in_token(token, now=NOW),
     }
     for door, verify in doors.items():
         for kind, token in tokens.items():
@@ -102,3 +109,63 @@ def test_the_header_names_the_key_by_id_and_not_by_value(signer: TokenSigner) ->
     assert header["alg"] == "HS256"
     assert header["kid"] != other["kid"]
     assert "exp" not in jwt.decode(signer.mint_attempt_token(ATTEMPT), options={"verify_signature": False})
+
+
+def test_an_api_token_names_itself_and_the_credentials_that_it_was_given_for(signer: TokenSigner) -> None:
+    token = signer.mint_api_token("ada", now=NOW, lifetime_seconds=60, token_id=UUID(int=1), credentials_id=UUID(int=2))
+    claims = signer.verify_api_token(token, now=NOW)
+    assert (claims.token_id, claims.credentials_id) == (UUID(int=1), UUID(int=2))
+
+
+def test_a_sign_in_gives_back_what_it_was_begun_with(signer: TokenSigner) -> None:
+    token = signer.mint_sign_in_token({"state": "s", "nonce": "n"}, now=NOW, lifetime_seconds=60)
+    assert signer.verify_sign_in_token(token, now=NOW) == {"state": "s", "nonce": "n"}
+    with pytest.raises(InvalidToken, match="expired"):
+        signer.verify_sign_in_token(token, now=NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize("secrets", ["new,old", "new\nold\n", " new , old ,"])
+def test_a_secret_is_replaced_step_by_step(secrets: str) -> None:
+    old, both, new = TokenSigner("old"), TokenSigner(secrets), TokenSigner("new")
+    of_old, of_both = old.mint_attempt_token(ATTEMPT), both.mint_attempt_token(ATTEMPT)
+
+    assert both.verify_attempt_token(of_old) == ATTEMPT
+    assert new.verify_attempt_token(of_both) == ATTEMPT
+    for stranger, token in ((new, of_old), (old, of_both)):
+        with pytest.raises(InvalidToken, match="a secret that this service does not have"):
+            stranger.verify_attempt_token(token)
+
+
+@pytest.mark.parametrize("secrets", ["", " , \n"])
+def test_no_secret_at_all_is_a_wrong_setting(secrets: str) -> None:
+    with pytest.raises(ConfigError, match="JWT_SECRET"):
+        TokenSigner(secrets)
+
+
+@pytest.mark.parametrize("key_id", [None, "", "0123456789abcdef", 7, ["x"]])
+def test_a_token_of_another_key_id_is_refused(signer: TokenSigner, key_id: object) -> None:
+    header, payload, _ = signer.mint_attempt_token(ATTEMPT).split(".")
+    claimed = {name: value for name, value in _decoded(header).items() if name != "kid"}
+    token = _signed(claimed if key_id is None else {**claimed, "kid": key_id}, payload, "a secret")
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(token)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "none", "None", "HS512", "hs256", ""])
+def test_a_token_cannot_choose_its_algorithm(signer: TokenSigner, algorithm: str) -> None:
+    """Right key, right digest: but whoever verifies says how."""
+    header, payload, _ = signer.mint_attempt_token(ATTEMPT).split(".")
+    with pytest.raises(InvalidToken):
+        signer.verify_attempt_token(_signed({**_decoded(header), "alg": algorithm}, payload, "a secret"))
+    assert signer.verify_attempt_token(_signed(_decoded(header), payload, "a secret")) == ATTEMPT
+
+
+def _decoded(part: str) -> dict[str, object]:
+    return json.loads(base64.urlsafe_b64decode(part + "=="))
+
+
+def _signed(header: dict[str, object], payload: str, secret: str) -> str:
+    begin = f"{base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{payload}"
+    key = hashlib.sha256(b"tradewind.jwt:" + secret.encode()).digest()
+    signature = hmac.digest(key, begin.encode(), "sha256")
+    return f"{begin}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
