@@ -28,6 +28,7 @@ ALGORITHM: Final = "HS256"
 API_AUDIENCE: Final = "tradewind:api"
 EXECUTION_AUDIENCE: Final = "tradewind:execution"
 READER_AUDIENCE: Final = "tradewind:execution:reader"
+FILE_AUDIENCE: Final = "tradewind:file"
 SIGN_IN_AUDIENCE: Final = "tradewind:sign-in"
 
 
@@ -127,6 +128,14 @@ class TokenSigner:
         """Raises `InvalidToken`, also when it expired before `now`."""
         claims, _, expires_at = self._verify_times(token, READER_AUDIENCE, now)
         return ReaderClaims(service=claims["sub"], expires_at=expires_at)
+
+    def mint_file_token(self, relative_fileloc: str) -> str:
+        """Stands for a DAG file, always the same; whoever holds it has been shown the file."""
+        return self._mint({"sub": relative_fileloc, "aud": FILE_AUDIENCE})
+
+    def verify_file_token(self, token: str) -> str:
+        """The file's `relative_fileloc`; raises `InvalidToken`."""
+        return str(self._verify(token, FILE_AUDIENCE, ("sub",))["sub"])
 
     def mint_attempt_token(self, attempt: AttemptClaims) -> str:
         """A token with which a task process speaks for this attempt."""
