@@ -15,7 +15,7 @@ from tradewind.api.task_logs.retention import LogRetention
 from tradewind.api.task_logs.stores import LogStores
 from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
-from tradewind.db.api.admin import get_user, save_user
+from tradewind.db.api.identity.users import ADMIN, get_user, save_user
 from tradewind.db.pool import Database
 from tradewind.service.backoff import jitter_from, retrying
 from tradewind.service.http import serve_app
@@ -24,8 +24,6 @@ from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import admin_password, jwt_secret
 from tradewind.service.tokens import TokenSigner
-
-ADMIN_ROLE = "admin"
 
 OnReady = Callable[[str, int], None]
 """Called once requests are taken, with host and port (the real one, if port 0 was asked for)."""
@@ -48,7 +46,7 @@ async def run(
     with sock, ThreadPoolExecutor(settings.api_server.password_check_threads, thread_name_prefix="password") as threads:
         passwords = Passwords(threads)
         await retrying(
-            lambda: _save_admin(settings, pool, passwords, clock),
+            lambda: _save_admin(settings, pool, passwords, clock, new_id),
             name="admin_user",
             stop=stop,
             jitter=jitter_from(new_id),
@@ -103,10 +101,12 @@ def _log_mover(
     )
 
 
-async def _save_admin(settings: ApiServiceSettings, database: Database, passwords: Passwords, clock: Clock) -> None:
+async def _save_admin(
+    settings: ApiServiceSettings, database: Database, passwords: Passwords, clock: Clock, new_id: IdFactory
+) -> None:
     """Make the settings' user and password those of the database."""
     username, password = settings.api.admin_username, admin_password(settings).password
     known = await get_user(database, username)
     if known is None or not await passwords.is_correct(known["password_hash"], password):
-        await save_user(database, username, await passwords.hash(password), ADMIN_ROLE, clock())
+        await save_user(database, username, await passwords.hash(password), ADMIN, clock(), new_id())
         get_logger().info("user.saved", username=username)

@@ -82,7 +82,7 @@ async def test_malformed_logins_are_explained(
 async def test_the_password_of_the_settings_replaces_an_older_one(api: ApiServer) -> None:
     stored = await api.database.fetch("SELECT username, password_hash, role FROM app_user")
 
-    assert [(row["username"], row["role"]) for row in stored] == [("ada", "admin")]
+    assert [(row["username"], row["role"]) for row in stored] == [("ada", "Admin")]
     assert stored[0]["password_hash"].startswith("$argon2id$")
     assert api.password not in stored[0]["password_hash"]
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import Unauthorized, UnsupportedMediaType, documented
 from tradewind.api.models.auth import LoginBody, LoginResponse
-from tradewind.db.api.admin import get_user
+from tradewind.db.api.identity.users import get_user
 
 router = APIRouter(prefix="/auth", tags=["Login"])
 

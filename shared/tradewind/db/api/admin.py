@@ -1,4 +1,4 @@
-"""What the API asks about everything around the runs: import errors, pools, variables, connections, users, health.
+"""What the API asks about everything around the runs: import errors, pools, variables, connections, health.
 
 Functions return rows under the names that the API shows; unknown names give None or no rows. Values of variables and
 connections are encrypted (bytes) here; whoever calls holds the key.
@@ -75,16 +75,6 @@ async def update_connection(database: Database, conn_id: str, values: Mapping[st
 async def delete_connection(database: Database, conn_id: str) -> bool:
     """False if there was none."""
     return await database.fetch_row(statement("api_delete_connection"), conn_id) is not None
-
-
-async def save_user(database: Database, username: str, password_hash: str, role: str, now: datetime) -> None:
-    """Create the user, or give an existing one this password and role."""
-    await database.fetch(statement("api_upsert_user"), username, password_hash, role, now)
-
-
-async def get_user(database: Database, username: str) -> Row | None:
-    """`password_hash` and `role`."""
-    return await database.fetch_row(statement("api_get_user"), username)
 
 
 async def list_heartbeats(database: Database) -> Mapping[str, datetime | None]:

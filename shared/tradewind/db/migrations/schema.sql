@@ -1,11 +1,36 @@
 -- The schema that all migrations make, from the catalogues; renewed by tradewind.db.schema_dump.
 
+CREATE TABLE api_token (
+    id                              uuid NOT NULL,
+    username                        text NOT NULL,
+    name                            text NOT NULL,
+    token_hash                      bytea NOT NULL,
+    prefix                          text NOT NULL,
+    actions                         text[],
+    dag_patterns                    text[],
+    created_at                      timestamp with time zone NOT NULL,
+    expires_at                      timestamp with time zone,
+    last_used_at                    timestamp with time zone,
+    revoked_at                      timestamp with time zone,
+    CONSTRAINT api_token_pkey PRIMARY KEY (id),
+    CONSTRAINT api_token_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT api_token_username_fkey FOREIGN KEY (username) REFERENCES app_user(username) ON DELETE CASCADE
+);
+
 CREATE TABLE app_user (
     username                        text NOT NULL,
-    password_hash                   text NOT NULL,
+    password_hash                   text,
     role                            text NOT NULL,
     created_at                      timestamp with time zone NOT NULL,
-    CONSTRAINT app_user_pkey PRIMARY KEY (username)
+    first_name                      text NOT NULL DEFAULT ''::text,
+    last_name                       text NOT NULL DEFAULT ''::text,
+    email                           text NOT NULL DEFAULT ''::text,
+    is_active                       boolean NOT NULL DEFAULT true,
+    external_id                     text,
+    credentials_id                  uuid NOT NULL DEFAULT gen_random_uuid(),
+    CONSTRAINT app_user_external_id_key UNIQUE (external_id),
+    CONSTRAINT app_user_pkey PRIMARY KEY (username),
+    CONSTRAINT app_user_role_check CHECK ((initcap(role) = ANY (ARRAY['Admin'::text, 'Op'::text, 'User'::text, 'Viewer'::text, 'Public'::text])))
 );
 
 CREATE TABLE asset (
@@ -372,6 +397,13 @@ CREATE TABLE hitl_detail (
     CONSTRAINT hitl_detail_pkey PRIMARY KEY (dag_run_id, task_id, map_index, try_number)
 );
 
+CREATE TABLE identity_revision (
+    id                              boolean NOT NULL DEFAULT true,
+    revision                        bigint NOT NULL,
+    CONSTRAINT identity_revision_id_check CHECK (id),
+    CONSTRAINT identity_revision_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE import_error (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     relative_fileloc                text NOT NULL,
@@ -392,6 +424,13 @@ CREATE TABLE lease_clock (
     CONSTRAINT lease_clock_singleton_check CHECK (singleton)
 ) WITH (fillfactor=50);
 
+CREATE TABLE login_attempt (
+    key                             bytea NOT NULL,
+    ends_at                         timestamp with time zone NOT NULL,
+    attempts                        integer NOT NULL,
+    CONSTRAINT login_attempt_pkey PRIMARY KEY (key)
+);
+
 CREATE TABLE parallelism (
     singleton                       boolean NOT NULL DEFAULT true,
     slots                           integer NOT NULL,
@@ -405,6 +444,12 @@ CREATE TABLE parse_request (
     relative_fileloc                text NOT NULL,
     generation                      integer NOT NULL DEFAULT 0,
     CONSTRAINT parse_request_pkey PRIMARY KEY (relative_fileloc)
+);
+
+CREATE TABLE revoked_token (
+    id                              uuid NOT NULL,
+    expires_at                      timestamp with time zone NOT NULL,
+    CONSTRAINT revoked_token_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE scheduler (
@@ -673,6 +718,8 @@ CREATE TABLE xcom (
     CONSTRAINT xcom_pkey PRIMARY KEY (dag_run_id, task_id, map_index, key)
 );
 
+CREATE INDEX api_token_by_user ON public.api_token USING btree (username);
+
 CREATE INDEX asset_alias_asset_by_asset ON public.asset_alias_asset USING btree (asset_id);
 
 CREATE INDEX asset_alias_event_by_event ON public.asset_alias_event USING btree (event_id);
@@ -753,6 +800,10 @@ CREATE INDEX dag_with_deadlines ON public.dag USING btree (dag_id) WHERE has_dea
 
 CREATE INDEX deadline_by_due ON public.deadline USING btree (due_at);
 
+CREATE INDEX login_attempt_by_end ON public.login_attempt USING btree (ends_at);
+
+CREATE INDEX revoked_token_by_expiry ON public.revoked_token USING btree (expires_at);
+
 CREATE INDEX task_instance_holding ON public.task_instance USING btree (pool) WHERE (held_slots > 0);
 
 CREATE INDEX task_instance_keeping ON public.task_instance USING btree (pool) WHERE (kept_slots > 0);
@@ -778,6 +829,14 @@ CREATE UNIQUE INDEX dag_request_map_partitions ON public.dag_request USING btree
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
+
+COMMENT ON COLUMN api_token.actions IS 'null: all that its user may do';
+
+COMMENT ON COLUMN api_token.dag_patterns IS 'null: all DAGs that its user may see';
+
+COMMENT ON COLUMN app_user.external_id IS 'who this is where they sign in, if that is elsewhere: issuer and subject';
+
+COMMENT ON COLUMN app_user.credentials_id IS 'another one ends all tokens that logins were given before';
 
 COMMENT ON COLUMN asset.is_active IS 'something refers to it, and no other active asset has its name or its URI';
 
@@ -830,6 +889,8 @@ COMMENT ON COLUMN dag_run.deadlines_set_at IS 'when its rows of `deadline` were 
 COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults were taken, the time was over';
 
 COMMENT ON COLUMN lease_clock.tick IS 'seconds during which collectors were receiving';
+
+COMMENT ON COLUMN login_attempt.key IS 'digest of a name or address: people type passwords where names belong';
 
 COMMENT ON COLUMN parallelism.slots IS '0 = no cap';
 
