@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.dependencies import require_user
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.middleware import RequestMiddleware
@@ -68,6 +69,7 @@ GUARDED = (
     dag_versions.router,
     backfills.router,
     next_runs.router,
+    catalogue.router,
     import_errors.router,
     pools.router,
     fleet.router,

@@ -1,7 +1,5 @@
 """Rows as the API shows them."""
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
@@ -25,6 +23,7 @@ from tradewind.core.states import TaskInstanceState
 from tradewind.db.api.dags import NewDagRun
 from tradewind.db.pool import Row
 from tradewind.service.dag_roots import DagRoot, resolve_dag_file
+from tradewind.service.tokens import TokenSigner
 
 Tasks = Mapping[UUID, Mapping[str, TaskSpec]]
 """dag_version_id → task_id → task."""
@@ -38,14 +37,14 @@ def plain(model: type[ModelT], row: Row) -> ModelT:
     return model.model_validate(dict(row.items()))
 
 
-def dag_response(row: Row, roots: Sequence[DagRoot]) -> DAGResponse:
-    return DAGResponse.model_validate(_dag_fields(row, roots))
+def dag_response(row: Row, roots: Sequence[DagRoot], signer: TokenSigner) -> DAGResponse:
+    return DAGResponse.model_validate(_dag_fields(row, roots, signer))
 
 
-def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetailsResponse:
+def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot], signer: TokenSigner) -> DAGDetailsResponse:
     return DAGDetailsResponse.model_validate(
         {
-            **_dag_fields(row, roots),
+            **_dag_fields(row, roots, signer),
             "catchup": spec.catchup,
             "dag_run_timeout": spec.dagrun_timeout_seconds,
             "doc_md": spec.doc_md,
@@ -60,19 +59,20 @@ def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot]) -> DAGDetails
             "rerun_with_latest_version": spec.rerun_with_latest_version,
             "last_parsed": row["last_parsed_time"],
             "active_runs_count": row["active_runs_count"],
+            "is_favorite": row["is_favorite"],
             "latest_dag_version": dag_version(row),
         }
     )
 
 
-def _dag_fields(row: Row, roots: Sequence[DagRoot]) -> dict[str, object]:
+def _dag_fields(row: Row, roots: Sequence[DagRoot], signer: TokenSigner) -> dict[str, object]:
     fields = dict(row.items())
     dag_id, name = row["dag_id"], row["dag_display_name"]
     tags = [DagTagResponse(name=tag, dag_id=dag_id, dag_display_name=name) for tag in sorted(row["tags"])]
     return {
         **fields,
         "fileloc": _fileloc(row["relative_fileloc"], roots),
-        "file_token": _file_token(row["bundle_name"], row["relative_fileloc"]),
+        "file_token": signer.mint_file_token(row["relative_fileloc"]),
         "tags": tags,
     }
 
@@ -82,11 +82,6 @@ def _fileloc(relative_fileloc: str, roots: Sequence[DagRoot]) -> str:
         return str(resolve_dag_file(roots, relative_fileloc).path)
     except NotFound:
         return relative_fileloc
-
-
-def _file_token(bundle_name: str, relative_fileloc: str) -> str:
-    payload = json.dumps({"bundle_name": bundle_name, "relative_fileloc": relative_fileloc})
-    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 
 def dag_version(row: Row) -> DagVersionResponse:

@@ -1,8 +1,7 @@
 """Query parameters of the lists, and the filters that they come to.
 
 Patterns: `*_pattern` is a case-insensitive substring with SQL's wildcards, `*_prefix_pattern` an exact beginning;
-`|` separates alternatives and `~` matches everything. What Tradewind has no counterpart for (favourites,
-bundle versions) matches nothing, as in an Airflow that has none of it.
+`|` separates alternatives and `~` matches everything.
 """
 
 from datetime import date, datetime
@@ -154,8 +153,6 @@ class DagPatchQuery(DagSelection):
 class DagListQuery(DagSelection):
     """`GET /dags`."""
 
-    matches_nothing: ClassVar[frozenset[str]] = frozenset({"asset_dependency"})
-
     dag_display_name_pattern: str | None = None
     dag_display_name_prefix_pattern: str | None = None
     has_import_errors: bool | None = None
@@ -179,9 +176,8 @@ class DagListQuery(DagSelection):
 
     def filters(self) -> dict[str, object]:
         filters = super().filters()
-        unmet = [filters.pop("has_asset_schedule", False), filters.pop("is_favorite", False)]
-        if any(unmet):
-            filters["matches_nothing"] = True
+        if self.asset_dependency is not None:
+            filters["asset_dependency"] = literal_pattern(self.asset_dependency)
         if self.dag_run_state:
             filters["dag_run_state"] = _known_states(self.dag_run_state, DagRunState)
         if self._looks_at_runs(filters):

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from tradewind.api.dag_specs import VersionKey
-from tradewind.api.dependencies import StateDep
+from tradewind.api.dependencies import StateDep, UserDep
 from tradewind.api.errors import BadRequest, documented
 from tradewind.api.models.dags import DAGCollectionResponse, DAGDetailsResponse, DAGPatchBody, DAGResponse
 from tradewind.api.models.queries import DagListQuery, DagPatchQuery
@@ -25,11 +25,12 @@ MAX_DAGS_AT_ONCE = 100_000
 
 @router.get("", openapi_extra=documented_query(DagListQuery))
 async def get_dags(
-    query: Annotated[DagListQuery, Depends(parsed(DagListQuery))], state: StateDep
+    query: Annotated[DagListQuery, Depends(parsed(DagListQuery))], state: StateDep, user: UserDep
 ) -> DAGCollectionResponse:
     """A page of DAGs."""
-    page = await queries.list_dags(state["database"], query.filters(), query.page())
-    dags = [dag_response(row, state["dag_roots"]) for row in page.rows]
+    filters = {**query.filters(), "username": user.username}
+    page = await queries.list_dags(state["database"], filters, query.page())
+    dags = [dag_response(row, state["dag_roots"], state["signer"]) for row in page.rows]
     return DAGCollectionResponse(dags=dags, total_entries=page.total_entries)
 
 
@@ -43,7 +44,7 @@ async def patch_dags(
     selected = await queries.list_dags(state["database"], query.filters(), PageRequest(limit=MAX_DAGS_AT_ONCE))
     await _pause(state, [row["dag_id"] for row in selected.rows], is_paused=body.is_paused)
     shown = selected.rows[query.offset : query.offset + query.page().limit]
-    dags = [dag_response(row, state["dag_roots"]) for row in shown]
+    dags = [dag_response(row, state["dag_roots"], state["signer"]) for row in shown]
     for dag in dags:
         dag.is_paused = body.is_paused
     return DAGCollectionResponse(dags=dags, total_entries=selected.total_entries)
@@ -52,14 +53,14 @@ async def patch_dags(
 @router.get("/{dag_id}", responses=documented(400, 404, 422))
 async def get_dag(dag_id: str, state: StateDep) -> DAGResponse:
     """One DAG."""
-    return dag_response(await existing_dag(state, dag_id), state["dag_roots"])
+    return dag_response(await existing_dag(state, dag_id), state["dag_roots"], state["signer"])
 
 
 @router.get("/{dag_id}/details", responses=documented(400, 404))
-async def get_dag_details(dag_id: str, state: StateDep) -> DAGDetailsResponse:
-    """One DAG with what its author wrote down."""
-    row = await existing_dag(state, dag_id)
-    return dag_details(row, await state["dag_specs"].fresh(VersionKey.of_row(row)), state["dag_roots"])
+async def get_dag_details(dag_id: str, state: StateDep, user: UserDep) -> DAGDetailsResponse:
+    """One DAG with what its author wrote down, and whether the caller has marked it."""
+    row = await existing_dag(state, dag_id, user.username)
+    return dag_details(row, await state["dag_specs"].fresh(VersionKey.of_row(row)), state["dag_roots"], state["signer"])
 
 
 @router.patch("/{dag_id}", responses=documented(400, 404))
@@ -73,9 +74,9 @@ async def patch_dag(
     return await get_dag(dag_id, state)
 
 
-async def existing_dag(state: ApiState, dag_id: str) -> Row:
-    """The DAG's row; raises `NotFound`."""
-    row = await queries.get_dag(state["database"], dag_id)
+async def existing_dag(state: ApiState, dag_id: str, username: str | None = None) -> Row:
+    """The DAG's row, with whether this user has marked it; raises `NotFound`."""
+    row = await queries.get_dag(state["database"], dag_id, username)
     if row is None:
         raise NotFound(f"The DAG with dag_id {dag_id!r} was not found")
     return row

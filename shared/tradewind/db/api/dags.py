@@ -46,11 +46,13 @@ class PausedDags:
 
 
 async def list_dags(database: Database, filters: Mapping[str, object], request: PageRequest) -> Page:
-    return await fetch_page(database, "api_list_dags", filters, request)
+    return await fetch_page(
+        database, "api_list_dags", filters, request, {"needs_latest_run": "latest_run" in filters}
+    )
 
 
-async def get_dag(database: Database, dag_id: str) -> Row | None:
-    return await database.fetch_row(statement("api_get_dag"), dag_id)
+async def get_dag(database: Database, dag_id: str, username: str | None = None) -> Row | None:
+    return await database.fetch_row(statement("api_get_dag"), dag_id, username)
 
 
 async def pause_dags(database: Database, dag_ids: Sequence[str], *, is_paused: bool) -> PausedDags:
@@ -99,7 +101,7 @@ async def create_dag_run(database: Database, run: NewDagRun) -> int | None:
 async def list_dag_runs(
     database: Database, filters: Mapping[str, object], request: PageRequest, cursor: Cursor | None, now: datetime
 ) -> Page:
-    return await fetch_keyset_page(database, "api_list_dag_runs", filters, request, cursor, now)
+    return await fetch_keyset_page(database, "api_list_dag_runs", filters, request, cursor, {"now": now})
 
 
 async def get_dag_run(database: Database, dag_id: str, run_id: str) -> Row | None:

@@ -226,7 +226,7 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
 
 
 def _dag_values(dag: _Dag) -> tuple[object, ...]:
-    """One row of parameters $2 to $22 of write_dags.sql."""
+    """One row of parameters $2 to $23 of write_dags.sql."""
     assert dag.spec is not None
     spec = dag.spec.spec
     return (
@@ -241,6 +241,7 @@ def _dag_values(dag: _Dag) -> tuple[object, ...]:
         *(spec.max_active_tasks, spec.max_active_runs, spec.max_consecutive_failed_dag_runs),
         any(task.max_active_tis_per_dag or task.max_active_tis_per_dagrun for task in spec.tasks),
         *(dag.bundle_name, dag.bundle_version, spec.disable_bundle_versioning),
+        msgspec.json.encode(sorted({storable_text(task.pool) or "" for task in spec.tasks})).decode(),
     )
 
 
