@@ -18,7 +18,7 @@ HEADING: Final = "-- The schema that all migrations make, from the catalogues; r
 
 
 async def dump_schema(database: Database) -> str:
-    """All tables with columns, constraints, indexes, storage settings and comments, as one text."""
+    """All tables with columns, constraints, indexes, storage settings, functions, triggers and comments, as one text."""
     columns = await database.fetch(statement("list_schema_columns"))
     constraints = await database.fetch(statement("list_schema_constraints"))
     parts = [HEADING]
@@ -28,7 +28,8 @@ async def dump_schema(database: Database) -> str:
         lines += [f"    {row['definition']}" for row in constraints if row["table_name"] == table]
         parts.append(f"CREATE TABLE {table} (\n" + ",\n".join(lines) + f"\n){rows[0]['storage']};\n")
     parts += [f"{row['definition']};\n" for row in await database.fetch(statement("list_schema_indexes"))]
-    parts += [f"{row['definition']};\n" for row in await database.fetch(statement("list_schema_comments"))]
+    for what in ("list_schema_programs", "list_schema_comments"):
+        parts += [f"{row['definition']};\n" for row in await database.fetch(statement(what))]
     return "\n".join(parts)
 
 

@@ -486,6 +486,25 @@ CREATE TABLE slot_pool (
     CONSTRAINT slot_pool_used_check CHECK ((used >= 0))
 ) WITH (fillfactor=50, autovacuum_vacuum_threshold=200, autovacuum_vacuum_scale_factor=0);
 
+CREATE TABLE state_change (
+    seq                             bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    xid                             xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    changed_at                      timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    dag_run_id                      bigint NOT NULL,
+    task_id                         text,
+    map_index                       integer,
+    try_number                      integer,
+    state                           text NOT NULL,
+    CONSTRAINT state_change_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE state_change_floor (
+    singleton                       boolean NOT NULL DEFAULT true,
+    removed_through                 bigint NOT NULL,
+    CONSTRAINT state_change_floor_pkey PRIMARY KEY (singleton),
+    CONSTRAINT state_change_floor_singleton_check CHECK (singleton)
+);
+
 CREATE TABLE task_instance (
     dag_run_id                      bigint NOT NULL,
     task_id                         text NOT NULL,
@@ -668,6 +687,16 @@ CREATE TABLE trigger (
     CONSTRAINT trigger_triggerer_id_fkey FOREIGN KEY (triggerer_id) REFERENCES triggerer(id) ON DELETE SET NULL
 );
 
+CREATE TABLE trigger_key (
+    scope                           text NOT NULL,
+    key                             text NOT NULL,
+    digest                          bytea NOT NULL,
+    dag_run_id                      bigint NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    CONSTRAINT trigger_key_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+    CONSTRAINT trigger_key_pkey PRIMARY KEY (scope, key)
+);
+
 CREATE TABLE triggerer (
     id                              uuid NOT NULL,
     number                          bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -684,6 +713,24 @@ CREATE TABLE variable (
     value                           bytea NOT NULL,
     description                     text,
     CONSTRAINT variable_pkey PRIMARY KEY (key)
+);
+
+CREATE TABLE webhook (
+    name                            text NOT NULL,
+    dag_id                          text NOT NULL,
+    description                     text,
+    format                          text NOT NULL,
+    conf_map                        json,
+    events                          text[],
+    secret                          bytea NOT NULL,
+    previous_secret                 bytea,
+    previous_ends_at                timestamp with time zone,
+    created_by                      text NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    rotated_at                      timestamp with time zone,
+    CONSTRAINT webhook_check CHECK (((previous_secret IS NULL) = (previous_ends_at IS NULL))),
+    CONSTRAINT webhook_format_check CHECK ((format = ANY (ARRAY['tradewind'::text, 'github'::text]))),
+    CONSTRAINT webhook_pkey PRIMARY KEY (name)
 );
 
 CREATE TABLE worker (
@@ -804,6 +851,8 @@ CREATE INDEX login_attempt_by_end ON public.login_attempt USING btree (ends_at);
 
 CREATE INDEX revoked_token_by_expiry ON public.revoked_token USING btree (expires_at);
 
+CREATE INDEX state_change_by_xid ON public.state_change USING btree (xid);
+
 CREATE INDEX task_instance_holding ON public.task_instance USING btree (pool) WHERE (held_slots > 0);
 
 CREATE INDEX task_instance_keeping ON public.task_instance USING btree (pool) WHERE (kept_slots > 0);
@@ -820,6 +869,10 @@ CREATE INDEX trigger_by_timeout ON public.trigger USING btree (timeout_at) WHERE
 
 CREATE INDEX trigger_by_triggerer ON public.trigger USING btree (triggerer_id, id) WHERE (classpath <> ''::text);
 
+CREATE INDEX trigger_key_by_age ON public.trigger_key USING btree (created_at);
+
+CREATE INDEX trigger_key_by_run ON public.trigger_key USING btree (dag_run_id);
+
 CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggerer_id IS NULL) AND (classpath <> ''::text));
 
 CREATE UNIQUE INDEX backfill_active ON public.backfill USING btree (dag_id) WHERE (completed_at IS NULL);
@@ -829,6 +882,45 @@ CREATE UNIQUE INDEX dag_request_map_partitions ON public.dag_request USING btree
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION public.note_dag_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO state_change (dag_run_id, state) VALUES (new.id, new.state);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.note_task_instance()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO state_change (dag_run_id, task_id, map_index, try_number, state)
+    VALUES (new.dag_run_id, new.task_id, new.map_index, new.try_number, new.state);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.note_task_instances()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO state_change (dag_run_id, task_id, map_index, try_number, state)
+    SELECT dag_run_id, task_id, map_index, try_number, state FROM after_it
+    EXCEPT ALL
+    SELECT dag_run_id, task_id, map_index, try_number, state FROM before_it;
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER note_changed AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN ((new.state <> old.state)) EXECUTE FUNCTION note_dag_run();
+
+CREATE TRIGGER note_changed AFTER UPDATE ON public.task_instance REFERENCING OLD TABLE AS before_it NEW TABLE AS after_it FOR EACH STATEMENT EXECUTE FUNCTION note_task_instances();
+
+CREATE TRIGGER note_made AFTER INSERT ON public.dag_run FOR EACH ROW EXECUTE FUNCTION note_dag_run();
+
+CREATE TRIGGER note_made AFTER INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION note_task_instance();
 
 COMMENT ON COLUMN api_token.actions IS 'null: all that its user may do';
 
@@ -900,6 +992,10 @@ COMMENT ON COLUMN scheduler.expired_at IS 'tombstone: this id was taken for dead
 
 COMMENT ON COLUMN slot_pool.slots IS '-1 = unlimited';
 
+COMMENT ON COLUMN state_change.xid IS 'whether a reader has seen it is asked of the snapshot of that reader';
+
+COMMENT ON COLUMN state_change_floor.removed_through IS 'the highest seq that is no longer kept';
+
 COMMENT ON COLUMN task_instance.attempt_id IS 'fencing token of the latest attempt: every write of an attempt names it';
 
 COMMENT ON COLUMN task_instance.held_slots IS 'part of slot_pool.used; 1 of parallelism is held whenever this is not 0';
@@ -934,9 +1030,15 @@ COMMENT ON COLUMN trigger.attempt_id IS 'the attempt that was deferred: nothing 
 
 COMMENT ON COLUMN trigger.classpath IS 'empty: only a person, or the timeout, ends the wait';
 
+COMMENT ON COLUMN trigger_key.digest IS 'of what was asked';
+
 COMMENT ON COLUMN triggerer.number IS 'for the API, where ids of triggerers are numbers';
 
 COMMENT ON COLUMN variable.value IS 'Fernet token';
+
+COMMENT ON COLUMN webhook.conf_map IS 'conf key -> path in the payload; null: the whole payload';
+
+COMMENT ON COLUMN webhook.secret IS 'encrypted, as are values of connections';
 
 COMMENT ON COLUMN worker.expired_at IS 'tombstone: this incarnation was given up and never comes back';
 

@@ -83,4 +83,89 @@ CREATE TABLE identity_revision (
 INSERT INTO identity_revision (revision) VALUES (0);
 COMMENT ON TABLE identity_revision IS 'raised with every change that ends or narrows what somebody may do';
 
+-- What has changed: every change of a run's or a task instance's state, noted in the transaction that makes it
+-- (docs/adr/0039-changes-are-noted-where-rows-change.md), and who has asked for a run already.
+CREATE TABLE state_change (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    dag_run_id bigint NOT NULL,
+    task_id text,
+    map_index integer,
+    try_number integer,
+    state text NOT NULL
+);
+CREATE INDEX state_change_by_xid ON state_change (xid);
+COMMENT ON TABLE state_change IS 'task_id null: of the run; read by services/tradewind/api/events';
+COMMENT ON COLUMN state_change.xid IS 'whether a reader has seen it is asked of the snapshot of that reader';
+
+CREATE TABLE state_change_floor (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    removed_through bigint NOT NULL
+);
+INSERT INTO state_change_floor (removed_through) VALUES (0);
+COMMENT ON COLUMN state_change_floor.removed_through IS 'the highest seq that is no longer kept';
+
+CREATE FUNCTION note_task_instances() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO state_change (dag_run_id, task_id, map_index, try_number, state)
+    SELECT dag_run_id, task_id, map_index, try_number, state FROM after_it
+    EXCEPT ALL
+    SELECT dag_run_id, task_id, map_index, try_number, state FROM before_it;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION note_task_instance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO state_change (dag_run_id, task_id, map_index, try_number, state)
+    VALUES (new.dag_run_id, new.task_id, new.map_index, new.try_number, new.state);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION note_dag_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO state_change (dag_run_id, state) VALUES (new.id, new.state);
+    RETURN NULL;
+END $$;
+
+-- Updates of task instances come in batches, so they are noted per statement; the others are few, or cost nothing.
+CREATE TRIGGER note_changed AFTER UPDATE ON task_instance
+    REFERENCING OLD TABLE AS before_it NEW TABLE AS after_it
+    FOR EACH STATEMENT EXECUTE FUNCTION note_task_instances();
+CREATE TRIGGER note_made AFTER INSERT ON task_instance
+    FOR EACH ROW WHEN (new.state <> 'none') EXECUTE FUNCTION note_task_instance();
+CREATE TRIGGER note_changed AFTER UPDATE OF state ON dag_run
+    FOR EACH ROW WHEN (new.state <> old.state) EXECUTE FUNCTION note_dag_run();
+CREATE TRIGGER note_made AFTER INSERT ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION note_dag_run();
+
+CREATE TABLE trigger_key (
+    scope text NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    dag_run_id bigint NOT NULL REFERENCES dag_run ON DELETE CASCADE,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX trigger_key_by_run ON trigger_key (dag_run_id);
+CREATE INDEX trigger_key_by_age ON trigger_key (created_at);
+COMMENT ON TABLE trigger_key IS 'who asked for a run under a key: asking again gives the same run';
+COMMENT ON COLUMN trigger_key.digest IS 'of what was asked';
+
+CREATE TABLE webhook (
+    name text PRIMARY KEY,
+    dag_id text NOT NULL,
+    description text,
+    format text NOT NULL CHECK (format IN ('tradewind', 'github')),
+    conf_map json,
+    events text[],
+    secret bytea NOT NULL,
+    previous_secret bytea,
+    previous_ends_at timestamptz,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    rotated_at timestamptz,
+    CHECK ((previous_secret IS NULL) = (previous_ends_at IS NULL))
+);
+COMMENT ON COLUMN webhook.secret IS 'encrypted, as are values of connections';
+COMMENT ON COLUMN webhook.conf_map IS 'conf key -> path in the payload; null: the whole payload';
+
 UPDATE schema_range SET newest = 8;
