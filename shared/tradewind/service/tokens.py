@@ -1,8 +1,10 @@
 """Signed tokens: of people for the API, of attempts for `/execution`, and of whoever imports DAG files for what these
 read there.
 
-All are JWTs signed with HS256 and told apart by audience, so that none opens another's door. An attempt's token has no
-expiry: it is valid while its attempt is current, which only the database can say.
+All are JWTs signed with HS256 and told apart by audience, so that none opens another's door. An attempt's token is
+valid while its attempt is current, which only the database can say: that bound is tighter than any expiry. One that was
+given over HTTP names the lease that it stands for, and expires, too; it is renewed while the lease is held. A
+workload's token is for a process that waits for its turn: it lets an attempt be started, nothing else.
 
 The secret can be replaced without a stop. Each token names by an id the key that signed it; a service signs with the
 first of its secrets and takes what any of them signed. So: the new secret second everywhere, then first everywhere, and
@@ -12,8 +14,8 @@ the old one goes when nothing signed with it is in use.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +29,7 @@ with not_installed("cryptography"):
 ALGORITHM: Final = "HS256"
 API_AUDIENCE: Final = "tradewind:api"
 EXECUTION_AUDIENCE: Final = "tradewind:execution"
+WORKLOAD_AUDIENCE: Final = "tradewind:execution:workload"
 READER_AUDIENCE: Final = "tradewind:execution:reader"
 FILE_AUDIENCE: Final = "tradewind:file"
 SIGN_IN_AUDIENCE: Final = "tradewind:sign-in"
@@ -59,6 +62,10 @@ class AttemptClaims:
     task_id: str
     map_index: int
     try_number: int
+    lease: UUID | None = None
+    """The incarnation that the attempt was granted to over HTTP; None: a worker holds the lease, and reports."""
+    expires_at: datetime | None = None
+    """None: as long as the attempt is current."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,32 +146,22 @@ class TokenSigner:
 
     def mint_attempt_token(self, attempt: AttemptClaims) -> str:
         """A token with which a task process speaks for this attempt."""
-        return self._mint(
-            {
-                "sub": str(attempt.attempt_id),
-                "aud": EXECUTION_AUDIENCE,
-                "dag_id": attempt.dag_id,
-                "run_id": attempt.run_id,
-                "task_id": attempt.task_id,
-                "map_index": attempt.map_index,
-                "try_number": attempt.try_number,
-            }
-        )
+        return self._mint({"aud": EXECUTION_AUDIENCE, **_named(attempt)})
 
     def verify_attempt_token(self, token: str) -> AttemptClaims:
-        """Raises `InvalidToken`. Whether the attempt is still current is for the caller to ask the database."""
+        """Raises `InvalidToken`. Whether the attempt is still current is for the caller to ask the database, and
+        whether the token has expired, to compare."""
         claims = self._verify(token, EXECUTION_AUDIENCE, ("sub",))
-        try:
-            return AttemptClaims(
-                attempt_id=UUID(claims["sub"]),
-                dag_id=str(claims["dag_id"]),
-                run_id=str(claims["run_id"]),
-                task_id=str(claims["task_id"]),
-                map_index=int(claims["map_index"]),
-                try_number=int(claims["try_number"]),
-            )
-        except (KeyError, TypeError, ValueError) as exc:
-            raise InvalidToken("the token names no attempt") from exc
+        return _attempt(claims, expires="lease" in claims)
+
+    def mint_workload_token(self, attempt: AttemptClaims, *, now: datetime, lifetime_seconds: int) -> str:
+        """A token with which a process may start this attempt, from `now` for so many seconds: it outlasts a queue."""
+        expires_at = now + timedelta(seconds=lifetime_seconds)
+        return self._mint({"aud": WORKLOAD_AUDIENCE, **_named(replace(attempt, lease=None, expires_at=expires_at))})
+
+    def verify_workload_token(self, token: str) -> AttemptClaims:
+        """As `verify_attempt_token`."""
+        return _attempt(self._verify(token, WORKLOAD_AUDIENCE, ("sub", "exp")), expires=True)
 
     def _verify_times(self, token: str, audience: str, now: datetime) -> tuple[dict[str, Any], datetime, datetime]:
         """The claims, when it was issued, when it expires."""
@@ -205,6 +202,38 @@ def _id(text: object) -> UUID | None:
         return None if text is None else UUID(str(text))
     except ValueError as exc:
         raise InvalidToken("the token's ids are malformed") from exc
+
+
+def _named(attempt: AttemptClaims) -> dict[str, Any]:
+    claims: dict[str, Any] = {
+        "sub": str(attempt.attempt_id),
+        "dag_id": attempt.dag_id,
+        "run_id": attempt.run_id,
+        "task_id": attempt.task_id,
+        "map_index": attempt.map_index,
+        "try_number": attempt.try_number,
+    }
+    if attempt.lease is not None:
+        claims["lease"] = str(attempt.lease)
+    if attempt.expires_at is not None:
+        claims["exp"] = _epoch(attempt.expires_at)
+    return claims
+
+
+def _attempt(claims: dict[str, Any], *, expires: bool) -> AttemptClaims:
+    try:
+        return AttemptClaims(
+            attempt_id=UUID(claims["sub"]),
+            dag_id=str(claims["dag_id"]),
+            run_id=str(claims["run_id"]),
+            task_id=str(claims["task_id"]),
+            map_index=int(claims["map_index"]),
+            try_number=int(claims["try_number"]),
+            lease=UUID(claims["lease"]) if "lease" in claims else None,
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC) if expires else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+        raise InvalidToken("the token names no attempt") from exc
 
 
 def _epoch(moment: datetime) -> int:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -54,12 +55,14 @@ def test_no_audience_opens_anothers_door(signer: TokenSigner) -> None:
     tokens = {
         "api": signer.mint_api_token("admin", now=NOW, lifetime_seconds=60),
         "attempt": signer.mint_attempt_token(ATTEMPT),
+        "workload": signer.mint_workload_token(ATTEMPT, now=NOW, lifetime_seconds=60),
         "reader": signer.mint_reader_token("dag_processor", now=NOW, lifetime_seconds=60),
         "sign-in": signer.mint_sign_in_token({"state": "s"}, now=NOW, lifetime_seconds=60),
     }
     doors: dict[str, Callable[[str], object]] = {
         "api": lambda token: signer.verify_api_token(token, now=NOW),
         "attempt": signer.verify_attempt_token,
+        "workload": signer.verify_workload_token,
         "reader": lambda token: signer.verify_reader_token(token, now=NOW),
         "sign-in": lambda token: signer.verify_sign_in_token(token, now=NOW),
     }
@@ -68,6 +71,13 @@ def test_no_audience_opens_anothers_door(signer: TokenSigner) -> None:
             if kind != door:
                 with pytest.raises(InvalidToken):
                     verify(token)
+
+
+def test_an_attempts_token_may_name_its_lease_and_expire(signer: TokenSigner) -> None:
+    held = replace(ATTEMPT, lease=UUID(int=9), expires_at=NOW + timedelta(seconds=60))
+    assert signer.verify_attempt_token(signer.mint_attempt_token(held)) == held
+    waiting = signer.mint_workload_token(held, now=NOW, lifetime_seconds=5)
+    assert signer.verify_workload_token(waiting) == replace(held, lease=None, expires_at=NOW + timedelta(seconds=5))
 
 
 def test_another_secret_is_refused(signer: TokenSigner) -> None:

@@ -45,6 +45,7 @@ class Logins:
         self._clock = clock
         self._users = _Remembered(lambda token: signer.verify_api_token(token, now=EPOCH))
         self._attempts = _Remembered(signer.verify_attempt_token)
+        self._workloads = _Remembered(signer.verify_workload_token)
         self._readers = _Remembered(lambda token: signer.verify_reader_token(token, now=EPOCH))
 
     def user(self, token: str) -> Caller:
@@ -60,9 +61,22 @@ class Logins:
     def attempt(self, token: str) -> AttemptClaims:
         """The attempt that was given this token; whether it is current, only the database can say."""
         try:
-            return self._attempts.claims_of(token)
+            return self._unexpired(self._attempts, token)
         except InvalidToken as exc:
             raise Forbidden({"reason": "invalid_token", "message": f"This is no attempt's token: {exc}"}) from exc
+
+    def workload(self, token: str) -> AttemptClaims:
+        """The attempt that may be started with this token: a workload's, or the attempt's own once it runs."""
+        try:
+            return self._unexpired(self._workloads, token)
+        except InvalidToken:
+            return self.attempt(token)
+
+    def _unexpired(self, remembered: "_Remembered[AttemptClaims]", token: str) -> AttemptClaims:
+        claims = remembered.claims_of(token)
+        if claims.expires_at is not None and self._clock() >= claims.expires_at:
+            raise Forbidden({"reason": "expired_token", "message": "The attempt's token has expired"})
+        return claims
 
     def reader(self, token: str) -> ReaderClaims:
         """The service that imports DAG files with this token."""
