@@ -20,6 +20,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from tradewind.core.errors import ConfigError, Conflict, DomainError
 from tradewind.db.store import StoreUnavailable
+from tradewind.db.totals import Totals
 from tradewind.service.backoff import Backoff
 from tradewind.service.logging import get_logger
 
@@ -83,6 +84,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
         self._pool = pool
+        self.totals: Final = Totals()
 
     async def fetch(self, sql: str, *values: object) -> list[Row]:
         """All rows."""

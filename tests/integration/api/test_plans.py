@@ -3,13 +3,14 @@ for one DAG or run reads only that."""
 
 import json
 from collections.abc import AsyncGenerator, Generator, Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import pytest
 
 from tests.integration.test_query_plans import FILL, LARGE, plan_of
 from tests.servers.postgres import PostgresServer
-from tradewind.db.api.pages import ordered_statement, sort_expressions
+from tradewind.db.api.pages import Composed, count_statement, filter_predicates, page_statement, sort_expressions
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.statements import FOLDER, statement
 from tradewind.service.clock import utc_now
@@ -19,20 +20,22 @@ LISTS: Final = [name for name in NAMES if sort_expressions(name)]
 
 OF_ALL_DAGS: Final = ("api_list_dag_stats",)
 """Not pages, but may be asked about every DAG that there is."""
+KEYSET: Final = ("api_list_dag_runs", "api_list_task_instances")
+
 POINTS: Final = [name for name in NAMES if name not in (*LISTS, *OF_ALL_DAGS)]
 
 ONE_DAG: Final = {"dag_id": "dag_7"}
 ONE_RUN: Final = {"dag_id": "dag_7", "run_id": "run_6"}
-NARROW: Final[list[tuple[str, dict[str, object], int]]] = [
-    ("api_list_dag_runs", {**ONE_DAG}, 3),
-    ("api_list_dag_runs", {**ONE_DAG, "state": ["success"], "run_after_gte": "2020-01-01T00:00:00Z"}, 3),
-    ("api_list_task_instances", {**ONE_RUN}, 3),
-    ("api_list_task_instances", {**ONE_RUN, "state": ["success"], "task_id": "task_1"}, 3),
-    ("api_list_task_instances", {**ONE_DAG}, 3),
-    ("api_list_xcoms", {**ONE_RUN, "task_id": "task_1"}, 0),
-    ("api_list_xcoms", {**ONE_RUN}, 0),
+SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
+NARROW: Final[list[tuple[str, dict[str, object]]]] = [
+    ("api_list_dag_runs", {**ONE_DAG}),
+    ("api_list_dag_runs", {**ONE_DAG, "state": ["success"], "run_after_gte": SINCE}),
+    ("api_list_task_instances", {**ONE_RUN}),
+    ("api_list_task_instances", {**ONE_RUN, "state": ["success"], "task_id": "task_1"}),
+    ("api_list_task_instances", {**ONE_DAG}),
+    ("api_list_xcoms", {**ONE_RUN, "task_id": "task_1"}),
+    ("api_list_xcoms", {**ONE_RUN}),
 ]
-"""(list, its filters, how many parameters follow limit and offset)."""
 
 
 @pytest.fixture(scope="module")
@@ -65,35 +68,44 @@ async def test_what_is_asked_by_name_is_found_by_an_index(database: Database, na
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_every_order_of_a_list_is_valid(database: Database, name: str) -> None:
-    for number, key in enumerate(sort_expressions(name)):
-        for order_by in ([key], [f"-{key}", "id" if "id" in sort_expressions(name) else key]):
-            await database.fetch(
-                f"PREPARE ordered_{name}_{number}{len(order_by)} AS {ordered_statement(name, order_by)}"
-            )
+async def test_every_order_and_filter_of_a_list_is_valid(database: Database, name: str) -> None:
+    """By offset, and after and before a row where the list has ids to stand on."""
+    keys, filters = list(sort_expressions(name)), tuple(filter_predicates(name))
+    statements = [page_statement(name, filters), count_statement(name, filters), count_statement(name)]
+    statements += [page_statement(name, (each,)) for each in filters if each != "is_favorite"]
+    for key in keys:
+        statements += [page_statement(name, (), (key,)), page_statement(name, (), (f"-{key}", keys[0]))]
+        if name in KEYSET:
+            statements += [
+                page_statement(name, filters, (f"-{key}",), continues=True, backwards=is_backwards)
+                for is_backwards in (False, True)
+            ]
+    for number, each in enumerate(statements):
+        await database.fetch(f"PREPARE {name}_{number} AS {each.text}")
 
 
-@pytest.mark.parametrize(("name", "filters", "more"), NARROW)
+@pytest.mark.parametrize(("name", "filters"), NARROW)
 async def test_a_narrow_list_reads_no_large_table_whole(
-    database: Database, name: str, filters: dict[str, object], more: int
+    database: Database, name: str, filters: dict[str, object]
 ) -> None:
-    nodes = await _planned_for_values(database, name, filters, more)
+    for asked in (page_statement(name, tuple(filters)), count_statement(name, tuple(filters))):
+        nodes = await _planned_for_values(database, asked, filters)
 
-    scans = [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
-    assert [table for table in scans if table in LARGE and table not in ("dag", "dag_version")] == []
-    largest = max(node.get("Actual Rows", 0) * node.get("Actual Loops", 1) for node in nodes)
-    assert largest <= 2_000, f"{largest} rows were looked at"
+        scans = [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
+        assert [table for table in scans if table in LARGE and table not in ("dag", "dag_version")] == []
+        largest = max(node.get("Actual Rows", 0) * node.get("Actual Loops", 1) for node in nodes)
+        assert largest <= 2_000, f"{largest} rows were looked at"
 
 
-async def _planned_for_values(
-    database: Database, name: str, filters: dict[str, object], more: int
-) -> list[dict[str, Any]]:
+async def _planned_for_values(database: Database, asked: Composed, filters: dict[str, object]) -> list[dict[str, Any]]:
     """The nodes of the plan as the API runs the list, with what they met."""
-    values: list[object] = [filters, 50, 0, *([None, None, utc_now()][:more])]
+    values: dict[str, object] = {"limit": 50, "offset": 0, "most": 10_000, "now": utc_now()}
+    values |= {f"filter_{key}": value for key, value in filters.items()}
+    explained = Composed(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked.text}", asked.names)
     async with database.transaction(readonly=True) as session:
         await session.fetch(statement("api_plan_for_values"))
-        text = await session.fetch_value(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement(name)}", *values)
-    plans = json.loads(text) if isinstance(text, str) else text
+        [row] = await explained.fetch(session, values)
+    plans = json.loads(row[0]) if isinstance(row[0], str) else row[0]
     return list(_nodes(cast("list[dict[str, dict[str, Any]]]", plans)[0]["Plan"]))
 
 

@@ -46,9 +46,7 @@ class PausedDags:
 
 
 async def list_dags(database: Database, filters: Mapping[str, object], request: PageRequest) -> Page:
-    return await fetch_page(
-        database, "api_list_dags", filters, request, {"needs_latest_run": "latest_run" in filters}
-    )
+    return await fetch_page(database, "api_list_dags", filters, request, {"needs_latest_run": "latest_run" in filters})
 
 
 async def get_dag(database: Database, dag_id: str, username: str | None = None) -> Row | None:

@@ -13,14 +13,14 @@ QUEUES_MAX: Final = 1_000
 
 async def list_workers(database: Database, filters: Mapping[str, object], request: PageRequest, now: datetime) -> Page:
     """Workers, by name unless another order is asked for."""
-    return await fetch_page(database, "api_list_workers", filters, request, now)
+    return await fetch_page(database, "api_list_workers", filters, request, {"now": now})
 
 
 async def list_running_attempts(
     database: Database, filters: Mapping[str, object], request: PageRequest, now: datetime
 ) -> Page:
     """Attempts that run, by id unless another order is asked for."""
-    return await fetch_page(database, "api_list_running_attempts", filters, request, now)
+    return await fetch_page(database, "api_list_running_attempts", filters, request, {"now": now})
 
 
 async def list_queues(database: Database, now: datetime) -> Sequence[Row]:

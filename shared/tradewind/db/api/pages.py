@@ -1,24 +1,42 @@
 """Pages of a list: a statement, its filters, one of its orders, and a place to begin.
 
-Each `api_list_*.sql` takes its filters as one JSON object, in which an absent key filters nothing, and names in its
-`-- sort <key>: <expression>` lines what it can be ordered by. Its default order stands between `/* sort */` and
-`/* end */`; it is unique, and follows whatever other order is asked for.
+An `api_list_*.sql` is a statement in which `/* list */ FROM … WHERE … /* end */` says what is listed, and three places
+wait to be filled: `/* filters */` by the predicates of the filters that were asked for, `/* sort */ … /* end */` by the
+order (what stands there is the default; it is unique, and follows whatever other order is asked for), and `$name` by
+parameters. Its head names what it can do:
+
+-- sort <key>: <expression>
+-- filter <key>: <predicate>; `$value` is the filter's value. A predicate may go on in lines that are indented further.
+
+So each combination of filters is a statement of its own, which the planner plans for just these values, and the same
+parts make the one that counts. A page reads on where an index already has the order; what would read a long list whole
+is only its count, which is exact up to `EXACT_COUNT` and above that as of a few seconds ago.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from tradewind.core.errors import DomainError
-from tradewind.db.pool import Database, Row
+from tradewind.db.pool import Database, Row, Session
 from tradewind.db.statements import statement
 
 MAX_SORT_KEYS: Final = 10
+COMPOSED_KEPT: Final = 512
 
-_SORT_LINE: Final = re.compile(r"^-- sort (\w+): (.+)$", re.MULTILINE)
-_SORT_PLACE: Final = re.compile(r"/\* sort \*/ (.+?) /\* end \*/")
+EXACT_COUNT: Final = 10_000
+"""So many rows are counted anew for each page; by cursor no more than these are counted."""
+
+_HEAD_LINE: Final = r"^-- {} (\w+): (.+(?:\n--     .+)*)$"
+_SORT_LINE: Final = re.compile(_HEAD_LINE.format("sort"), re.MULTILINE)
+_FILTER_LINE: Final = re.compile(_HEAD_LINE.format("filter"), re.MULTILINE)
+_LIST: Final = re.compile(r"/\* list \*/(.+?)/\* end \*/", re.DOTALL)
+_SORT: Final = re.compile(r"/\* sort \*/ (.+?) /\* end \*/")
+_PARAMETER: Final = re.compile(r"\$([a-z_]+)")
 
 
 class UnknownOrder(DomainError):
@@ -39,40 +57,96 @@ class PageRequest:
     """Sort keys, each with a leading `-` for descending."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Where a page continues: after (or, backwards, before) the row with this id. No id: at the beginning."""
+
+    row_id: object | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some rows, each with its `place` (from 1) in the whole list, and how many there are in all."""
+    """Some rows, and how many there are in all; by cursor, at most `EXACT_COUNT` are counted."""
 
     rows: Sequence[Row]
     total_entries: int
-
-    @property
-    def is_first(self) -> bool:
-        return not self.rows or self.rows[0]["place"] == 1
-
-    @property
-    def is_last(self) -> bool:
-        return not self.rows or self.rows[-1]["place"] == self.total_entries
+    is_first: bool = True
+    is_last: bool = True
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A statement, and the names of its parameters in order."""
+
+    text: str
+    names: tuple[str, ...]
+
+    async def fetch(self, session: Session, values: Mapping[str, object]) -> list[Row]:
+        return await session.fetch(self.text, *(values[name] for name in self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """One key of an order. Null is greater than any value, as the database has it."""
+
+    expression: str
+    is_descending: bool
+
+    def directed(self, *, backwards: bool) -> str:
+        return f"{self.expression} DESC" if self.is_descending != backwards else self.expression
+
+    def is_beyond(self, edge: str, *, backwards: bool) -> str:
+        """The predicate: the row comes after the edge (backwards: before it) by this key."""
+        if self.is_descending != backwards:
+            return f"({self.expression} < {edge} OR ({edge} IS NULL AND {self.expression} IS NOT NULL))"
+        return f"({self.expression} > {edge} OR ({self.expression} IS NULL AND {edge} IS NOT NULL))"
+
+
 def sort_expressions(name: str) -> Mapping[str, str]:
     """What the statement can be ordered by: key → expression."""
     return dict(_SORT_LINE.findall(statement(name)))
 
 
-def ordered_statement(name: str, order_by: Sequence[str]) -> str:
-    """The statement's text in this order; raises `UnknownOrder`."""
-    if not order_by:
-        return statement(name)
+def filter_predicates(name: str) -> Mapping[str, str]:
+    """What the statement can be filtered by: key → predicate."""
+    return {key: text.replace("\n--     ", " ") for key, text in _FILTER_LINE.findall(statement(name))}
+
+
+@lru_cache(maxsize=COMPOSED_KEPT)
+def page_statement(
+    name: str,
+    filters: tuple[str, ...] = (),
+    order_by: tuple[str, ...] = (),
+    *,
+    continues: bool = False,
+    backwards: bool = False,
+) -> Composed:
+    """The statement of a page, for filters of these keys in this order; `continues`: after the row whose id is
+    `$cursor` (backwards: before it, and in the opposite order). Raises `UnknownOrder`."""
+    terms = _terms(name, order_by)
+    predicates = [_predicate(name, key) for key in filters]
+    if continues:
+        predicates.append(_beyond_cursor(name, terms, backwards=backwards))
+    text = _filtered(statement(name), predicates)
+    return _numbered(_SORT.sub(lambda _: ", ".join(each.directed(backwards=backwards) for each in terms), text))
+
+
+@lru_cache(maxsize=COMPOSED_KEPT)
+def count_statement(name: str, filters: tuple[str, ...] = ()) -> Composed:
+    """The statement that counts what these filters leave, up to `$most`."""
+    predicates = [_predicate(name, key) for key in filters]
+    listed = _filtered(_listed(name), predicates)
+    return _numbered(f"SELECT count(*) FROM (SELECT {listed} LIMIT $most) AS counted")  # noqa: S608 - our own text
+
+
+def _terms(name: str, order_by: Sequence[str]) -> list[_Term]:
     if len(order_by) > MAX_SORT_KEYS:
         raise UnknownOrder(f"at most {MAX_SORT_KEYS} keys can be ordered by, not {len(order_by)}")
-    match = _SORT_PLACE.search(statement(name))
+    match = _SORT.search(statement(name))
     assert match is not None, f"{name}.sql has no place for an order"
-    last = _directed(match[1], order_by[0])
-    terms = [_directed(_expression(name, key), key) for key in order_by]
-    order = ", ".join([*terms, last])
-    return statement(name).replace(match[0], order, 1)
+    terms = [_Term(_expression(name, key), key.startswith("-")) for key in order_by]
+    return terms + [_Term(each, bool(terms) and terms[0].is_descending) for each in match[1].split(", ")]
 
 
 def _expression(name: str, key: str) -> str:
@@ -83,27 +157,77 @@ def _expression(name: str, key: str) -> str:
     return expression
 
 
-def _directed(expression: str, key: str) -> str:
-    return f"{expression} DESC" if key.startswith("-") else expression
+def _predicate(name: str, key: str) -> str:
+    return filter_predicates(name)[key].replace("$value", f"$filter_{key}")
+
+
+def _beyond_cursor(name: str, terms: Sequence[_Term], *, backwards: bool) -> str:
+    """By the first key, or equal by it and by the second, and so on."""
+    row = _filtered(_listed(name), [f"{sort_expressions(name)['id']} = $cursor"])
+    clause = "false"
+    for term in reversed(terms):
+        edge = f"(SELECT {term.expression} {row})"
+        equal = f"{term.expression} IS NOT DISTINCT FROM {edge}"
+        clause = f"({term.is_beyond(edge, backwards=backwards)} OR ({equal} AND {clause}))"
+    return clause
+
+
+def _listed(name: str) -> str:
+    match = _LIST.search(statement(name))
+    assert match is not None, f"{name}.sql does not say what it lists"
+    return match[1].strip()
+
+
+def _filtered(text: str, predicates: Sequence[str]) -> str:
+    return text.replace("/* filters */", " AND ".join(predicates) or "true")
+
+
+def _numbered(text: str) -> Composed:
+    """With the parameters' numbers instead of their names; the head is left out."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("-- "))
+    names = tuple(dict.fromkeys(_PARAMETER.findall(body)))
+    return Composed(_PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", body), names)
 
 
 async def fetch_page(
-    database: Database, name: str, filters: Mapping[str, object], request: PageRequest, *more: object
+    database: Database,
+    name: str,
+    filters: Mapping[str, object],
+    request: PageRequest,
+    parameters: Mapping[str, object] | None = None,
 ) -> Page:
-    """One page of the list; `more` are the statement's parameters after filters, limit and offset."""
-    text = ordered_statement(name, request.order_by)
+    """One page of the list; `parameters` are those of the statement that belong to no filter, by name."""
+    keys, values = tuple(filters), _values(filters, parameters)
+    found = page_statement(name, keys, tuple(request.order_by))
+    async with _planned_for_values(database) as session:
+        rows = await found.fetch(session, {**values, "limit": request.limit, "offset": request.offset})
+        if 0 < len(rows) < request.limit:
+            return Page(rows=rows, total_entries=request.offset + len(rows))
+        total = await _counted(session, name, keys, values, EXACT_COUNT + 1)
+    if total > EXACT_COUNT:
+        asked = (name, repr(sorted(filters.items())))
+        total = await database.totals.get(asked, lambda: _count_all(database, name, keys, values))
+    return Page(rows=rows, total_entries=total)
+
+
+async def _count_all(database: Database, name: str, keys: tuple[str, ...], values: Mapping[str, object]) -> int:
+    async with _planned_for_values(database) as session:
+        return await _counted(session, name, keys, values, None)
+
+
+async def _counted(
+    session: Session, name: str, keys: tuple[str, ...], values: Mapping[str, object], most: int | None
+) -> int:
+    [row] = await count_statement(name, keys).fetch(session, {**values, "most": most})
+    return row["count"]
+
+
+@asynccontextmanager
+async def _planned_for_values(database: Database) -> AsyncGenerator[Session]:
+    """A transaction whose statements are planned for the values that they get."""
     async with database.transaction(readonly=True) as session:
         await session.fetch(statement("api_plan_for_values"))
-        rows = await session.fetch(text, filters, request.limit, request.offset, *more)
-    return Page([row for row in rows if row["place"] is not None], rows[0]["total_entries"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
-    """Where a page continues: after (or, backwards, before) the row with this id. No id: at the beginning."""
-
-    row_id: object | None = None
-    backwards: bool = False
+        yield session
 
 
 async def fetch_keyset_page(
@@ -112,12 +236,31 @@ async def fetch_keyset_page(
     filters: Mapping[str, object],
     request: PageRequest,
     cursor: Cursor | None,
-    *more: object,
+    parameters: Mapping[str, object] | None = None,
 ) -> Page:
     """One page of a list that can also be read by cursor; raises `StaleCursor`."""
-    after = cursor.row_id if cursor and not cursor.backwards else None
-    before = cursor.row_id if cursor and cursor.backwards else None
-    page = await fetch_page(database, name, filters, request, after, before, *more)
-    if not page.rows and cursor is not None and cursor.row_id is not None:
-        raise StaleCursor("the row that this cursor stands on is gone, or no longer matches: begin anew")
-    return page
+    if cursor is None:
+        return await fetch_page(database, name, filters, request, parameters)
+    keys, is_inside = tuple(filters), cursor.row_id is not None
+    order_by = tuple(request.order_by)
+    found = page_statement(name, keys, order_by, continues=is_inside, backwards=cursor.backwards)
+    values = {**_values(filters, parameters), "limit": request.limit + 1, "offset": 0, "cursor": cursor.row_id}
+    async with _planned_for_values(database) as session:
+        rows = await found.fetch(session, values)
+        if not rows and is_inside:
+            raise StaleCursor("the row that this cursor stands on is gone, or no longer matches: begin anew")
+        total = await _counted(session, name, keys, values, EXACT_COUNT)
+    has_more = len(rows) > request.limit
+    shown = rows[: request.limit]
+    if cursor.backwards:
+        return Page(rows=shown[::-1], total_entries=total, is_first=not has_more, is_last=not is_inside)
+    return Page(rows=shown, total_entries=total, is_first=not is_inside, is_last=not has_more)
+
+
+def _values(filters: Mapping[str, object], parameters: Mapping[str, object] | None) -> dict[str, object]:
+    """By the names of parameters; a date without a zone is in UTC."""
+    given = {f"filter_{key}": value for key, value in filters.items()}
+    for key, value in given.items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            given[key] = value.replace(tzinfo=UTC)
+    return {**(parameters or {}), **given}

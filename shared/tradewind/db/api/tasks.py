@@ -14,7 +14,7 @@ from tradewind.db.statements import statement
 async def list_task_instances(
     database: Database, filters: Mapping[str, object], request: PageRequest, cursor: Cursor | None, now: datetime
 ) -> Page:
-    return await fetch_keyset_page(database, "api_list_task_instances", filters, request, cursor, now)
+    return await fetch_keyset_page(database, "api_list_task_instances", filters, request, cursor, {"now": now})
 
 
 async def get_task_instance(

@@ -1,19 +1,17 @@
 -- A page of aliases of assets, for people: a scan of asset_alias, which is small.
--- $1 filters (an absent key filters nothing), $2 limit, $3 offset.
 -- sort id: asset_alias.id
 -- sort name: asset_alias.name
+-- filter matches_nothing: false
+-- filter id: asset_alias.id = $value::bigint
+-- filter name_pattern: asset_alias.name ILIKE ANY ($value::text[])
+-- filter name_prefix_pattern: asset_alias.name ^@ ANY ($value::text[])
 WITH matching AS (
     SELECT asset_alias.id, row_number() OVER (ORDER BY /* sort */ asset_alias.id /* end */) AS place
-    FROM asset_alias
-    WHERE NOT $1::jsonb ? 'matches_nothing'
-        AND (NOT $1::jsonb ? 'id' OR asset_alias.id = ($1::jsonb ->> 'id')::bigint)
-        AND (NOT $1::jsonb ? 'name_pattern'
-            OR asset_alias.name ILIKE ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_pattern'))))
-        AND (NOT $1::jsonb ? 'name_prefix_pattern'
-            OR asset_alias.name ^@ ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_prefix_pattern'))))
+    /* list */ FROM asset_alias WHERE /* filters */ /* end */
+    ORDER BY /* sort */ asset_alias.id /* end */
+    LIMIT $limit OFFSET $offset
 )
-SELECT total.total_entries, matching.place, asset_alias.id, asset_alias.name, asset_alias."group"
-FROM (SELECT count(*) AS total_entries FROM matching) AS total
-LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
+SELECT matching.place, asset_alias.id, asset_alias.name, asset_alias."group"
+FROM matching
 LEFT JOIN asset_alias ON asset_alias.id = matching.id
 ORDER BY matching.place

@@ -1,38 +1,38 @@
 -- A page of events of assets, for people; of one asset by asset_event_by_asset, of a run by dag_run_asset_event_pkey,
--- of all by a scan. $1 filters (an absent key filters nothing), $2 limit, $3 offset.
+-- of all by a scan.
 -- sort id: asset_event.id
 -- sort source_task_id: asset_event.source_task_id
 -- sort source_dag_id: asset_event.source_dag_id
 -- sort source_run_id: asset_event.source_run_id
 -- sort source_map_index: asset_event.source_map_index
 -- sort timestamp: asset_event."timestamp"
+-- filter matches_nothing: false
+-- filter id: asset_event.id = $value::bigint
+-- filter asset_id: asset_event.asset_id = $value::bigint
+-- filter source_dag_id: asset_event.source_dag_id = $value::text
+-- filter source_task_id: asset_event.source_task_id = $value::text
+-- filter source_run_id: asset_event.source_run_id = $value::text
+-- filter source_map_index: asset_event.source_map_index = $value::integer
+-- filter name_pattern: asset.name ILIKE ANY ($value::text[])
+-- filter name_prefix_pattern: asset.name ^@ ANY ($value::text[])
+-- filter timestamp_gte: asset_event."timestamp" >= $value::timestamptz
+-- filter timestamp_gt: asset_event."timestamp" > $value::timestamptz
+-- filter timestamp_lte: asset_event."timestamp" <= $value::timestamptz
+-- filter timestamp_lt: asset_event."timestamp" < $value::timestamptz
+-- filter dag_run_id: asset_event.id IN (SELECT l.event_id FROM dag_run_asset_event l WHERE l.dag_run_id =
+--     $value::bigint)
 WITH matching AS (
     SELECT asset_event.id, row_number() OVER (ORDER BY /* sort */ asset_event.id /* end */) AS place
+    /* list */
     FROM asset_event
     JOIN asset ON asset.id = asset_event.asset_id
-    WHERE NOT $1::jsonb ? 'matches_nothing'
-        AND (NOT $1::jsonb ? 'id' OR asset_event.id = ($1::jsonb ->> 'id')::bigint)
-        AND (NOT $1::jsonb ? 'asset_id' OR asset_event.asset_id = ($1::jsonb ->> 'asset_id')::bigint)
-        AND (NOT $1::jsonb ? 'source_dag_id' OR asset_event.source_dag_id = $1::jsonb ->> 'source_dag_id')
-        AND (NOT $1::jsonb ? 'source_task_id' OR asset_event.source_task_id = $1::jsonb ->> 'source_task_id')
-        AND (NOT $1::jsonb ? 'source_run_id' OR asset_event.source_run_id = $1::jsonb ->> 'source_run_id')
-        AND (NOT $1::jsonb ? 'source_map_index'
-            OR asset_event.source_map_index = ($1::jsonb ->> 'source_map_index')::integer)
-        AND (NOT $1::jsonb ? 'name_pattern'
-            OR asset.name ILIKE ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_pattern'))))
-        AND (NOT $1::jsonb ? 'name_prefix_pattern'
-            OR asset.name ^@ ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_prefix_pattern'))))
-        AND (NOT $1::jsonb ? 'timestamp_gte'
-            OR asset_event."timestamp" >= ($1::jsonb ->> 'timestamp_gte')::timestamptz)
-        AND (NOT $1::jsonb ? 'timestamp_gt' OR asset_event."timestamp" > ($1::jsonb ->> 'timestamp_gt')::timestamptz)
-        AND (NOT $1::jsonb ? 'timestamp_lte'
-            OR asset_event."timestamp" <= ($1::jsonb ->> 'timestamp_lte')::timestamptz)
-        AND (NOT $1::jsonb ? 'timestamp_lt' OR asset_event."timestamp" < ($1::jsonb ->> 'timestamp_lt')::timestamptz)
-        AND (NOT $1::jsonb ? 'dag_run_id' OR asset_event.id IN (
-            SELECT l.event_id FROM dag_run_asset_event l WHERE l.dag_run_id = ($1::jsonb ->> 'dag_run_id')::bigint))
+    WHERE /* filters */
+    /* end */
+    ORDER BY /* sort */ asset_event.id /* end */
+    LIMIT $limit OFFSET $offset
 )
 SELECT
-    total.total_entries, matching.place, asset_event.id, asset_event.asset_id, asset.uri, asset.name, asset."group",
+    matching.place, asset_event.id, asset_event.asset_id, asset.uri, asset.name, asset."group",
     asset_event.extra, asset_event.source_task_id, asset_event.source_dag_id, asset_event.source_run_id,
     coalesce(asset_event.source_map_index, -1) AS source_map_index, asset_event."timestamp", asset_event.partition_key,
     coalesce(
@@ -60,8 +60,7 @@ SELECT
         ),
         '[]'
     ) AS created_dagruns
-FROM (SELECT count(*) AS total_entries FROM matching) AS total
-LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
+FROM matching
 LEFT JOIN asset_event ON asset_event.id = matching.id
 LEFT JOIN asset ON asset.id = asset_event.asset_id
 ORDER BY matching.place

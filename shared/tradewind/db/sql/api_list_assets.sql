@@ -1,31 +1,26 @@
 -- A page of assets, for people: a scan of asset; what belongs to each by asset_reference_by_asset, asset_event_by_asset.
--- $1 filters (an absent key filters nothing), $2 limit, $3 offset.
 -- sort id: asset.id
 -- sort name: asset.name
 -- sort uri: asset.uri
 -- sort created_at: asset.created_at
 -- sort updated_at: asset.updated_at
+-- filter matches_nothing: false
+-- filter id: asset.id = $value::bigint
+-- filter only_active: asset.is_active
+-- filter name_pattern: asset.name ILIKE ANY ($value::text[])
+-- filter name_prefix_pattern: asset.name ^@ ANY ($value::text[])
+-- filter uri_pattern: asset.uri ILIKE ANY ($value::text[])
+-- filter uri_prefix_pattern: asset.uri ^@ ANY ($value::text[])
+-- filter dag_ids: EXISTS (SELECT FROM asset_reference WHERE asset_reference.asset_id = asset.id AND
+--     asset_reference.dag_id = ANY ($value::text[]))
 WITH matching AS (
     SELECT asset.id, row_number() OVER (ORDER BY /* sort */ asset.id /* end */) AS place
-    FROM asset
-    WHERE NOT $1::jsonb ? 'matches_nothing'
-        AND (NOT $1::jsonb ? 'id' OR asset.id = ($1::jsonb ->> 'id')::bigint)
-        AND (NOT $1::jsonb ? 'only_active' OR asset.is_active)
-        AND (NOT $1::jsonb ? 'name_pattern'
-            OR asset.name ILIKE ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_pattern'))))
-        AND (NOT $1::jsonb ? 'name_prefix_pattern'
-            OR asset.name ^@ ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'name_prefix_pattern'))))
-        AND (NOT $1::jsonb ? 'uri_pattern'
-            OR asset.uri ILIKE ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'uri_pattern'))))
-        AND (NOT $1::jsonb ? 'uri_prefix_pattern'
-            OR asset.uri ^@ ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'uri_prefix_pattern'))))
-        AND (NOT $1::jsonb ? 'dag_ids' OR EXISTS (
-            SELECT FROM asset_reference
-            WHERE asset_reference.asset_id = asset.id
-                AND asset_reference.dag_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'dag_ids')))))
+    /* list */ FROM asset WHERE /* filters */ /* end */
+    ORDER BY /* sort */ asset.id /* end */
+    LIMIT $limit OFFSET $offset
 )
 SELECT
-    total.total_entries, matching.place, asset.id, asset.name, asset.uri, asset."group", asset.extra,
+    matching.place, asset.id, asset.name, asset.uri, asset."group", asset.extra,
     asset.created_at, asset.updated_at, last.event_id, last.event_timestamp,
     coalesce(
         (
@@ -55,8 +50,7 @@ SELECT
         ),
         '[]'
     ) AS watchers
-FROM (SELECT count(*) AS total_entries FROM matching) AS total
-LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
+FROM matching
 LEFT JOIN asset ON asset.id = matching.id
 LEFT JOIN LATERAL (
     SELECT e.id AS event_id, e."timestamp" AS event_timestamp

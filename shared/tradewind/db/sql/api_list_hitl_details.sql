@@ -1,5 +1,5 @@
 -- A page of questions to people, of task instances' latest tries: those of one run by its key, of all by a scan of the
--- questions, which are few. $1 filters (an absent key filters nothing), $2 limit, $3 offset.
+-- questions, which are few.
 -- sort ti_id: ti.id
 -- sort subject: asked.subject
 -- sort responded_at: asked.responded_at
@@ -13,48 +13,41 @@
 -- sort rendered_map_index: ti.map_index
 -- sort task_instance_operator: ti.operator
 -- sort task_instance_state: ti.state
+-- filter dag_id: dag_run.dag_id = $value::text
+-- filter run_id: dag_run.run_id = $value::text
+-- filter task_id: ti.task_id = $value::text
+-- filter map_index: ti.map_index = $value::integer
+-- filter state: ti.state = ANY ($value::text[])
+-- filter dag_id_pattern: dag_run.dag_id ILIKE ANY ($value::text[])
+-- filter dag_id_prefix_pattern: dag_run.dag_id ^@ ANY ($value::text[])
+-- filter task_id_pattern: ti.task_id ILIKE ANY ($value::text[])
+-- filter task_id_prefix_pattern: ti.task_id ^@ ANY ($value::text[])
+-- filter response_received: (asked.responded_at IS NOT NULL) = $value::boolean
+-- filter responded_by_user_id: asked.responded_by ->> 'id' = ANY ($value::text[])
+-- filter responded_by_user_name: asked.responded_by ->> 'name' = ANY ($value::text[])
+-- filter subject_search: asked.subject ILIKE ANY ($value::text[])
+-- filter body_search: asked.body ILIKE ANY ($value::text[])
+-- filter created_at_gte: asked.created_at >= $value::timestamptz
+-- filter created_at_gt: asked.created_at > $value::timestamptz
+-- filter created_at_lte: asked.created_at <= $value::timestamptz
+-- filter created_at_lt: asked.created_at < $value::timestamptz
 WITH matching AS (
     SELECT
         ti.dag_run_id, ti.task_id, ti.map_index, ti.try_number,
         row_number() OVER (ORDER BY /* sort */ ti.id /* end */) AS place
+    /* list */
     FROM hitl_detail AS asked
     JOIN dag_run ON dag_run.id = asked.dag_run_id
     JOIN task_instance AS ti
         ON ti.dag_run_id = asked.dag_run_id AND ti.task_id = asked.task_id AND ti.map_index = asked.map_index
         AND ti.try_number = asked.try_number
-    WHERE ($1::jsonb ->> 'dag_id' IS NULL OR dag_run.dag_id = $1::jsonb ->> 'dag_id')
-        AND ($1::jsonb ->> 'run_id' IS NULL OR dag_run.run_id = $1::jsonb ->> 'run_id')
-        AND ($1::jsonb ->> 'task_id' IS NULL OR ti.task_id = $1::jsonb ->> 'task_id')
-        AND (NOT $1::jsonb ? 'map_index' OR ti.map_index = ($1::jsonb ->> 'map_index')::integer)
-        AND (NOT $1::jsonb ? 'state'
-            OR ti.state = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'state'))))
-        AND (NOT $1::jsonb ? 'dag_id_pattern' OR dag_run.dag_id ILIKE ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'dag_id_pattern'))))
-        AND (NOT $1::jsonb ? 'dag_id_prefix_pattern' OR dag_run.dag_id ^@ ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'dag_id_prefix_pattern'))))
-        AND (NOT $1::jsonb ? 'task_id_pattern' OR ti.task_id ILIKE ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'task_id_pattern'))))
-        AND (NOT $1::jsonb ? 'task_id_prefix_pattern' OR ti.task_id ^@ ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'task_id_prefix_pattern'))))
-        AND (NOT $1::jsonb ? 'response_received'
-            OR (asked.responded_at IS NOT NULL) = ($1::jsonb ->> 'response_received')::boolean)
-        AND (NOT $1::jsonb ? 'responded_by_user_id' OR asked.responded_by ->> 'id' = ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'responded_by_user_id'))))
-        AND (NOT $1::jsonb ? 'responded_by_user_name' OR asked.responded_by ->> 'name' = ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'responded_by_user_name'))))
-        AND (NOT $1::jsonb ? 'subject_search' OR asked.subject ILIKE ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'subject_search'))))
-        AND (NOT $1::jsonb ? 'body_search' OR asked.body ILIKE ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'body_search'))))
-        AND (NOT $1::jsonb ? 'created_at_gte'
-            OR asked.created_at >= ($1::jsonb ->> 'created_at_gte')::timestamptz)
-        AND (NOT $1::jsonb ? 'created_at_gt' OR asked.created_at > ($1::jsonb ->> 'created_at_gt')::timestamptz)
-        AND (NOT $1::jsonb ? 'created_at_lte'
-            OR asked.created_at <= ($1::jsonb ->> 'created_at_lte')::timestamptz)
-        AND (NOT $1::jsonb ? 'created_at_lt' OR asked.created_at < ($1::jsonb ->> 'created_at_lt')::timestamptz)
+    WHERE /* filters */
+    /* end */
+    ORDER BY /* sort */ ti.id /* end */
+    LIMIT $limit OFFSET $offset
 )
 SELECT
-    (SELECT count(*) FROM matching) AS total_entries, matching.place,
+    matching.place,
     ti.id, ti.task_id, dag_run.dag_id, dag_run.run_id AS dag_run_id, ti.map_index, dag_run.logical_date,
     dag_run.run_after, ti.start_date, ti.end_date,
     extract(epoch FROM ti.end_date - ti.start_date)::float8 AS duration, ti.state, ti.try_number, ti.max_tries,
@@ -71,8 +64,7 @@ SELECT
     dag_version.structure_digest AS version_digest,
     asked.subject, asked.body, asked.options, asked.defaults, asked.multiple, asked.params, asked.assigned_users,
     asked.created_at, asked.responded_at, asked.responded_by, asked.chosen_options, asked.params_input
-FROM (SELECT) AS always
-LEFT JOIN matching ON matching.place > $3 AND matching.place <= $3 + $2
+FROM matching
 LEFT JOIN task_instance AS ti
     ON ti.dag_run_id = matching.dag_run_id AND ti.task_id = matching.task_id AND ti.map_index = matching.map_index
 LEFT JOIN hitl_detail AS asked

@@ -1,17 +1,16 @@
 -- A page of pools and how their slots are used, for people. What holds slots by task_instance_holding; what waits for
 -- them by the running runs (dag_run_running_by_dag) and their task instances (task_instance_pkey).
--- $1 filters (an absent key filters nothing), $2 limit, $3 offset.
 -- sort id: slot_pool.pool
 -- sort pool: slot_pool.pool
 -- sort name: slot_pool.pool
+-- filter name: slot_pool.pool = $value::text
+-- filter pool_name_pattern: slot_pool.pool ILIKE ANY ($value::text[])
+-- filter pool_name_prefix_pattern: slot_pool.pool ^@ ANY ($value::text[])
 WITH matching AS (
     SELECT slot_pool.pool, row_number() OVER (ORDER BY /* sort */ slot_pool.pool /* end */) AS place
-    FROM slot_pool
-    WHERE ($1::jsonb ->> 'name' IS NULL OR slot_pool.pool = $1::jsonb ->> 'name')
-        AND (NOT $1::jsonb ? 'pool_name_pattern' OR slot_pool.pool ILIKE ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'pool_name_pattern'))))
-        AND (NOT $1::jsonb ? 'pool_name_prefix_pattern' OR slot_pool.pool ^@ ANY (
-            ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'pool_name_prefix_pattern'))))
+    /* list */ FROM slot_pool WHERE /* filters */ /* end */
+    ORDER BY /* sort */ slot_pool.pool /* end */
+    LIMIT $limit OFFSET $offset
 ), holding AS (
     SELECT
         pool, coalesce(sum(held_slots) FILTER (WHERE state = 'queued'), 0) AS queued_slots,
@@ -29,13 +28,12 @@ WITH matching AS (
     GROUP BY ti.pool
 )
 SELECT
-    total.total_entries, matching.place, slot_pool.pool AS name, slot_pool.slots, slot_pool.description,
+    matching.place, slot_pool.pool AS name, slot_pool.slots, slot_pool.description,
     slot_pool.include_deferred, slot_pool.used AS occupied_slots,
     CASE WHEN slot_pool.slots < 0 THEN -1 ELSE greatest(slot_pool.slots - slot_pool.used, 0) END AS open_slots,
     coalesce(holding.queued_slots, 0) AS queued_slots, coalesce(holding.running_slots, 0) AS running_slots,
     coalesce(waiting.scheduled_slots, 0) AS scheduled_slots, coalesce(waiting.deferred_slots, 0) AS deferred_slots
-FROM (SELECT count(*) AS total_entries FROM matching) AS total
-LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
+FROM matching
 LEFT JOIN slot_pool ON slot_pool.pool = matching.pool
 LEFT JOIN holding ON holding.pool = matching.pool
 LEFT JOIN waiting ON waiting.pool = matching.pool
