@@ -751,6 +751,7 @@ CREATE TABLE worker (
     pools                           text[] NOT NULL DEFAULT '{}'::text[],
     is_draining                     boolean NOT NULL DEFAULT false,
     drain_asked_at                  timestamp with time zone,
+    skips                           jsonb,
     CONSTRAINT worker_pkey PRIMARY KEY (worker_id, incarnation)
 ) WITH (fillfactor=50, autovacuum_vacuum_threshold=200, autovacuum_vacuum_scale_factor=0.05);
 

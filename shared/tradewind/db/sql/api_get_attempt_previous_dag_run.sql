@@ -3,7 +3,7 @@
 SELECT
     attempt.state, run.dag_id, run.run_id, run.state AS run_state, run.run_type, run.logical_date,
     run.data_interval_start, run.data_interval_end, run.run_after, run.start_date, run.end_date, run.conf,
-    run.triggering_user_name, run.note
+    run.triggering_user_name, run.note, run.clear_number, run.partition_key, run.partition_date
 FROM task_instance AS attempt
 LEFT JOIN LATERAL (
     SELECT dag_run.*

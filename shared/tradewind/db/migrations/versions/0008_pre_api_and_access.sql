@@ -168,4 +168,8 @@ CREATE TABLE webhook (
 COMMENT ON COLUMN webhook.secret IS 'encrypted, as are values of connections';
 COMMENT ON COLUMN webhook.conf_map IS 'conf key -> path in the payload; null: the whole payload';
 
+-- Attempts that processes run over HTTP: the lease keeps what the attempt's end is to skip.
+
+ALTER TABLE worker ADD COLUMN skips jsonb;
+
 UPDATE schema_range SET newest = 8;
