@@ -1,15 +1,16 @@
 -- A page of the tags that DAGs have, for people: a scan of dag.
--- $1 filters (an absent key filters nothing), $2 limit, $3 offset.
 -- sort name: tag.name
+-- filter tag_name_pattern: tag.name ILIKE ANY ($value::text[])
+-- filter tag_name_prefix_pattern: tag.name ^@ ANY ($value::text[])
 WITH matching AS (
     SELECT tag.name, row_number() OVER (ORDER BY /* sort */ tag.name /* end */) AS place
+    /* list */
     FROM (SELECT DISTINCT unnest(dag.tags) AS name FROM dag WHERE NOT dag.is_stale) AS tag
-    WHERE (NOT $1::jsonb ? 'tag_name_pattern'
-            OR tag.name ILIKE ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'tag_name_pattern'))))
-        AND (NOT $1::jsonb ? 'tag_name_prefix_pattern'
-            OR tag.name ^@ ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'tag_name_prefix_pattern'))))
+    WHERE /* filters */
+    /* end */
+    ORDER BY /* sort */ tag.name /* end */
+    LIMIT $limit OFFSET $offset
 )
-SELECT total.total_entries, matching.place, matching.name
-FROM (SELECT count(*) AS total_entries FROM matching) AS total
-LEFT JOIN matching ON matching.place > $3::bigint AND matching.place <= $3::bigint + $2::bigint
+SELECT matching.place, matching.name
+FROM matching
 ORDER BY matching.place
