@@ -170,7 +170,7 @@ def test_the_command_line_answers_the_same(scenery: Scenery) -> None:
     assert why.stdout.startswith("'waiter' is scheduled: 1 of 1 slot of the pool 'small' are taken")
     assert "is there room\n  open    dag_paused" in why.stdout
     assert "\n  CLOSED  pool " in why.stdout
-    assert failed.stdout.splitlines()[0] == "Not met:"
+    assert failed.stdout.splitlines()[0] == "Task instance dependencies not met:"
     assert failed.stdout.splitlines()[1].startswith("Pool Slots Available: 1 of 1 slot of the pool")
     assert unknown.stderr == "404: The task 'nobody' is not in the version of the DAG 'pool' that the run 'r' has\n"
 

@@ -3,7 +3,10 @@ fast as it can."""
 
 import typer
 
-from tradewind.cli import backfills, dags, database, secrets, services, tasks, workers
+from tradewind.cli import backfills, database, secrets, services
+from tradewind.cli.dags import group as dags
+from tradewind.cli.tasks import group as tasks
+from tradewind.cli.workers import group as workers
 
 
 def create_app() -> typer.Typer:

@@ -111,7 +111,7 @@ async def wait_for_schema(database: Database) -> None:
     backoff = Backoff(initial_seconds=0.1, cap_seconds=5.0)
     failures = 0
     while True:
-        served = await _served_range(database)
+        served = await served_range(database)
         if served is not None and served[0] <= SCHEMA <= served[1]:
             return
         failures += 1
@@ -126,7 +126,8 @@ async def wait_for_schema(database: Database) -> None:
         await asyncio.sleep(delay)
 
 
-async def _served_range(database: Database) -> tuple[int, int] | None:
+async def served_range(database: Database) -> tuple[int, int] | None:
+    """The oldest and the newest schema whose code this database serves; None = it has no schema."""
     try:
         row = await database.fetch_row(statement("get_schema_range"))
     except asyncpg.UndefinedTableError:

@@ -45,6 +45,17 @@ def admin_password(settings: ServiceSettings) -> AdminPassword:
     return AdminPassword(password=_kept(settings.home, "admin_password", _random_password), is_generated=True)
 
 
+def kept_admin_password(settings: ServiceSettings) -> str | None:
+    """The home folder's, if one was ever made."""
+    path = settings.home / "secrets" / "admin_password"
+    try:
+        return path.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise unusable(path, exc) from exc
+
+
 def make_home(home: Path) -> Path:
     """The home folder, made if it is missing; raises `ConfigError` if that is not possible."""
     try:

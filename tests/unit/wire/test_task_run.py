@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from tests.unit.wire.samples import ATTEMPT, QUEUED
-from tradewind.cli.tasks import create_app
+from tradewind.cli.tasks.group import create_app
 from tradewind.wire.codec import UndecodableMessage
 from tradewind.wire.task_run import RunFlags, TaskRun, parse_task_run_command, task_run_command
 

@@ -51,7 +51,7 @@ def remove_all_queues(celery_hostname: Worker) -> None:
 @contextmanager
 def _control() -> Generator[Any]:
     """Celery's `Control` on the broker of the fleet."""
-    from tradewind.cli.flower_settings import checked_broker_url
+    from tradewind.cli.workers.flower_settings import checked_broker_url
     from tradewind.service.settings import ServiceSettings, load_settings
 
     is_installed = find_spec("celery") is not None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tradewind.cli.next_executions import next_execution
+from tradewind.cli.dags.next_executions import next_execution
 
 DagFile = Annotated[
     str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")

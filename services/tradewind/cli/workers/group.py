@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tradewind.cli import worker_queues
-from tradewind.cli.flower import flower
+from tradewind.cli.access.asking import asks_api
+from tradewind.cli.output.rows import Output, OutputFormat, show
+from tradewind.cli.output.talking import Yes, agrees
 from tradewind.cli.services import worker
-from tradewind.cli.tables import Output, check_output, show
-from tradewind.cli.task_states import ApiUrl
+from tradewind.cli.workers import queues as worker_queues
+from tradewind.cli.workers.flower import flower
+
+if TYPE_CHECKING:
+    from tradewind.cli.access.api import Api
 
 WorkerId = Annotated[str, typer.Argument(metavar="WORKER_ID")]
 WORKER: Final = (
@@ -49,28 +53,32 @@ def create_celery_app() -> typer.Typer:
     return app
 
 
-def list_(output: Output = "table", api_url: ApiUrl = None) -> None:
+@asks_api
+def list_(api: "Api", output: Output = OutputFormat.TABLE) -> None:
     """List workers, and executors that run tasks themselves."""
-    _list(("workers",), "workers", WORKER, output, api_url)
+    _list(api, ("workers",), "workers", WORKER, output)
 
 
+@asks_api
 def attempts(
+    api: "Api",
     worker_id: Annotated[str, typer.Argument(metavar="[WORKER_ID]")] = "~",
-    output: Output = "table",
-    api_url: ApiUrl = None,
+    output: Output = OutputFormat.TABLE,
 ) -> None:
     """List what runs on a worker, or on all, longest first."""
-    _list(("workers", worker_id, "attempts"), "attempts", ATTEMPT, output, api_url)
+    _list(api, ("workers", worker_id, "attempts"), "attempts", ATTEMPT, output)
 
 
-def queues(output: Output = "table", api_url: ApiUrl = None) -> None:
+@asks_api
+def queues(api: "Api", output: Output = OutputFormat.TABLE) -> None:
     """List queues: what waits and for how long, what runs, who listens."""
-    _list(("queues",), "queues", QUEUE, output, api_url)
+    _list(api, ("queues",), "queues", QUEUE, output)
 
 
-def drain(worker_id: WorkerId, api_url: ApiUrl = None) -> None:
+@asks_api
+def drain(api: "Api", worker_id: WorkerId) -> None:
     """Have a worker take nothing any more, finish what it runs, and leave."""
-    _drain([worker_id], api_url)
+    _drain(api, [worker_id])
 
 
 def stop(
@@ -86,46 +94,37 @@ def stop(
     stop_process(pid or pid_file_of(load_settings(ServiceSettings).home, "worker"), "worker")
 
 
+@asks_api
 def shutdown_worker(
+    api: "Api",
     celery_hostname: Annotated[str, typer.Option("--celery-hostname", "-H", help="The worker's id.")],
-    api_url: ApiUrl = None,
 ) -> None:
     """Have a worker take nothing any more, finish what it runs, and leave."""
-    _drain([celery_hostname], api_url)
+    _drain(api, [celery_hostname])
 
 
-def shutdown_all_workers(
-    api_url: ApiUrl = None, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
-) -> None:
+@asks_api
+def shutdown_all_workers(api: "Api", *, yes: Yes = False) -> None:
     """Have all workers take nothing any more, finish what they run, and leave."""
-    from tradewind.cli.api_access import ApiAccess
-
-    with ApiAccess(api_url) as api:
-        found = [each["worker_id"] for each in api.each("workers", key="workers", kind="celery", state="running")]
-    if found and (yes or typer.confirm(f"Have these leave: {', '.join(found)}?")):
-        _drain(found, api_url)
-    elif not found:
+    found = [each["worker_id"] for each in api.each("workers", key="workers", kind="celery", state="running")]
+    if not found:
         typer.echo("There is no worker that could leave.")
+    elif agrees(f"Have these leave: {', '.join(found)}?", yes=yes):
+        _drain(api, found)
 
 
-def _drain(worker_ids: Sequence[str], api_url: str | None) -> None:
-    from tradewind.cli.api_access import ApiAccess
-
-    with ApiAccess(api_url) as api:
-        for worker_id in worker_ids:
-            worker = api.post("workers", worker_id, "drain", body={})
-            typer.echo(f"{worker_id} is {worker['state']}; {worker['busy_slots']} attempts still run on it.")
+def _drain(api: "Api", worker_ids: Sequence[str]) -> None:
+    for worker_id in worker_ids:
+        worker = api.post("workers", worker_id, "drain", body={})
+        typer.echo(f"{worker_id} is {worker['state']}; {worker['busy_slots']} attempts still run on it.")
 
 
-def _list(path: tuple[str, ...], key: str, names: Sequence[str], output: str, api_url: str | None) -> None:
-    from tradewind.cli.api_access import ApiAccess
-
-    check_output(output)
-    with ApiAccess(api_url) as api:
-        found = list(api.each(*path, key=key))
-    if not found and output != "json":
+def _list(api: "Api", path: tuple[str, ...], key: str, names: Sequence[str], output: str) -> None:
+    found = list(api.each(*path, key=key))
+    is_whole = output in (OutputFormat.JSON, OutputFormat.YAML)
+    if not found and not is_whole:
         typer.echo(f"There are no {key}.", err=True)
-    show([each if output == "json" else _shown(each, names) for each in found], output)
+    show([each if is_whole else _shown(each, names) for each in found], output)
 
 
 def _shown(entry: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, object]:

@@ -4,17 +4,17 @@ from typing import Annotated
 
 import typer
 
-from tradewind.cli import task_explanations, task_runs, task_states
+from tradewind.cli.tasks import explanations, runs, states
 
 
 def create_app() -> typer.Typer:
     """The group's commands."""
     app = typer.Typer(help="Task instances.", no_args_is_help=True)
     app.callback()(_group)
-    task_runs.add_commands(app)
+    runs.add_commands(app)
     app.command("test")(try_out)
-    task_states.add_commands(app)
-    task_explanations.add_commands(app)
+    states.add_commands(app)
+    explanations.add_commands(app)
     return app
 
 

@@ -24,7 +24,7 @@ def flower(
     broker_api: Annotated[str | None, typer.Option("-a", "--broker-api", help="RabbitMQ's management API.")] = None,
 ) -> None:
     """Run flower, which shows the workers and what they do; to be installed beside Tradewind."""
-    from tradewind.cli.flower_settings import FlowerSettings, checked_broker_url
+    from tradewind.cli.workers.flower_settings import FlowerSettings, checked_broker_url
     from tradewind.service.settings import load_settings
 
     settings = load_settings(FlowerSettings)

@@ -1,11 +1,15 @@
 """`tradewind dags next-execution`."""
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tradewind.cli.tables import show
-from tradewind.cli.task_states import ApiUrl, DagId
+from tradewind.cli.access.asking import asks_api
+from tradewind.cli.arguments import DagId
+from tradewind.cli.output.rows import show
+
+if TYPE_CHECKING:
+    from tradewind.cli.access.api import Api
 
 FIELDS: Final = {
     "logical_date": "logical_date",
@@ -18,23 +22,21 @@ NONE_FOLLOWS: Final = (
 )
 
 
+@asks_api
 def next_execution(
+    api: "Api",
     dag_id: DagId,
     num_executions: Annotated[int, typer.Option("--num-executions", "-n", min=1, max=1000, help="How many.")] = 1,
     field: Annotated[str | None, typer.Option("--field", help=f"One of {', '.join(FIELDS)}.")] = None,
-    api_url: ApiUrl = None,
     *,
     table: Annotated[bool, typer.Option("--table", help="All fields, as a table.")] = False,
 ) -> None:
     """Say when the next runs of a DAG are, by its schedule."""
-    from tradewind.cli.api_access import ApiAccess
-
     if table and field:
         raise typer.BadParameter("--table and --field exclude each other", param_hint="--field")
     if field is not None and field not in FIELDS:
         raise typer.BadParameter(f"{field!r} is none of {', '.join(FIELDS)}", param_hint="--field")
-    with ApiAccess(api_url) as api:
-        found = api.get("dags", dag_id, "nextRuns", limit=num_executions)
+    found = api.get("dags", dag_id, "nextRuns", limit=num_executions)
     if found["is_paused"]:
         typer.echo("[INFO] Please be reminded this DAG is PAUSED now.", err=True)
     _print(found["runs"], num_executions, FIELDS[field or "logical_date"], as_table=table)

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import typer
 
-from tradewind.cli.task_states import ApiUrl, DagId, RunOrDate, TaskId
+from tradewind.cli.access.asking import ApiUrl, Token
+from tradewind.cli.arguments import DagId, MapIndex, RunOrDate, TaskId
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -17,7 +18,7 @@ def run(
     dag_id: DagId,
     task_id: TaskId,
     run_id: RunOrDate,
-    map_index: Annotated[int, typer.Option("--map-index", help="Place in a mapped task; -1 = not mapped.")] = -1,
+    map_index: MapIndex = -1,
     attempt_id: Annotated[
         UUID | None, typer.Option("--attempt-id", help="Run this queued attempt here; without, the API queues one.")
     ] = None,
@@ -28,6 +29,7 @@ def run(
         str, typer.Option("--depends-on-past", "-d", help="What its past is to it: check or ignore.")
     ] = "check",
     api_url: ApiUrl = None,
+    token: Token = None,
     *,
     mark_success: Annotated[
         bool, typer.Option("--mark-success", "-m", help="End it as success without running its code.")
@@ -63,7 +65,7 @@ def run(
             attempt_id=attempt_id,
             mark_success=mark_success,
         )
-    from tradewind.cli.queued_runs import run_by_hand
+    from tradewind.cli.tasks.queued_runs import run_by_hand
 
     wishes = {
         "mark_success": mark_success,
@@ -75,4 +77,4 @@ def run(
         "queue": queue,
         "executor": executor,
     }
-    raise typer.Exit(run_by_hand(dag_id, task_id, run_id, map_index, wishes, api_url))
+    raise typer.Exit(run_by_hand(dag_id, task_id, run_id, map_index, wishes, api_url, token))

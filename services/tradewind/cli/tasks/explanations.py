@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from tradewind.cli.task_states import ApiUrl, DagId, RunOrDate, TaskId
+from tradewind.cli.access.asking import asks_api
+from tradewind.cli.arguments import AnyBundle, DagId, MapIndex, RunOrDate, TaskId
 
-MapIndex = Annotated[int, typer.Option("--map-index", help="Place in a mapped task; -1 = not mapped.")]
+if TYPE_CHECKING:
+    from tradewind.cli.access.api import Api
 
 STAGES: Final = {
     "decision": "may it start",
@@ -25,38 +27,40 @@ def add_commands(app: typer.Typer) -> None:
     app.command("failed-deps")(failed_deps)
 
 
+@asks_api
 def why(
+    api: "Api",
     dag_id: DagId,
     task_id: TaskId,
     run: RunOrDate,
     map_index: MapIndex = -1,
-    output: Annotated[str, typer.Option("--output", "-o", help="One of text, json.")] = "text",
-    api_url: ApiUrl = None,
+    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to print it.")] = "text",
 ) -> None:
     """Say why a task instance waits, runs or ended as it did: every gate that it has to pass, with its numbers."""
-    if output not in ("text", "json"):
-        raise typer.BadParameter(f"{output!r} is none of text, json", param_hint="--output")
-    told = _asked(dag_id, task_id, run, map_index, api_url, "explain")
+    told = _asked(api, dag_id, task_id, run, map_index, "explain")
     for line in [json.dumps(told, indent=2)] if output == "json" else lines(told):
         typer.echo(line)
 
 
+@asks_api
 def failed_deps(
-    dag_id: DagId, task_id: TaskId, run: RunOrDate, map_index: MapIndex = -1, api_url: ApiUrl = None
+    api: "Api",
+    dag_id: DagId,
+    task_id: TaskId,
+    run: RunOrDate,
+    map_index: MapIndex = -1,
+    bundle_name: AnyBundle = None,
 ) -> None:
     """List what keeps a task instance from being queued, under Airflow's names."""
-    found = _asked(dag_id, task_id, run, map_index, api_url, "dependencies")["dependencies"]
-    typer.echo("Not met:" if found else "Nothing keeps it from being queued.")
+    found = _asked(api, dag_id, task_id, run, map_index, "dependencies")["dependencies"]
+    typer.echo("Task instance dependencies not met:" if found else "Task instance dependencies are all met.")
     for each in found:
         typer.echo(f"{each['name']}: {each['reason']}")
 
 
-def _asked(dag_id: str, task_id: str, run: str, map_index: int, api_url: str | None, what: str) -> Mapping[str, Any]:
-    from tradewind.cli.api_access import ApiAccess
-
-    with ApiAccess(api_url) as api:
-        path = ("dags", dag_id, "dagRuns", api.run_id(dag_id, run), "taskInstances", task_id, what)
-        return api.get(*path, map_index=map_index)
+def _asked(api: "Api", dag_id: str, task_id: str, run: str, map_index: int, what: str) -> Mapping[str, Any]:
+    path = ("dags", dag_id, "dagRuns", api.run_id(dag_id, run), "taskInstances", task_id, what)
+    return api.get(*path, map_index=map_index)
 
 
 def lines(told: Mapping[str, Any]) -> Iterator[str]:

@@ -7,14 +7,14 @@ from typing import Any, Final
 import httpx
 import typer
 
-from tradewind.cli.api_access import ApiAccess
+from tradewind.cli.access.api import CONFLICT, Api
+from tradewind.cli.access.choosing import open_api
 from tradewind.service.clock import new_id
 
 SUCCEEDED: Final = 0
 FAILED: Final = 1
 NOT_RUN: Final = 3
 
-CONFLICT: Final = 409
 LIVE_STATES: Final = ("queued", "running", "scheduled", "deferred", "awaiting_input", "up_for_reschedule", "restarting")
 GIVE_UP_AFTER_SECONDS: Final = 300.0
 """Without an answer of the API."""
@@ -22,11 +22,17 @@ PAUSE_SECONDS: Final = 1.0
 
 
 def run_by_hand(
-    dag_id: str, task_id: str, run: str, map_index: int, wishes: Mapping[str, Any], api_url: str | None
+    dag_id: str,
+    task_id: str,
+    run: str,
+    map_index: int,
+    wishes: Mapping[str, Any],
+    api_url: str | None,
+    token: str | None,
 ) -> int:
     """The exit code; what cannot be asked or followed ends as `NOT_RUN` with a line that says why."""
     try:
-        with ApiAccess(api_url) as api:
+        with open_api(api_url, token) as api:
             path = ("dags", dag_id, "dagRuns", api.run_id(dag_id, run), "taskInstances", task_id)
             queued = _queue(api, path, map_index, wishes)
             return NOT_RUN if queued is None else _followed(api, path, map_index, queued["try_number"])
@@ -34,12 +40,10 @@ def run_by_hand(
         return NOT_RUN
 
 
-def _queue(
-    api: ApiAccess, path: tuple[str, ...], map_index: int, wishes: Mapping[str, Any]
-) -> Mapping[str, Any] | None:
+def _queue(api: Api, path: tuple[str, ...], map_index: int, wishes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What was queued; None = something stands against it, which is said."""
     body = {**wishes, "attempt_id": str(new_id())}
-    answer = api.asked(*_instance(path, map_index), "run", body=body)
+    answer = api.asked("POST", *_instance(path, map_index), "run", body=body)
     if not answer.is_success:
         _say_refusal(answer)
         return None
@@ -72,7 +76,7 @@ def _instance(path: tuple[str, ...], map_index: int) -> tuple[str, ...]:
     return path if map_index < 0 else (*path, str(map_index))
 
 
-def _followed(api: ApiAccess, path: tuple[str, ...], map_index: int, try_number: int) -> int:
+def _followed(api: Api, path: tuple[str, ...], map_index: int, try_number: int) -> int:
     """Print the log of the try until it has ended; returns the exit code. Answers that break off are asked for again,
     and what was printed is passed over."""
     printed, silent_since = 0, time.monotonic()
@@ -93,7 +97,7 @@ def _followed(api: ApiAccess, path: tuple[str, ...], map_index: int, try_number:
         time.sleep(PAUSE_SECONDS)
 
 
-def _log_lines(api: ApiAccess, path: tuple[str, ...], map_index: int, try_number: int, printed: int) -> Iterator[str]:
+def _log_lines(api: Api, path: tuple[str, ...], map_index: int, try_number: int, printed: int) -> Iterator[str]:
     params = {"follow": "true", "map_index": map_index}
     with api.lines(*path, "logs", str(try_number), **params) as lines:
         said = (line for line in lines if line)

@@ -1,0 +1,60 @@
+"""Which API a command asks.
+
+An address that is given; else, with `TRADEWIND__DATABASE__URL`, the application in this process over that database;
+else the API that the settings say listens on this machine, as `tradewind standalone` does.
+"""
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+
+from tradewind.cli.access.api import Api
+from tradewind.cli.access.remote import logged_in
+from tradewind.service.settings import ServiceSettings, load_settings
+
+ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound to
+TIMEOUT_SECONDS: Final = 60.0
+
+
+@contextmanager
+def open_api(api_url: str | None = None, token: str | None = None, *, verbose: bool = False) -> Generator[Api]:
+    """An API that is ready to be asked."""
+    settings = load_settings(ServiceSettings)
+    if api_url is None and settings.database.url is not None:
+        from tradewind.cli.access.local import PLACE, WAY_OUT, served_here
+
+        with (
+            served_here(verbose=verbose) as socket,
+            _client("http://local", httpx.HTTPTransport(uds=str(socket)), verbose=verbose) as http,
+        ):
+            yield Api(http, PLACE, WAY_OUT)
+        return
+    url = (api_url or _configured_url(settings)).rstrip("/")
+    url = url if url.startswith(("http://", "https://")) else f"http://{url}"
+    with _client(url, None, verbose=verbose) as http:
+        yield logged_in(http, url, token, settings, is_named=api_url is not None)
+
+
+def _client(url: str, transport: httpx.HTTPTransport | None, *, verbose: bool) -> httpx.Client:
+    return httpx.Client(
+        base_url=url,
+        transport=transport,
+        timeout=TIMEOUT_SECONDS,
+        trust_env=False,
+        event_hooks={"response": [_say]} if verbose else {},
+    )
+
+
+def _configured_url(settings: ServiceSettings) -> str:
+    host = ANY_HOST.get(settings.api.host, settings.api.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
+
+
+def _say(answer: httpx.Response) -> None:
+    request = answer.request
+    target = request.url.raw_path.decode()
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {request.method} {target} {answer.status_code}\n")

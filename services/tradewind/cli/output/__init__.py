@@ -1,0 +1,1 @@
+"""How commands say things: rows in the format that was asked for, questions, progress, pictures."""

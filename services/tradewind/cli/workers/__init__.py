@@ -1,0 +1,1 @@
+"""`tradewind workers …`, and Airflow's words for the same: `tradewind celery …`."""
