@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.dependencies import require_user
 from tradewind.api.errors import documented, install_error_handlers
@@ -70,6 +71,7 @@ GUARDED = (
     backfills.router,
     next_runs.router,
     catalogue.router,
+    asset_states.router,
     import_errors.router,
     pools.router,
     fleet.router,

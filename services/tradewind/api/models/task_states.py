@@ -14,7 +14,7 @@ MAX_VALUE_BYTES: Final = 65_535
 def _checked(value: JsonValue) -> JsonValue:
     if value is None:
         raise ValueError("the value must not be null")
-    if len(json.dumps(value)) > MAX_VALUE_BYTES:
+    if len(json.dumps(value, allow_nan=False)) > MAX_VALUE_BYTES:
         raise ValueError(f"the value must not be longer than {MAX_VALUE_BYTES} bytes")
     return value
 

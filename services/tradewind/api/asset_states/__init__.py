@@ -1,0 +1,1 @@
+"""What tasks and people keep for an asset, as people see and change it over REST."""
