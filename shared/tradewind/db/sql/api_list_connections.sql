@@ -6,7 +6,7 @@
 -- sort description: connection.description
 -- sort host: connection.host
 -- sort port: connection.port
--- sort team_name: NULL::text
+-- sort team_name: nullif(connection.conn_id, connection.conn_id)
 -- filter matches_nothing: false
 -- filter connection_id_pattern: connection.conn_id ILIKE ANY ($value::text[])
 -- filter connection_id_prefix_pattern: connection.conn_id ^@ ANY ($value::text[])

@@ -3,8 +3,8 @@
 -- sort id: variable.key
 -- sort _val: variable.value
 -- sort description: variable.description
--- sort is_encrypted: true
--- sort team_name: NULL::text
+-- sort is_encrypted: variable.value IS NOT NULL
+-- sort team_name: nullif(variable.key, variable.key)
 -- filter matches_nothing: false
 -- filter variable_key_pattern: variable.key ILIKE ANY ($value::text[])
 -- filter variable_key_prefix_pattern: variable.key ^@ ANY ($value::text[])
