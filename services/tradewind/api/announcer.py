@@ -86,6 +86,10 @@ class Announcer:
         self._add(self._freed, revised.freed_pools)
         self._add(self._past, revised.dag_ids)
 
+    def pools_changed(self, pools: Iterable[str]) -> None:
+        """Schedulers read the limits again: tasks that wait may fit now."""
+        self._add(self._freed, pools)
+
     def log_grew(self, key: TaskInstanceKey) -> None:
         """A chunk of this try's log was stored."""
         self._add(self._grown, (key,))

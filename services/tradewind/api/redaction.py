@@ -60,3 +60,27 @@ def redacted_text(text: str | None, name: str = "") -> str | None:
         return text
     shown = redacted(value)
     return text if shown == value else json.dumps(shown)
+
+
+def restored(given: object, stored: object, name: str = "") -> object:
+    """The given JSON value with what was stored wherever it shows nothing but a mask: undoes `redacted`."""
+    if name and is_sensitive(name):
+        return stored if given == MASK else given
+    if isinstance(given, dict) and isinstance(stored, dict):
+        old = cast("dict[str, object]", stored)
+        new = cast("dict[str, object]", given)
+        return {key: restored(item, old[key], key) if key in old else item for key, item in new.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        new_items, old_items = cast("list[object]", given), cast("list[object]", stored)
+        paired = [restored(new, old) for new, old in zip(new_items, old_items, strict=False)]
+        return [*paired, *new_items[len(paired) :]]
+    return cast("object", given)
+
+
+def restored_text(given: str | None, stored: str | None) -> str | None:
+    """The same of texts of JSON values; `given` itself where nothing is masked."""
+    if given is None or not stored or MASK not in given:
+        return given
+    shown = cast("object", json.loads(given))
+    value = restored(shown, cast("object", json.loads(stored)))
+    return given if value == shown else json.dumps(value)

@@ -1,10 +1,14 @@
 """`/api/v2/variables`, `/api/v2/connections` and `/api/v2/importErrors`."""
 
+import json
+
 import httpx
 import pytest
 
 from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
+from tradewind.db.secrets import SecretBox
+from tradewind.service.secrets import fernet_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,7 +29,7 @@ async def test_a_variable_is_created_read_changed_and_removed(client: httpx.Asyn
 
     expected = {"key": key, "value": "one", "description": "d", "is_encrypted": True, "team_name": None}
     assert (created.status_code, created.json()) == (201, expected)
-    assert (twice.status_code, twice.json()["detail"]["reason"]) == (409, "Unique constraint violation")
+    assert (twice.status_code, twice.json()) == (409, {"detail": f"The variable {key!r} exists already"})
     assert read.json() == expected
     assert changed.json() == {**expected, "value": "three"}
     assert masked.json() == {**expected, "value": "three", "description": "e"}
@@ -172,6 +176,43 @@ async def test_connections_are_listed(client: httpx.AsyncClient, dag_id: str) ->
 
     assert [entry["connection_id"] for entry in page["connections"]] == [f"{dag_id}_2", f"{dag_id}_1"]
     assert page["total_entries"] == 2
+
+
+async def test_masked_secrets_of_an_extra_stay(api: ApiServer, dag_id: str) -> None:
+    connection_id = dag_id[:150]
+    path = f"/api/v2/connections/{connection_id}"
+    body = {"connection_id": connection_id, "conn_type": "http"}
+    secret = {"token": "t", "deep": [{"api_key": "k", "timeout": 1}], "gone": 1}
+    await api.client.post("/api/v2/connections", json={**body, "extra": json.dumps(secret)})
+    shown = json.loads((await api.client.get(path)).json()["extra"])
+    shown["deep"][0]["timeout"] = 2
+    del shown["gone"]
+
+    await api.client.patch(path, json={**body, "extra": json.dumps(shown)})
+
+    row = await api.database.fetch_row("SELECT extra FROM connection WHERE conn_id = $1", connection_id)
+    assert row is not None
+    stored = json.loads(SecretBox(fernet_key(api.settings)).decrypt(row["extra"]))
+    assert stored == {"token": "t", "deep": [{"api_key": "k", "timeout": 2}]}
+
+
+async def test_an_empty_extra_is_an_empty_object(client: httpx.AsyncClient, dag_id: str) -> None:
+    body = {"connection_id": dag_id[:150], "conn_type": "http", "extra": ""}
+
+    assert (await client.post("/api/v2/connections", json=body)).json()["extra"] == "{}"
+
+
+async def test_a_mask_names_what_changes_of_what_was_given(client: httpx.AsyncClient, dag_id: str) -> None:
+    path = f"/api/v2/variables/{dag_id}"
+    await client.post("/api/v2/variables", json={"key": dag_id, "value": "one", "description": "d"})
+    body = {"key": dag_id, "value": "two"}
+
+    unchanged = await client.patch(path, json=body, params={"update_mask": "description"})
+    immutable = await client.patch(path, json=body, params={"update_mask": ["key", "value"]})
+
+    assert (unchanged.json()["value"], unchanged.json()["description"]) == ("one", "d")
+    assert immutable.status_code == 400
+    assert "key cannot be changed" in immutable.json()["detail"]
 
 
 async def test_import_errors_are_shown(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:

@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet
 
 from tests.integration.cli.test_commands import tradewind
-from tradewind.db.api import admin
+from tradewind.db.api.kept import CONNECTIONS, VARIABLES
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.secrets import SecretBox
 
-FIELDS = dict.fromkeys(admin.CONNECTION_FIELDS)
+FIELDS = dict.fromkeys(CONNECTIONS.columns)
 
 
 async def _store(database: Database, box: SecretBox, count: int) -> None:
-    for number in range(count):
-        assert await admin.create_variable(database, f"v{number:04d}", box.encrypt(f"value {number}"), None)
-    values = {**FIELDS, "conn_type": "x", "password": box.encrypt("pw"), "extra": None}
-    assert await admin.create_connection(database, "c", values)
-    assert await admin.create_connection(database, "empty", {**FIELDS, "conn_type": "x"})
+    variables = [
+        {"key": f"v{number:04d}", "value": box.encrypt(f"value {number}"), "description": None}
+        for number in range(count)
+    ]
+    connections = [
+        {**FIELDS, "conn_id": "c", "conn_type": "x", "password": box.encrypt("pw")},
+        {**FIELDS, "conn_id": "empty", "conn_type": "x"},
+    ]
+    assert await VARIABLES.write_new(database, variables) == count
+    assert await CONNECTIONS.write_new(database, connections) == 2
 
 
 async def _tokens(database: Database) -> Sequence[bytes]:

@@ -1,8 +1,8 @@
 """Bases of the API's models, and the values that several of them share."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 DagRunStateName = Literal["queued", "running", "success", "failed"]
 DagRunTypeName = Literal[
@@ -36,6 +36,15 @@ class StrictBody(BaseModel):
     """Base of what the API is sent: a field that it does not know is refused."""
 
     model_config = ConfigDict(populate_by_name=True, extra="forbid")
+
+
+def _no_team(value: str | None) -> None:
+    if value is not None:
+        raise ValueError("there are no teams here: leave team_name out")
+
+
+TeamName = Annotated[str | None, Field(max_length=50), AfterValidator(_no_team)]
+"""Known to clients; only null is taken."""
 
 
 class HTTPExceptionResponse(ApiModel):

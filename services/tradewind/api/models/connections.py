@@ -4,7 +4,7 @@ import json
 
 from pydantic import Field, field_validator
 
-from tradewind.api.models.base import ApiModel, StrictBody
+from tradewind.api.models.base import ApiModel, StrictBody, TeamName
 
 
 class ConnectionResponse(ApiModel):
@@ -41,26 +41,21 @@ class ConnectionBody(StrictBody):
     port: int | None = Field(default=None, ge=-(2**31), lt=2**31)
     password: str | None = None
     extra: str | None = None
-    team_name: str | None = Field(default=None, max_length=50)
+    team_name: TeamName = None
 
     @field_validator("extra")
     @classmethod
     def _is_json_object(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if not value:
-            return value
+            return "{}"
         try:
             parsed = json.loads(value)
         except json.JSONDecodeError as exc:
             raise ValueError("extra is not the text of a JSON object") from exc
         if not isinstance(parsed, dict):
             raise ValueError("extra is not the text of a JSON object")
-        return value
-
-    @field_validator("team_name")
-    @classmethod
-    def _no_teams(cls, value: str | None) -> str | None:
-        if value is not None:
-            raise ValueError("there are no teams here: leave team_name out")
         return value
 
 

@@ -4,7 +4,7 @@ import json
 
 from pydantic import Field, JsonValue, field_validator
 
-from tradewind.api.models.base import ApiModel, StrictBody
+from tradewind.api.models.base import ApiModel, StrictBody, TeamName
 
 
 class VariableResponse(ApiModel):
@@ -30,16 +30,9 @@ class VariableBody(StrictBody):
     key: str = Field(max_length=250)
     value: JsonValue
     description: str | None = None
-    team_name: str | None = Field(default=None, max_length=50)
+    team_name: TeamName = None
 
     @field_validator("value")
     @classmethod
     def _as_text(cls, value: JsonValue) -> str:
         return value if isinstance(value, str) else json.dumps(value, indent=2)
-
-    @field_validator("team_name")
-    @classmethod
-    def _no_teams(cls, value: str | None) -> str | None:
-        if value is not None:
-            raise ValueError("there are no teams here: leave team_name out")
-        return value

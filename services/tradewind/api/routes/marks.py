@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tradewind.api.bulk import bulk_dag_runs as patch_many_runs
-from tradewind.api.bulk import bulk_task_instances as patch_many
+from tradewind.api.bulk.runs import bulk_dag_runs as patch_many_runs
+from tradewind.api.bulk.runs import bulk_task_instances as patch_many
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.marking import Named, group_tasks, patch_task_instances

@@ -1,19 +1,20 @@
 """`/api/v2/variables`."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from tradewind.api.dependencies import StateDep
-from tradewind.api.errors import AlreadyExists, BadRequest, documented
+from tradewind.api.errors import BadRequest, Conflicting, documented
+from tradewind.api.kept import writing
+from tradewind.api.kept.planning import Values
+from tradewind.api.kept.variables import KIND
+from tradewind.api.models.actions import BulkBody, BulkResponse
 from tradewind.api.models.queries import VariableListQuery
 from tradewind.api.models.variables import VariableBody, VariableCollectionResponse, VariableResponse
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.redaction import redacted_text
-from tradewind.api.state import ApiState
-from tradewind.core.errors import NotFound
 from tradewind.db.api import admin as queries
-from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/variables", tags=["Variable"])
 
@@ -25,17 +26,24 @@ async def get_variables(
     """A page of variables."""
     page = await queries.list_variables(state["database"], query.filters(), query.page())
     return VariableCollectionResponse(
-        variables=[_shown(state, row) for row in page.rows], total_entries=page.total_entries
+        variables=[_shown(KIND.opened(row, state["secrets"])) for row in page.rows],
+        total_entries=page.total_entries,
     )
 
 
 @router.post("", status_code=201, responses=documented(409))
 async def post_variable(body: VariableBody, state: StateDep) -> VariableResponse:
     """Create a variable."""
-    value = state["secrets"].encrypt(str(body.value))
-    if not await queries.create_variable(state["database"], body.key, value, body.description):
-        raise AlreadyExists(f"The variable {body.key!r} exists already")
-    return await get_variable(body.key, state)
+    created = await writing.create(state, KIND, body)
+    if created is None:
+        raise Conflicting(f"The variable {body.key!r} exists already")
+    return _shown(created)
+
+
+@router.patch("")
+async def bulk_variables(body: BulkBody[VariableBody], state: StateDep) -> BulkResponse:
+    """Create, change and delete many variables, all or (after an error that is no refusal) none."""
+    return await writing.change_many(state, KIND, body)
 
 
 @router.get("/{variable_key:path}", responses=documented(404))
@@ -43,8 +51,8 @@ async def get_variable(variable_key: str, state: StateDep) -> VariableResponse:
     """One variable."""
     row = await queries.get_variable(state["database"], variable_key)
     if row is None:
-        raise _not_found(variable_key)
-    return _shown(state, row)
+        raise writing.not_found(KIND, variable_key)
+    return _shown(KIND.opened(row, state["secrets"]))
 
 
 @router.patch("/{variable_key:path}", responses=documented(400, 404))
@@ -57,26 +65,18 @@ async def patch_variable(
     """Change a variable: the fields of the body, or those that `update_mask` names."""
     if body.key != variable_key:
         raise BadRequest("The key in the body is not that of the path")
-    fields = [name for name in ("value", "description") if name in (update_mask or body.model_fields_set)]
-    value = state["secrets"].encrypt(str(body.value))
-    row = await queries.update_variable(state["database"], variable_key, fields, value, body.description)
-    if row is None:
-        raise _not_found(variable_key)
-    return _shown(state, row)
+    return _shown(
+        await writing.change(state, KIND, variable_key, lambda before: KIND.rules.changed(before, body, update_mask))
+    )
 
 
 @router.delete("/{variable_key:path}", status_code=204, responses=documented(404))
 async def delete_variable(variable_key: str, state: StateDep) -> Response:
     """Remove a variable."""
-    if not await queries.delete_variable(state["database"], variable_key):
-        raise _not_found(variable_key)
+    await writing.remove(state, KIND, variable_key)
     return Response(status_code=204)
 
 
-def _shown(state: ApiState, row: Row) -> VariableResponse:
-    value = redacted_text(state["secrets"].decrypt(row["value"]), row["key"])
-    return VariableResponse(key=row["key"], value=value, description=row["description"], is_encrypted=True)
-
-
-def _not_found(key: str) -> NotFound:
-    return NotFound(f"The variable {key!r} was not found")
+def _shown(values: Values) -> VariableResponse:
+    shown = redacted_text(cast("str", values["value"]), cast("str", values["key"]))
+    return VariableResponse.model_validate({**values, "value": shown, "is_encrypted": True})

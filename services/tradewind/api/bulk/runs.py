@@ -1,11 +1,12 @@
-"""Many changes in one request: each as if it had been asked for by itself, with its error if it failed."""
+"""Many runs or task instances: each as if it had been asked for by itself, with its error if it failed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
+from tradewind.api.bulk.answers import BodyT, answered, failure
 from tradewind.api.deleting import delete_dag_run, delete_task_instance
-from tradewind.api.errors import ApiError, BadRequest
+from tradewind.api.errors import BadRequest
 from tradewind.api.marking import Named, patch_dag_run, patch_task_instances
 from tradewind.api.models.actions import (
     BulkActionResponse,
@@ -23,11 +24,10 @@ from tradewind.api.models.base import StrictBody
 from tradewind.api.models.queries import ANYTHING
 from tradewind.api.revising import one_run, read_runs
 from tradewind.api.state import ApiState
-from tradewind.core.errors import Conflict, DomainError, NotFound
+from tradewind.core.errors import DomainError, NotFound
 
 NOT_SUPPORTED: Final = {"error": "Creating in bulk is not supported here", "status_code": 405}
 
-BodyT = TypeVar("BodyT", bound=StrictBody)
 Act = Callable[[], Awaitable[str]]
 """Does one thing and returns the key of what it did it to."""
 
@@ -37,34 +37,40 @@ async def bulk_task_instances(
 ) -> BulkResponse:
     """Mark or delete task instances."""
     place = _Place(dag_id, run_id)
-    response = BulkResponse()
-    for action in body.actions:
+
+    async def do(
+        action: BulkCreateAction[BulkTaskInstanceBody]
+        | BulkUpdateAction[BulkTaskInstanceBody]
+        | BulkDeleteAction[BulkTaskInstanceBody],
+    ) -> BulkActionResponse:
         match action:
             case BulkCreateAction():
-                response.create = BulkActionResponse(errors=[dict(NOT_SUPPORTED)])
+                return BulkActionResponse(errors=[dict(NOT_SUPPORTED)])
             case BulkUpdateAction():
                 acts = [partial(_mark, state, place, entity, action.update_mask) for entity in action.entities]
-                response.update = await _done(acts, skips=action.action_on_non_existence == "skip")
             case BulkDeleteAction():
                 acts = [partial(_delete, state, place, entity) for entity in action.entities]
-                response.delete = await _done(acts, skips=action.action_on_non_existence == "skip")
-    return response
+        return await _done(acts, skips=action.action_on_non_existence == "skip")
+
+    return await answered(body, do)
 
 
 async def bulk_dag_runs(state: ApiState, dag_id: str, body: BulkBody[BulkDAGRunBody]) -> BulkResponse:
     """Mark or delete runs."""
-    response = BulkResponse()
-    for action in body.actions:
+
+    async def do(
+        action: BulkCreateAction[BulkDAGRunBody] | BulkUpdateAction[BulkDAGRunBody] | BulkDeleteAction[BulkDAGRunBody],
+    ) -> BulkActionResponse:
         match action:
             case BulkCreateAction():
-                response.create = BulkActionResponse(errors=[dict(NOT_SUPPORTED)])
+                return BulkActionResponse(errors=[dict(NOT_SUPPORTED)])
             case BulkUpdateAction():
                 acts = [partial(_mark_run, state, dag_id, entity, action.update_mask) for entity in action.entities]
-                response.update = await _done(acts, skips=action.action_on_non_existence == "skip")
             case BulkDeleteAction():
                 acts = [partial(_delete_run, state, dag_id, entity) for entity in action.entities]
-                response.delete = await _done(acts, skips=action.action_on_non_existence == "skip")
-    return response
+        return await _done(acts, skips=action.action_on_non_existence == "skip")
+
+    return await answered(body, do)
 
 
 async def _done(acts: Sequence[Act], *, skips: bool) -> BulkActionResponse:
@@ -72,15 +78,9 @@ async def _done(acts: Sequence[Act], *, skips: bool) -> BulkActionResponse:
     for act in acts:
         try:
             response.success.append(await act())
-        except NotFound as exc:
-            if not skips:
-                response.errors.append({"error": str(exc), "status_code": 404})
-        except Conflict as exc:
-            response.errors.append({"error": str(exc), "status_code": 409})
-        except ApiError as exc:
-            response.errors.append({"error": str(exc.detail), "status_code": exc.status})
         except DomainError as exc:
-            response.errors.append({"error": str(exc), "status_code": 400})
+            if not (skips and isinstance(exc, NotFound)):
+                response.errors.append(failure(exc))
     return response
 
 

@@ -1,0 +1,2 @@
+-- Removes (locked) connections; connection_pkey.
+DELETE FROM connection WHERE conn_id = ANY ($1::text[]) RETURNING conn_id

@@ -1,0 +1,34 @@
+"""What is masked on the way out and comes back unchanged is what it was."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradewind.api.redaction import MASK, redacted, restored, restored_text
+
+NAMES = st.sampled_from(["host", "password", "api-key", "Token", "x-proxy", "n"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=4)
+
+
+@given(value=OBJECTS)
+def test_a_masked_value_that_comes_back_is_restored(value: dict[str, object]) -> None:
+    assert restored(redacted(value), value) == value
+    assert json.loads(restored_text(json.dumps(redacted(value)), json.dumps(value)) or "") == value
+
+
+@given(new=OBJECTS, old=OBJECTS)
+def test_only_masks_are_replaced(new: dict[str, object], old: dict[str, object]) -> None:
+    assert (restored(new, old) == new) or MASK in json.dumps(new)
+
+
+@given(secret=st.text(min_size=1))
+def test_a_changed_secret_is_taken(secret: str) -> None:
+    expected = "old" if secret == MASK else secret
+    assert restored({"password": secret}, {"password": "old"}) == {"password": expected}
+    assert restored({"host": MASK}, {"host": "old"}) == {"host": MASK}
