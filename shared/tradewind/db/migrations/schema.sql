@@ -832,6 +832,8 @@ CREATE INDEX dag_run_by_partition_date ON public.dag_run USING btree (dag_id, pa
 
 CREATE INDEX dag_run_by_run_after ON public.dag_run USING btree (dag_id, run_after);
 
+CREATE INDEX dag_run_by_start_date ON public.dag_run USING btree (start_date);
+
 CREATE INDEX dag_run_by_version ON public.dag_run USING btree (dag_version_id);
 
 CREATE INDEX dag_run_partitioned ON public.dag_run USING btree (dag_id, run_after) WHERE ((run_type = 'scheduled'::text) AND (partition_key IS NOT NULL));
@@ -859,6 +861,8 @@ CREATE INDEX task_instance_holding ON public.task_instance USING btree (pool) WH
 CREATE INDEX task_instance_keeping ON public.task_instance USING btree (pool) WHERE (kept_slots > 0);
 
 CREATE INDEX task_instance_running ON public.task_instance USING btree (incarnation) WHERE (state = ANY (ARRAY['running'::text, 'restarting'::text]));
+
+CREATE INDEX task_instance_troubled ON public.task_instance USING btree (start_date) WHERE (state = ANY (ARRAY['failed'::text, 'upstream_failed'::text, 'up_for_retry'::text, 'up_for_reschedule'::text, 'deferred'::text, 'awaiting_input'::text, 'restarting'::text, 'removed'::text]));
 
 CREATE INDEX task_instance_unclaimed ON public.task_instance USING btree (dag_run_id) WHERE (state = 'queued'::text);
 

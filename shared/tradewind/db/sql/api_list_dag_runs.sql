@@ -1,4 +1,5 @@
--- A page of runs, for people; one DAG's by dag_run_dag_id_run_id_key or dag_run_by_run_after, all DAGs' by a scan.
+-- A page of runs, for people; one DAG's by dag_run_dag_id_run_id_key or dag_run_by_run_after, all DAGs' by
+-- dag_run_by_start_date if in that order, else by a scan.
 -- sort id: dag_run.id
 -- sort state: dag_run.state
 -- sort dag_id: dag_run.dag_id

@@ -1,4 +1,5 @@
--- A page of task instances, for people: those of one run by task_instance_pkey, of a DAG by its runs, of all by a scan.
+-- A page of task instances, for people: those of one run by task_instance_pkey, of a DAG by its runs, of all
+-- in trouble by task_instance_troubled; all others by a scan.
 -- sort id: ti.id
 -- sort state: ti.state
 -- sort duration: ti.end_date - ti.start_date
@@ -12,7 +13,7 @@
 -- sort data_interval_end: dag_run.data_interval_end
 -- sort rendered_map_index: ti.map_index
 -- sort operator: ti.operator
--- filter dag_id: dag_run.dag_id = $value::text
+-- filter dag_id: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = $value::text))
 -- filter run_id: dag_run.run_id = $value::text
 -- filter task_id: ti.task_id = $value::text
 -- filter matches_nothing: false

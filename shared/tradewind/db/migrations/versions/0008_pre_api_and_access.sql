@@ -172,4 +172,12 @@ COMMENT ON COLUMN webhook.conf_map IS 'conf key -> path in the payload; null: th
 
 ALTER TABLE worker ADD COLUMN skips jsonb;
 
+-- What people look for among all runs and task instances.
+
+CREATE INDEX dag_run_by_start_date ON dag_run (start_date);
+CREATE INDEX task_instance_troubled ON task_instance (start_date) WHERE state IN (
+    'failed', 'upstream_failed', 'up_for_retry', 'up_for_reschedule', 'deferred', 'awaiting_input', 'restarting',
+    'removed'
+);
+
 UPDATE schema_range SET newest = 8;
