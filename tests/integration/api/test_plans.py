@@ -30,8 +30,8 @@ SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 NARROW: Final[list[tuple[str, dict[str, object]]]] = [
     ("api_list_dag_runs", {**ONE_DAG}),
     ("api_list_dag_runs", {**ONE_DAG, "state": ["success"], "run_after_gte": SINCE}),
-    ("api_list_task_instances", {**ONE_RUN}),
-    ("api_list_task_instances", {**ONE_RUN, "state": ["success"], "task_id": "task_1"}),
+    ("api_list_task_instances", {"of_run": 7}),
+    ("api_list_task_instances", {"of_run": 7, "state": ["success"], "task_id": "task_1"}),
     ("api_list_task_instances", {**ONE_DAG}),
     ("api_list_xcoms", {**ONE_RUN, "task_id": "task_1"}),
     ("api_list_xcoms", {**ONE_RUN}),

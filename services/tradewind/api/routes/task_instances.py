@@ -51,12 +51,11 @@ async def get_task_instances(
 
 
 async def _names(state: ApiState, dag_id: str, dag_run_id: str) -> dict[str, object]:
-    """The ids as filters; raises `NotFound` or `BadRequest`."""
+    """What the ids leave, as filters; raises `NotFound` or `BadRequest`."""
     if dag_run_id != ANYTHING:
         if dag_id == ANYTHING:
             raise BadRequest("A dag_run_id needs its dag_id: with ~ as dag_id, dag_run_id must be ~ too")
-        await existing_dag_run(state, dag_id, dag_run_id)
-        return {"dag_id": dag_id, "run_id": dag_run_id}
+        return {"of_run": (await existing_dag_run(state, dag_id, dag_run_id))["id"]}
     if dag_id == ANYTHING:
         return {}
     await existing_dag(state, dag_id)

@@ -14,7 +14,7 @@
 -- sort rendered_map_index: ti.map_index
 -- sort operator: ti.operator
 -- filter dag_id: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = $value::text))
--- filter run_id: dag_run.run_id = $value::text
+-- filter of_run: ti.dag_run_id = $value::bigint
 -- filter task_id: ti.task_id = $value::text
 -- filter matches_nothing: false
 -- filter state: ti.state = ANY ($value::text[])
