@@ -14,7 +14,6 @@ from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
     assets,
-    auth,
     backfills,
     clearing,
     connections,
@@ -47,6 +46,7 @@ from tradewind.api.routes import (
     variables,
     xcoms,
 )
+from tradewind.api.routes.identity import api_tokens, browser, tokens, users
 from tradewind.api.state import ApiState
 from tradewind.service.metrics import Telemetry
 
@@ -77,6 +77,9 @@ GUARDED = (
     fleet.router,
     variables.router,
     connections.router,
+    browser.guarded,
+    users.router,
+    api_tokens.router,
 )
 
 
@@ -95,7 +98,8 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         generate_unique_id_function=_operation_id,
         redoc_url=None,
     )
-    app.include_router(auth.router)
+    app.include_router(tokens.router)
+    app.include_router(browser.router)
     app.include_router(monitor.router)
     for router in GUARDED:
         guards = [Depends(require_user)]

@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.identity.callers import Callers
+from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.identity.logins import Logins
 from tradewind.api.identity.passwords import Passwords
 from tradewind.api.own_timetables import OwnTimetables
@@ -38,7 +40,7 @@ def assembled(
     passwords: Passwords,
     signer: TokenSigner,
 ) -> ApiState:
-    """The state of an application. Its `announcer` and `log_followers` are run by the caller."""
+    """The state of an application. Its `announcer`, `log_followers` and `callers` are run by the caller."""
     secret_box = SecretBox(fernet_key(settings))
     return ApiState(
         settings=settings,
@@ -50,6 +52,8 @@ def assembled(
         announcer=Announcer(bus=bus, telemetry=telemetry, jitter=jitter_from(new_id)),
         signer=signer,
         logins=Logins(signer, clock),
+        callers=Callers(database=pool, signer=signer, clock=clock, settings=settings, telemetry=telemetry),
+        login_limit=LoginLimit(database=pool, clock=clock, limits=settings.login_limit),
         passwords=passwords,
         dag_specs=DagSpecs(pool),
         own_timetables=OwnTimetables(bus),

@@ -8,6 +8,8 @@ from fastapi.security.base import SecurityBase
 
 from tradewind.api.errors import Unauthorized
 from tradewind.api.identity.caller import Caller
+from tradewind.api.identity.origins import check_own_page
+from tradewind.api.identity.signing_in import COOKIE
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import AttemptClaims, ReaderClaims
 
@@ -23,7 +25,8 @@ StateDep = Annotated[ApiState, Depends(api_state)]
 
 
 class UserToken(SecurityBase):
-    """Lets in who has logged in: one dependency that OpenAPI knows as the scheme, and that checks the token itself."""
+    """Lets in who has logged in, by token or cookie: one dependency that OpenAPI knows as the scheme, and that checks
+    them itself."""
 
     def __init__(self) -> None:
         self.model = OAuth2(
@@ -33,11 +36,16 @@ class UserToken(SecurityBase):
         self.scheme_name = "OAuth2PasswordBearer"
 
     async def __call__(self, request: Request) -> Caller:
-        token = _bearer_token(request)
-        if token is None:
-            raise Unauthorized("Not authenticated")
         state: ApiState = request.scope["state"]
-        return state["logins"].user(token)
+        if (token := bearer_token(request)) is not None:  # who says who they are is not asked for the cookie
+            return await state["callers"].by_token(token)
+        base_url = state["settings"].api.base_url
+        if (cookie := request.cookies.get(COOKIE)) is not None:
+            check_own_page(request, base_url, must_be_said=True)
+            return await state["callers"].by_cookie(cookie)
+        caller = state["callers"].anonymous()
+        check_own_page(request, base_url, must_be_said=False)
+        return caller
 
 
 class AttemptToken(SecurityBase):
@@ -48,7 +56,7 @@ class AttemptToken(SecurityBase):
         self.scheme_name = "AttemptToken"
 
     async def __call__(self, request: Request) -> AttemptClaims:
-        token = _bearer_token(request)
+        token = bearer_token(request)
         if token is None:
             raise Unauthorized({"reason": "missing_token", "message": "An attempt's token is needed"})
         state: ApiState = request.scope["state"]
@@ -63,7 +71,7 @@ class ReaderToken(SecurityBase):
         self.scheme_name = "ReaderToken"
 
     async def __call__(self, request: Request) -> ReaderClaims:
-        token = _bearer_token(request)
+        token = bearer_token(request)
         if token is None:
             raise Unauthorized({"reason": "missing_token", "message": "A reader's token is needed"})
         state: ApiState = request.scope["state"]
@@ -78,6 +86,7 @@ UserDep = Annotated[Caller, Depends(require_user)]
 AttemptDep = Annotated[AttemptClaims, Depends(require_attempt)]
 
 
-def _bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
+    """What comes as `Authorization: Bearer …`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None

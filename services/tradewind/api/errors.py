@@ -43,9 +43,10 @@ class ApiError(DomainError):
     status: ClassVar[int] = 500
     headers: ClassVar[Mapping[str, str] | None] = None
 
-    def __init__(self, detail: Detail) -> None:
+    def __init__(self, detail: Detail, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail: Final = detail
+        self.own_headers: Final = headers or {}
 
 
 class BadRequest(ApiError):
@@ -130,7 +131,7 @@ class Unprocessable(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """More of these wait already than will be served soon."""
+    """More of these wait already than will be served soon, or came than may."""
 
     status = 429
 
@@ -149,13 +150,17 @@ REASON_BY_ATTEMPT_ERROR: Final[Mapping[type[DomainError], tuple[int, str]]] = {
 }
 
 DESCRIPTIONS: Final[Mapping[int, str]] = {
+    303: "See Other",
+    307: "Temporary Redirect",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
     410: "Gone",
+    415: "Unsupported Media Type",
     422: "Validation Error",
+    429: "Too Many Requests",
     503: "Service Unavailable",
 }
 
@@ -178,7 +183,7 @@ async def _answer_domain_error(request: Request, exc: Exception) -> JSONResponse
         get_logger().warning("request.refused", method=request.method, path=request.url.path, reason=str(exc))
     match exc:
         case ApiError():
-            headers = dict(exc.headers) if exc.headers else None
+            headers = {**(exc.headers or {}), **exc.own_headers}
             return JSONResponse({"detail": exc.detail}, status_code=exc.status, headers=headers)
         case StaleAttempt() | AttemptNotRunning():
             status, reason = REASON_BY_ATTEMPT_ERROR[type(exc)]

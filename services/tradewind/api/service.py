@@ -71,6 +71,7 @@ async def run(
         async with asyncio.TaskGroup() as group:
             group.create_task(state["announcer"].run(stop), name="announcer")
             group.create_task(state["log_followers"].run(stop), name="log-followers")
+            group.create_task(state["callers"].run(stop), name="identity-watch")
             if mover is not None:
                 group.create_task(mover.run(stop), name="log-moves")
             if days := settings.logging.log_retention_days:

@@ -19,7 +19,19 @@ class ApiServerLimits(Struct, frozen=True):
     Who comes then is told to ask again (503)."""
 
 
+class LoginLimits(Struct, frozen=True):
+    """How often somebody may try to log in with a wrong password: `TRADEWIND__LOGIN_LIMIT__…`."""
+
+    per_user: Annotated[int, Meta(ge=1)] = 10
+    """Logins of one name in one window; the next are refused with 429 until the window ends, right or wrong."""
+    per_address: Annotated[int, Meta(ge=1)] = 50
+    """From one address, whatever the names. Behind a proxy, tell uvicorn by `FORWARDED_ALLOW_IPS` which one it is, or
+    all users have its address."""
+    window_seconds: Annotated[int, Meta(ge=1)] = 300
+
+
 class ApiServiceSettings(ServiceSettings, frozen=True):
     """What the API reads from the environment."""
 
     api_server: ApiServerLimits = ApiServerLimits()
+    login_limit: LoginLimits = LoginLimits()

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.identity.callers import Callers
+from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.identity.logins import Logins
 from tradewind.api.identity.passwords import Passwords
 from tradewind.api.own_timetables import OwnTimetables
@@ -34,6 +36,8 @@ class ApiState(TypedDict):
     announcer: Announcer
     signer: TokenSigner
     logins: Logins
+    callers: Callers
+    login_limit: LoginLimit
     passwords: Passwords
     dag_specs: DagSpecs
     own_timetables: OwnTimetables

@@ -33,6 +33,8 @@ class CoreSettings(Struct, frozen=True):
     execution_api_server_url: str | None = None
     """Where task processes reach `/execution`. Unset: the API's own address on this host."""
     load_examples: bool = False
+    simple_auth_manager_all_admins: bool = False
+    """Whoever reaches the API is an Admin, without logging in: for one person on one machine, as in Airflow."""
     rerun_with_latest_version: bool = False
     """Runs that are cleared move to the latest version of their DAG, unless the DAG or the request says otherwise."""
     dagbag_import_timeout_seconds: Annotated[float, Meta(gt=0)] = 30.0
@@ -74,6 +76,9 @@ class ApiSettings(Struct, frozen=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    base_url: str | None = None
+    """Under which address browsers reach the API, as in https://tradewind.example.org: cookies are sent over TLS only
+    if it is https, and nobody is sent elsewhere after logging in. Unset: whatever address a request names."""
     admin_username: str = "admin"
     admin_password: SecretStr | None = None
     """Unset: generated once, kept under the home folder and printed by `standalone`."""
@@ -91,6 +96,10 @@ class ApiAuthSettings(Struct, frozen=True):
     """How long a login holds, of programs (`/auth/token`) and of browsers."""
     jwt_cli_expiration_time_seconds: Annotated[int, Meta(ge=1)] = 3600
     """How long a login of a command line (`/auth/token/cli`) holds."""
+    password_min_length: Annotated[int, Meta(ge=1, le=1024)] = 8
+    """Of passwords that are set over the API or the command line."""
+    auth_role_public: Literal["", "Admin", "Op", "User", "Viewer", "Public"] = ""
+    """What whoever has not logged in may do; empty: nothing."""
 
 
 class LeaseSettings(Struct, frozen=True):

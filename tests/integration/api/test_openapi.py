@@ -19,6 +19,8 @@ Json = Mapping[str, Any]
 METHODS: Final = ("get", "post", "patch", "delete", "put")
 
 WANTED: Final = (
+    "login",
+    "logout",
     "get_version",
     "get_health",
     "get_dags",

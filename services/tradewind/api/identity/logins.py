@@ -1,4 +1,4 @@
-"""Who is calling: users by their API token, task processes by their attempt's token, importers of DAG files by theirs.
+"""Which program is calling: task processes by their attempt's token, importers of DAG files by theirs.
 
 Verifying a signature costs a good part of what a small request costs; the same token comes again with every request
 of a client, so what was verified is remembered. Expiry is looked at each time.
@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from tradewind.api.errors import Forbidden, Unauthorized
-from tradewind.api.identity.caller import Caller, Role
 from tradewind.core.clock import Clock
 from tradewind.service.tokens import AttemptClaims, InvalidToken, ReaderClaims, TokenSigner
 
@@ -43,20 +42,9 @@ class Logins:
 
     def __init__(self, signer: TokenSigner, clock: Clock) -> None:
         self._clock = clock
-        self._users = _Remembered(lambda token: signer.verify_api_token(token, now=EPOCH))
         self._attempts = _Remembered(signer.verify_attempt_token)
         self._workloads = _Remembered(signer.verify_workload_token)
         self._readers = _Remembered(lambda token: signer.verify_reader_token(token, now=EPOCH))
-
-    def user(self, token: str) -> Caller:
-        """The user who was given this token."""
-        try:
-            claims = self._users.claims_of(token)
-        except InvalidToken as exc:
-            raise Forbidden(f"The token is not valid: {exc}") from exc
-        if self._clock() >= claims.expires_at:
-            raise Unauthorized("The token has expired: log in again")
-        return Caller(username=claims.username, role=Role.ADMIN, via="password_token")
 
     def attempt(self, token: str) -> AttemptClaims:
         """The attempt that was given this token; whether it is current, only the database can say."""

@@ -1,0 +1,1 @@
+"""`/auth`: logging in and out, users, API tokens."""
