@@ -292,6 +292,16 @@ CREATE TABLE dag_file (
     CONSTRAINT dag_file_pkey PRIMARY KEY (relative_fileloc)
 );
 
+CREATE TABLE dag_permission (
+    grantee_type                    text NOT NULL,
+    grantee                         text NOT NULL,
+    dag_id                          text NOT NULL,
+    permissions                     text[] NOT NULL,
+    CONSTRAINT dag_permission_grantee_type_check CHECK ((grantee_type = ANY (ARRAY['role'::text, 'user'::text]))),
+    CONSTRAINT dag_permission_permissions_check CHECK (((permissions <> '{}'::text[]) AND (permissions <@ ARRAY['read'::text, 'edit'::text, 'trigger'::text, 'delete'::text]))),
+    CONSTRAINT dag_permission_pkey PRIMARY KEY (grantee_type, grantee, dag_id)
+);
+
 CREATE TABLE dag_request (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     dag_id                          text NOT NULL,
@@ -372,6 +382,24 @@ CREATE TABLE deadline (
     due_at                          timestamp with time zone NOT NULL,
     CONSTRAINT deadline_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
     CONSTRAINT deadline_pkey PRIMARY KEY (dag_run_id, place)
+);
+
+CREATE TABLE event_log (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    created_at                      timestamp with time zone NOT NULL,
+    event                           text NOT NULL,
+    dag_id                          text,
+    run_id                          text,
+    task_id                         text,
+    map_index                       integer,
+    try_number                      integer,
+    logical_date                    timestamp with time zone,
+    owner                           text,
+    extra                           text,
+    via                             text,
+    remote_address                  text,
+    status                          smallint,
+    CONSTRAINT event_log_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE hitl_detail (
@@ -846,9 +874,15 @@ CREATE INDEX dag_run_running_by_dag ON public.dag_run USING btree (dag_id) WHERE
 
 CREATE INDEX dag_version_by_bundle ON public.dag_version USING btree (bundle_version) WHERE (bundle_version IS NOT NULL);
 
+CREATE INDEX dag_version_with_access_control ON public.dag_version USING btree (id) WHERE ((spec ->> 'access_control'::text) IS NOT NULL);
+
 CREATE INDEX dag_with_deadlines ON public.dag USING btree (dag_id) WHERE has_deadlines;
 
 CREATE INDEX deadline_by_due ON public.deadline USING btree (due_at);
+
+CREATE INDEX event_log_by_dag ON public.event_log USING btree (dag_id, id) WHERE (dag_id IS NOT NULL);
+
+CREATE INDEX event_log_by_time ON public.event_log USING btree (created_at);
 
 CREATE INDEX login_attempt_by_end ON public.login_attempt USING btree (ends_at);
 
@@ -977,11 +1011,17 @@ COMMENT ON COLUMN dag_bundle_version.left_at IS 'When another took its place, or
 
 COMMENT ON COLUMN dag_file.dependencies IS 'what else the parse read: name -> fingerprint';
 
+COMMENT ON COLUMN dag_permission.dag_id IS 'of a DAG that may be yet to come: no foreign key';
+
 COMMENT ON COLUMN dag_run.timeout_at IS 'start_date + the DAG''s dagrun_timeout';
 
 COMMENT ON COLUMN dag_run.try_weights IS 'JSON, task to weights of its tries: what priority strategies said of the run';
 
 COMMENT ON COLUMN dag_run.deadlines_set_at IS 'when its rows of `deadline` were made; only of DAGs that have deadlines';
+
+COMMENT ON COLUMN event_log.event IS 'the operation';
+
+COMMENT ON COLUMN event_log.owner IS 'who asked for it; null: a login of nobody known';
 
 COMMENT ON COLUMN hitl_detail.responded_by IS 'null with an answer: the defaults were taken, the time was over';
 

@@ -6,6 +6,8 @@
 -- sort source_run_id: asset_event.source_run_id
 -- sort source_map_index: asset_event.source_map_index
 -- sort timestamp: asset_event."timestamp"
+-- filter visible_dag_ids: asset_event.source_dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: asset_event.source_dag_id ~ $value::text
 -- filter matches_nothing: false
 -- filter id: asset_event.id = $value::bigint
 -- filter asset_id: asset_event.asset_id = $value::bigint

@@ -1,5 +1,7 @@
 -- A page of a DAG's backfills, for people. By backfill_by_dag.
 -- sort id: backfill.id
+-- filter visible_dag_ids: backfill.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: backfill.dag_id ~ $value::text
 -- filter dag_id: backfill.dag_id = $value::text
 -- filter active: (backfill.completed_at IS NULL) = $value::boolean
 WITH matching AS (

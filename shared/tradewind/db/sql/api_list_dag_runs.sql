@@ -13,6 +13,8 @@
 -- sort updated_at: dag_run.updated_at
 -- sort conf: dag_run.conf
 -- sort duration: dag_run.duration
+-- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: dag_run.dag_id = $value::text
 -- filter matches_nothing: false
 -- filter state: dag_run.state = ANY ($value::text[])

@@ -1,5 +1,9 @@
 -- A page of the tags that DAGs have, for people: a scan of dag.
 -- sort name: tag.name
+-- filter visible_dag_ids: EXISTS (SELECT FROM dag WHERE NOT dag.is_stale AND tag.name = ANY (dag.tags) AND dag.dag_id =
+--     ANY ($value::text[]))
+-- filter visible_dag_pattern: EXISTS (SELECT FROM dag WHERE NOT dag.is_stale AND tag.name = ANY (dag.tags) AND dag.dag_id
+--     ~ $value::text)
 -- filter tag_name_pattern: tag.name ILIKE ANY ($value::text[])
 -- filter tag_name_prefix_pattern: tag.name ^@ ANY ($value::text[])
 WITH matching AS (

@@ -3,6 +3,8 @@
 -- sort version_number: dag_version.version_number
 -- sort bundle_name: dag_version.bundle_name
 -- sort bundle_version: dag_version.bundle_version
+-- filter visible_dag_ids: dag_version.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: dag_version.dag_id ~ $value::text
 -- filter dag_id: dag_version.dag_id = $value::text
 -- filter bundle_name: dag_version.bundle_name = $value::text
 -- filter bundle_version: dag_version.bundle_version = $value::text

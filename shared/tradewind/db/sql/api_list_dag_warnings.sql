@@ -4,6 +4,8 @@
 -- sort warning_type: warning.warning_type
 -- sort message: warning.message
 -- sort timestamp: warning."timestamp"
+-- filter visible_dag_ids: warning.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: warning.dag_id ~ $value::text
 -- filter dag_id: warning.dag_id = $value::text
 -- filter warning_type: warning.warning_type = $value::text
 WITH matching AS (

@@ -7,6 +7,8 @@
 -- sort last_run_state: latest.state
 -- sort start_date: latest.start_date
 -- sort last_run_start_date: latest.start_date
+-- filter visible_dag_ids: dag.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: dag.dag_id ~ $value::text
 -- filter username: true
 -- filter latest_run: true
 -- filter matches_nothing: false

@@ -13,6 +13,8 @@
 -- sort rendered_map_index: ti.map_index
 -- sort task_instance_operator: ti.operator
 -- sort task_instance_state: ti.state
+-- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: dag_run.dag_id = $value::text
 -- filter run_id: dag_run.run_id = $value::text
 -- filter task_id: ti.task_id = $value::text

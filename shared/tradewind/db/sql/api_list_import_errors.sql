@@ -5,6 +5,10 @@
 -- sort filename: import_error.relative_fileloc
 -- sort bundle_name: substring(import_error.relative_fileloc from '^\.([^/]+)/')
 -- sort stacktrace: import_error.stacktrace
+-- filter visible_dag_ids: import_error.relative_fileloc IN (SELECT dag.relative_fileloc FROM dag GROUP BY
+--     dag.relative_fileloc HAVING bool_and(dag.dag_id = ANY ($value::text[])))
+-- filter visible_dag_pattern: import_error.relative_fileloc IN (SELECT dag.relative_fileloc FROM dag GROUP BY
+--     dag.relative_fileloc HAVING bool_and(dag.dag_id ~ $value::text))
 -- filter bundle_name: $value::text = coalesce(substring(import_error.relative_fileloc FROM '^\.([^/]+)/'),
 --     'dags-folder')
 -- filter filename_pattern: import_error.relative_fileloc ILIKE ANY ($value::text[])

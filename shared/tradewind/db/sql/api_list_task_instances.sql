@@ -13,6 +13,8 @@
 -- sort data_interval_end: dag_run.data_interval_end
 -- sort rendered_map_index: ti.map_index
 -- sort operator: ti.operator
+-- filter visible_dag_ids: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = ANY ($value::text[])))
+-- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = $value::text))
 -- filter of_run: ti.dag_run_id = $value::bigint
 -- filter task_id: ti.task_id = $value::text

@@ -6,6 +6,8 @@
 -- sort map_index: xcom.map_index
 -- sort timestamp: xcom.created_at
 -- sort run_after: dag_run.run_after
+-- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])
+-- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: dag_run.dag_id = $value::text
 -- filter run_id: dag_run.run_id = $value::text
 -- filter task_id: xcom.task_id = $value::text

@@ -180,4 +180,39 @@ CREATE INDEX task_instance_troubled ON task_instance (start_date) WHERE state IN
     'removed'
 );
 
+-- Who may do what to single DAGs, and what people did.
+CREATE TABLE dag_permission (
+    grantee_type text NOT NULL CHECK (grantee_type IN ('role', 'user')),
+    grantee text NOT NULL,
+    dag_id text NOT NULL,
+    permissions text[] NOT NULL
+        CHECK (permissions <> '{}' AND permissions <@ ARRAY['read', 'edit', 'trigger', 'delete']),
+    PRIMARY KEY (grantee_type, grantee, dag_id)
+);
+COMMENT ON COLUMN dag_permission.dag_id IS 'of a DAG that may be yet to come: no foreign key';
+
+CREATE INDEX dag_version_with_access_control ON dag_version (id) WHERE spec ->> 'access_control' IS NOT NULL;
+
+CREATE TABLE event_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    created_at timestamptz NOT NULL,
+    event text NOT NULL,
+    dag_id text,
+    run_id text,
+    task_id text,
+    map_index integer,
+    try_number integer,
+    logical_date timestamptz,
+    owner text,
+    extra text,
+    via text,
+    remote_address text,
+    status smallint
+);
+CREATE INDEX event_log_by_time ON event_log (created_at);
+CREATE INDEX event_log_by_dag ON event_log (dag_id, id) WHERE dag_id IS NOT NULL;
+COMMENT ON TABLE event_log IS 'what people asked to be changed, and how it ended; only ever appended to';
+COMMENT ON COLUMN event_log.event IS 'the operation';
+COMMENT ON COLUMN event_log.owner IS 'who asked for it; null: a login of nobody known';
+
 UPDATE schema_range SET newest = 8;
