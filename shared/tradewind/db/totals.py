@@ -1,6 +1,7 @@
 """Counts of long lists, remembered for seconds: whoever asks meanwhile gets the same answer, and waits for no scan."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ class _Count:
 
 
 class Totals:
-    """The totals of the lists that were asked for last."""
+    """The totals of the lists that were asked for last. `seconds`: a clock that only goes forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._counts: OrderedDict[Hashable, _Count] = OrderedDict()
 
     async def get(self, asked: Hashable, count: Callable[[], Awaitable[int]]) -> int:
@@ -30,8 +32,7 @@ class Totals:
         if len(self._counts) > REMEMBERED_LISTS:
             self._counts.popitem(last=False)
         async with entry.counting:
-            now = asyncio.get_running_loop().time()
-            if entry.counted_at is None or now - entry.counted_at > REMEMBERED_SECONDS:
+            if entry.counted_at is None or self._seconds() - entry.counted_at > REMEMBERED_SECONDS:
                 entry.total = await count()
-                entry.counted_at = now
+                entry.counted_at = self._seconds()
         return entry.total

@@ -10,7 +10,16 @@ import pytest
 
 from tests.integration.test_query_plans import FILL, LARGE, plan_of
 from tests.servers.postgres import PostgresServer
-from tradewind.db.api.pages import Composed, count_statement, filter_predicates, page_statement, sort_expressions
+from tradewind.db.api.pages import (
+    EXACT_COUNT,
+    Composed,
+    PageRequest,
+    count_statement,
+    fetch_page,
+    filter_predicates,
+    page_statement,
+    sort_expressions,
+)
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.statements import FOLDER, statement
 from tradewind.service.clock import utc_now
@@ -113,3 +122,15 @@ def _nodes(node: dict[str, Any]) -> Iterable[dict[str, Any]]:
     yield node
     for child in node.get("Plans", ()):
         yield from _nodes(child)
+
+
+async def test_the_total_of_a_long_list_is_exact_and_its_last_page_is_there(database: Database) -> None:
+    [[entries]] = await database.fetch("SELECT count(*) FROM task_instance")
+    assert entries > EXACT_COUNT
+    first = await fetch_page(database, "api_list_task_instances", {}, PageRequest(limit=2), {"now": utc_now()})
+    last_of_all = PageRequest(limit=2, offset=entries - 1)
+    last = await fetch_page(database, "api_list_task_instances", {}, last_of_all, {"now": utc_now()})
+    behind = PageRequest(limit=2, offset=entries)
+    none = await fetch_page(database, "api_list_task_instances", {}, behind, {"now": utc_now()})
+    assert [page.total_entries for page in (first, last, none)] == [entries] * 3
+    assert [len(page.rows) for page in (first, last, none)] == [2, 1, 0]

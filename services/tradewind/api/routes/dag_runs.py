@@ -18,6 +18,7 @@ from tradewind.api.triggering import MANUAL, Requester, new_dag_run, told_apart
 from tradewind.core.errors import NotFound
 from tradewind.db.api import dags as queries
 from tradewind.db.api.dags import NewDagRun
+from tradewind.db.api.pages import EXACT_COUNT
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 
@@ -38,6 +39,7 @@ async def get_dag_runs(
     return DAGRunCollectionResponse(
         dag_runs=[dag_run_response(row) for row in page.rows],
         total_entries=page.total_entries,
+        total_entries_limit=None if cursor is None else EXACT_COUNT,
         next_cursor=next_cursor(page, cursor),
         previous_cursor=previous_cursor(page, cursor),
     )

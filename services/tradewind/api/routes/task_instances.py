@@ -23,6 +23,7 @@ from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
 from tradewind.db.api import tasks as queries
+from tradewind.db.api.pages import EXACT_COUNT
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
@@ -45,6 +46,7 @@ async def get_task_instances(
     return TaskInstanceCollectionResponse(
         task_instances=[task_instance_response(row, tasks) for row in page.rows],
         total_entries=page.total_entries,
+        total_entries_limit=None if cursor is None else EXACT_COUNT,
         next_cursor=next_cursor(page, cursor),
         previous_cursor=previous_cursor(page, cursor),
     )
