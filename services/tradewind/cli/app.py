@@ -4,6 +4,7 @@ fast as it can."""
 import typer
 
 from tradewind.cli import backfills, database, secrets, services
+from tradewind.cli.configuration import commands as configuration
 from tradewind.cli.dags import group as dags
 from tradewind.cli.tasks import group as tasks
 from tradewind.cli.workers import group as workers
@@ -22,6 +23,7 @@ def create_app() -> typer.Typer:
     services.add_commands(app)
     secrets.add_commands(app)
     app.add_typer(database.create_app(), name="db")
+    app.add_typer(configuration.create_app(), name="config")
     app.add_typer(backfills.create_app(), name="backfill")
     app.add_typer(dags.create_app(), name="dags")
     app.add_typer(tasks.create_app(), name="tasks")

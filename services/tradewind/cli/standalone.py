@@ -27,6 +27,7 @@ from tradewind.db.embedded import embedded_postgres, site_folder
 from tradewind.db.migrate import migrate, set_parallelism
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.store import StoreUnavailable
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.lifecycle import Stopped, pause, run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging, get_logger
 from tradewind.service.secrets import make_home, unusable
@@ -51,6 +52,7 @@ async def standalone() -> None:
     """Start everything in order, announce it, run until stopped; end everything in the opposite order."""
     settings, stopwatch = load_settings(ServiceSettings), Stopwatch()
     configure_logging(settings.logging, service="standalone", stream=sys.stderr)
+    report_configuration()
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         stack.enter_context(_sole_owner(make_home(settings.home)))

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 
+from tradewind.cli.output.pictures import Node, dot
 from tradewind.sdk.dag_bag import DagBag
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import TaskNotFound
@@ -23,6 +24,15 @@ from tradewind.service.settings import ServiceSettings, load_settings
 FAILED = 1
 WRONG_USE = 2
 
+STATE_COLOURS: Final[Mapping[str | None, str]] = {
+    "success": "palegreen",
+    "failed": "tomato",
+    "upstream_failed": "orange",
+    "skipped": "pink",
+    "up_for_retry": "gold",
+    "removed": "lightgrey",
+}
+
 
 def try_dag(
     dag_id: str,
@@ -32,8 +42,8 @@ def try_dag(
     path: str | None,
     mark_success_pattern: str | None,
     use_executor: bool,
-) -> None:
-    """Run a DAG and print the states of its tasks."""
+) -> tuple[DAG, Any]:
+    """Run a DAG and print the states of its tasks; returns the DAG and the run."""
     dag = _found(dag_id, path)
     _log_to_stdout()
     run = dag.test(
@@ -45,8 +55,21 @@ def try_dag(
     for name, state in run.states().items():
         typer.echo(f"{name}: {state}")
     typer.echo(f"{dag_id} {run.run_id}: {run.state}")
-    if run.state == "failed":
-        raise typer.Exit(FAILED)
+    return dag, run
+
+
+def picture_of(dag: DAG, states: Mapping[str, str | None]) -> str:
+    """The DAG in graphviz's language, coloured by how its tasks ended."""
+    nodes = [
+        Node(
+            task.task_id,
+            task.task_display_name or task.task_id,
+            colour=STATE_COLOURS.get(states.get(task.task_id), "white"),
+        )
+        for task in dag.tasks
+    ]
+    edges = [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)]
+    return dot(dag.dag_id, nodes, edges)
 
 
 def try_one(
@@ -92,15 +115,20 @@ class _LastFailure(logging.Handler):
 
 
 def _found(dag_id: str, path: str | None) -> DAG:
-    settings = load_settings(ServiceSettings)
-    os.environ.setdefault("TRADEWIND__CORE__DAGS_FOLDER", str(settings.dags_folder))
-    bag = DagBag(path or settings.dags_folder)
+    bag = loaded_bag(path)
     dag = bag.get_dag(dag_id)
     if dag is None:
         for file, error in bag.import_errors.items():
             typer.echo(f"{file} cannot be imported:\n{error}", err=True)
         _refuse(f"there is no DAG {dag_id!r} in {bag.dag_folder}; there are: {', '.join(sorted(bag.dags)) or 'none'}")
     return dag
+
+
+def loaded_bag(path: str | None) -> DagBag:
+    """The DAGs of this file or folder; None = of the DAGs folder."""
+    settings = load_settings(ServiceSettings)
+    os.environ.setdefault("TRADEWIND__CORE__DAGS_FOLDER", str(settings.dags_folder))
+    return DagBag(path or settings.dags_folder)
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -82,6 +82,14 @@ class Api:
             if not entries or found >= page["total_entries"]:
                 return
 
+    def each_by_cursor(self, *path: str, key: str, **params: Any) -> Iterator[Json]:
+        """The same for a list that can be long, where the API offers cursors."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get(*path, **params, limit=PAGE, cursor=cursor)
+            yield from cast("list[Json]", page[key])
+            cursor = page["next_cursor"]
+
     def run_id(self, dag_id: str, run_id_or_date: str) -> str:
         """The run that is named, or that has this logical date; without one the command ends."""
         run = self.run(dag_id, run_id_or_date)

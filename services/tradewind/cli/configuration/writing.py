@@ -1,5 +1,5 @@
-"""`python -m tradewind.cli.configuration.writing`: renews the catalogue of settings, and `docs/configuration.md`, from the
-classes that declare them."""
+"""`python -m tradewind.cli.configuration.writing`: renews the catalogue of settings, and `docs/configuration.md`, from
+the classes that declare them."""
 
 import ast
 import enum
@@ -14,13 +14,13 @@ import msgspec
 
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.cli.configuration.page import page
-from tradewind.cli.flower_settings import FlowerSettings
+from tradewind.cli.workers.flower_settings import FlowerSettings
 from tradewind.collector.settings import CollectorSettings
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.service.configuration.catalogue import PATH, Setting
-from tradewind.service.environment import SecretStr, is_secret
+from tradewind.service.environment import SecretStr, is_group, is_secret
 from tradewind.service.settings import ServiceSettings
 from tradewind.triggerer.settings import TriggererSettings
 from tradewind.worker.settings import WorkerSettings
@@ -76,7 +76,7 @@ def _settings_of(kind: type[msgspec.Struct], group: str) -> Iterator[Setting]:
     meanings = _meanings(kind)
     for field in msgspec.structs.fields(kind):
         name = group + field.name
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+        if is_group(field.type):
             yield from _settings_of(field.type, f"{name}.")
         else:
             default = "~/tradewind" if name == "home" else _text(_default_of(field))
