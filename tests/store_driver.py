@@ -29,6 +29,7 @@ from tradewind.db.bundles.store import BundleStore
 from tradewind.db.memory.store import MemoryStore
 from tradewind.db.memory.tables import core_row
 from tradewind.db.migrate import set_parallelism
+from tradewind.db.parse_requests import ParseRequestStore
 from tradewind.db.pool import Database
 from tradewind.db.postgres.row_mapping import task_instance_row
 from tradewind.db.postgres.store import PostgresStore
@@ -64,6 +65,7 @@ class AnyStore(
     HandStore,
     AssetStore,
     StoredValuesStore,
+    ParseRequestStore,
     BundleStore,
     Protocol,
 ):

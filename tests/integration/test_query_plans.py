@@ -45,6 +45,8 @@ HOT: Final = (
     "create_partition_runs",
     "insert_partition_request",
     "delete_bundle_versions",
+    "delete_parse_requests",
+    "insert_parse_request",
     "hold_dags_back",
     "set_bundle_version",
     "write_dags",

@@ -305,7 +305,8 @@ class PastChanged(Message, frozen=True, tag="past_changed.1"):
 
 
 class DagRequestsCreated(Message, frozen=True, tag="dag_requests_created.1"):
-    """Authors' code is to be asked something outside of tasks: dag processors look at once."""
+    """Authors' code is to be asked something outside of tasks, or files are to be parsed again: dag processors look at
+    once."""
 
     count: int
 

@@ -29,7 +29,7 @@ EVENTS: Final = "tradewind.events"
 `PastChanged`."""
 
 DAG_REQUESTS: Final = "tradewind.dag_requests"
-"""Topic, fan-out, scheduler → dag processors: `DagRequestsCreated`."""
+"""Topic, fan-out, scheduler or api → dag processors: `DagRequestsCreated`."""
 
 LOG_NEWS: Final = "tradewind.log_news"
 """Topic, fan-out, api or collector → every api: `LogsGrew`."""

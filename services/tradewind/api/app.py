@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
+from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.dependencies import require_user
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.middleware import RequestMiddleware
@@ -71,6 +72,7 @@ GUARDED = (
     backfills.router,
     next_runs.router,
     catalogue.router,
+    dag_files.router,
     asset_states.router,
     import_errors.router,
     pools.router,

@@ -156,6 +156,7 @@ DESCRIPTIONS: Final[Mapping[int, str]] = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    406: "Not Acceptable",
     409: "Conflict",
     410: "Gone",
     415: "Unsupported Media Type",

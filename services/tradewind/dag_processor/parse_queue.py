@@ -30,6 +30,14 @@ class ParseQueue:
         """Whether the file in flight was edited just now."""
         return self._in_flight.get(relative_fileloc, False)
 
+    def is_in_flight(self, relative_fileloc: str) -> bool:
+        """Whether the file is being parsed, or its parse written."""
+        return relative_fileloc in self._in_flight
+
+    def is_through(self, relative_fileloc: str) -> bool:
+        """Whether the file neither waits nor is in flight."""
+        return not any(relative_fileloc in files for files in (self._urgent, self._backlog, self._in_flight))
+
     def put(self, relative_fileloc: str, *, urgent: bool) -> bool:
         """Have the file parsed. A file that is being parsed is left alone: it is verified afterwards. False = it has
         been parsed too often of late."""

@@ -36,11 +36,13 @@ from tradewind.dag_processor.parse_queue import ParseQueue
 from tradewind.dag_processor.parsing import Parsing
 from tradewind.dag_processor.requests.loop import RequestLoop
 from tradewind.dag_processor.requests.questions import QuestionLoop
+from tradewind.dag_processor.requests.wanted_parses import WantedParses
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
 from tradewind.dag_processor.stored_values import StoredValuesSweep, reader_access
 from tradewind.dag_processor.watch import watch_root
 from tradewind.db.bundles.store import BundleStore
+from tradewind.db.parse_requests import ParseRequestStore
 from tradewind.db.store import DagRequestStore, DagStore
 from tradewind.db.stored_values import StoredValuesStore
 from tradewind.service.backoff import jitter_from
@@ -54,7 +56,7 @@ from tradewind.service.tokens import TokenSigner
 HEARTBEAT_SECONDS: Final = 5.0
 
 
-class Store(DagStore, DagRequestStore, StoredValuesStore, BundleStore, Protocol):
+class Store(DagStore, DagRequestStore, ParseRequestStore, StoredValuesStore, BundleStore, Protocol):
     """All that a dag processor asks of the store."""
 
 
@@ -142,6 +144,13 @@ async def run(
         bundles=bundles,
         telemetry=telemetry,
     )
+    wanted_parses = WantedParses(
+        store=store,
+        index=index,
+        queue=queue,
+        telemetry=telemetry,
+        interval_seconds=settings.dag_processor.request_interval_seconds,
+    )
     requests = RequestLoop(
         settings=settings,
         roots=roots,
@@ -151,6 +160,7 @@ async def run(
         clock=clock,
         jitter=jitter,
         telemetry=telemetry,
+        heard=wanted_parses.wake_up,
     )
     questions = QuestionLoop(
         limits=settings.dag_processor, roots=roots, bus=bus, parser=parser, jitter=jitter, telemetry=telemetry
@@ -166,6 +176,7 @@ async def run(
     async with asyncio.TaskGroup() as group:
         group.create_task(parser.run(stop), name="parse-server")
         group.create_task(requests.run(stop), name="requests")
+        group.create_task(wanted_parses.run(stop), name="wanted-parses")
         group.create_task(questions.run(stop), name="timetable-questions")
         group.create_task(problems.run(stop, sources.listing_interval_seconds), name="bundle-problems")
         for follower in followers:

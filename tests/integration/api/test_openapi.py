@@ -104,6 +104,8 @@ WANTED: Final = (
     "set_asset_state_store",
     "delete_asset_state_store",
     "clear_asset_state_store",
+    "get_dag_source",
+    "reparse_dag_file",
     "get_dag_tags",
     "get_dag_stats",
     "list_dag_warnings",

@@ -1,7 +1,7 @@
 """Takes requests, has them answered in children, and writes what came of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -46,7 +46,10 @@ class RequestLoop:
         clock: Clock,
         jitter: Jitter,
         telemetry: Telemetry,
+        heard: Callable[[], None],
     ) -> None:
+        """`heard` is called with every message that there are requests, for those of other kinds."""
+        self._heard = heard
         self._limits = settings.dag_processor
         self._roots = roots
         self._store = store
@@ -86,6 +89,7 @@ class RequestLoop:
 
     async def _hear(self, _message: Message) -> None:
         self.wake_up()
+        self._heard()
 
     async def _take(self) -> Sequence[DagRequest]:
         free = self._limits.request_processes - self._running

@@ -12,6 +12,7 @@ from tradewind.db.memory.collector import MemoryCollectorStore
 from tradewind.db.memory.dag_requests import MemoryDagRequestStore
 from tradewind.db.memory.dags import MemoryDagStore
 from tradewind.db.memory.deadlines import MemoryDeadlineStore
+from tradewind.db.memory.parse_requests import MemoryParseRequests
 from tradewind.db.memory.run_creation import MemoryRunCreationStore
 from tradewind.db.memory.scheduler import MemorySchedulerStore
 from tradewind.db.memory.stored_values import MemoryStoredValues
@@ -38,6 +39,7 @@ class MemoryStore(
     MemoryAssetStore,
     MemoryBundleStore,
     MemoryStoredValues,
+    MemoryParseRequests,
 ):
     """Every port. `tables` may be read by tests at any time."""
 

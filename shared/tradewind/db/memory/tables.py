@@ -272,6 +272,7 @@ class MemoryTables:
     dags: dict[str, DagTableRow] = field(default_factory=dict[str, DagTableRow])
     dag_versions: dict[UUID, DagVersionTableRow] = field(default_factory=dict[UUID, DagVersionTableRow])
     dag_files: dict[str, DagFileTableRow] = field(default_factory=dict[str, DagFileTableRow])
+    parse_requests: dict[str, int] = field(default_factory=dict[str, int])
     import_errors: dict[str, str] = field(default_factory=dict[str, str])
     dag_runs: dict[int, DagRunTableRow] = field(default_factory=dict[int, DagRunTableRow])
     task_instances: dict[int, dict[TaskInstanceId, TaskInstanceTableRow]] = field(

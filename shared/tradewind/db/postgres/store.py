@@ -9,6 +9,7 @@ from tradewind.db.postgres.collector import PostgresCollectorStore
 from tradewind.db.postgres.dag_requests import PostgresDagRequestStore
 from tradewind.db.postgres.dags import PostgresDagStore
 from tradewind.db.postgres.deadlines import PostgresDeadlineStore
+from tradewind.db.postgres.parse_requests import PostgresParseRequests
 from tradewind.db.postgres.people import PostgresPeopleStore
 from tradewind.db.postgres.run_creation import PostgresRunCreationStore
 from tradewind.db.postgres.scheduler import PostgresSchedulerStore
@@ -33,6 +34,7 @@ class PostgresStore(
     PostgresAssetStore,
     PostgresBundleStore,
     PostgresStoredValues,
+    PostgresParseRequests,
 ):
     """Every port, on one pool of connections."""
 
@@ -51,3 +53,4 @@ class PostgresStore(
         PostgresAssetStore.__init__(self, database, new_id)
         PostgresBundleStore.__init__(self, database)
         PostgresStoredValues.__init__(self, database)
+        PostgresParseRequests.__init__(self, database)
