@@ -10,6 +10,7 @@ from tradewind.bus.open import open_bus
 from tradewind.db.migrate import wait_for_schema
 from tradewind.db.pool import open_pool
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url, required_database_url
@@ -19,6 +20,7 @@ async def serve() -> None:
     """Read the settings, connect, run until SIGTERM or Ctrl-C."""
     settings = load_settings(ApiServiceSettings)
     configure_logging(settings.logging, service="api")
+    report_configuration()
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         opening = open_pool(required_database_url(settings), settings.database.pool_size)

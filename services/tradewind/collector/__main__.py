@@ -13,6 +13,7 @@ from tradewind.db.pool import open_pool
 from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.health import bus_check, serve_health, store_check
 from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging
@@ -28,6 +29,7 @@ async def collect() -> None:
     """Read the settings, connect, run."""
     settings = load_settings(CollectorSettings)
     configure_logging(settings.logging, service="collector")
+    report_configuration()
     database_url, broker_url = required_database_url(settings), required_broker_url(settings)
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:

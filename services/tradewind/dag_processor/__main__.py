@@ -14,6 +14,7 @@ from tradewind.db.pool import open_pool
 from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.health import bus_check, serve_health, store_check
 from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging
@@ -51,6 +52,7 @@ def main() -> None:
     """Entry point."""
     settings = load_settings(DagProcessorSettings)
     configure_logging(settings.logging, service="dag_processor")
+    report_configuration()
     run_service(serve(settings))
 
 

@@ -9,6 +9,7 @@ from tradewind.bus.open import open_bus
 from tradewind.dispatcher.service import run
 from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.health import bus_check, serve_health
 from tradewind.service.lifecycle import run_service, stop_on_signals
 from tradewind.service.logging import configure_logging
@@ -24,6 +25,7 @@ async def dispatch() -> None:
     """Read the settings, connect, run."""
     settings = load_settings(DispatcherSettings)
     configure_logging(settings.logging, service="dispatcher")
+    report_configuration()
     broker_url = required_broker_url(settings)
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:

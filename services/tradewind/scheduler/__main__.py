@@ -15,6 +15,7 @@ from tradewind.db.store import StoreUnavailable
 from tradewind.scheduler.service import run
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.health import bus_check, serve_health, store_check
 from tradewind.service.lifecycle import pause, run_service, stop_on_signals, unless_stopped
 from tradewind.service.logging import configure_logging, get_logger
@@ -32,6 +33,7 @@ async def schedule() -> None:
     """Read the settings, connect, run."""
     settings = load_settings(SchedulerSettings)
     configure_logging(settings.logging, service="scheduler")
+    report_configuration()
     database_url, broker_url = required_database_url(settings), required_broker_url(settings)
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:

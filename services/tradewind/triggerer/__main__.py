@@ -13,6 +13,7 @@ from tradewind.db.pool import open_pool
 from tradewind.db.postgres.store import PostgresStore
 from tradewind.db.statements import statement
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.environment import with_given
 from tradewind.service.health import bus_check, serve_health, store_check
 from tradewind.service.lifecycle import run_service, stop_on_signals, unless_stopped
@@ -55,6 +56,7 @@ def main(*, capacity: int | None = None, queues: str | None = None) -> None:
     given = with_given(settings.triggerer, {"capacity": capacity, "queues": queues}, "--{}".format)
     settings = replace(settings, triggerer=given)
     configure_logging(settings.logging, service="triggerer")
+    report_configuration()
     run_service(serve(settings))
 
 

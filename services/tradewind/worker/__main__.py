@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.bus.open import open_bus
 from tradewind.service.clock import new_id, utc_now
+from tradewind.service.configuration.report import report_configuration
 from tradewind.service.environment import with_given
 from tradewind.service.health import bus_check, serve_health
 from tradewind.service.lifecycle import run_service, stop_on_signals
@@ -48,6 +49,7 @@ async def work(given: Given) -> None:
     if settings.celery.worker_umask is not None:
         os.umask(settings.celery.worker_umask)
     configure_logging(settings.logging, service="worker")
+    report_configuration()
     broker_url = required_broker_url(settings)
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:

@@ -7,12 +7,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tradewind.core.errors import ConfigError
 from tradewind.sdk.exceptions import AirflowConfigException
 from tradewind.sdk.types import NOTSET, ArgNotSet
+from tradewind.service.configuration.code_options import CODE_OPTIONS
+from tradewind.service.configuration.sources import AirflowSources, output_of
 
 EnumT = TypeVar("EnumT", bound=Enum)
 
-PREFIXES: Final = ("TRADEWIND", "AIRFLOW")
+PREFIX: Final = "TRADEWIND__"
 
 _TRUE: Final = ("true", "t", "1", "yes", "y", "on")
 _FALSE: Final = ("false", "f", "0", "no", "n", "off")
@@ -21,41 +24,11 @@ _DEFAULTS: Final = {
     ("core", "default_timezone"): "utc",
     ("core", "executor"): "LocalExecutor",
     ("core", "parallelism"): "32",
-    ("core", "max_active_tasks_per_dag"): "16",
-    ("core", "max_active_runs_per_dag"): "16",
     ("core", "load_examples"): "False",
-    ("core", "max_consecutive_failed_dag_runs_per_dag"): "0",
-    ("core", "max_map_length"): "1024",
-    ("core", "default_task_retries"): "0",
-    ("core", "default_task_retry_delay"): "300",
-    ("core", "max_task_retry_delay"): "86400",
-    ("core", "default_task_weight_rule"): "downstream",
-    ("core", "default_task_execution_timeout"): "",
-    ("core", "task_success_overtime"): "20",
     ("core", "default_pool_task_slot_count"): "128",
-    ("core", "dags_are_paused_at_creation"): "True",
-    ("core", "dag_run_conf_overrides_params"): "True",
-    ("scheduler", "catchup_by_default"): "False",
-    ("scheduler", "create_cron_data_intervals"): "False",
-    ("scheduler", "create_delta_data_intervals"): "False",
-    ("dag_processor", "disable_bundle_versioning"): "False",
-    ("email", "default_email_on_failure"): "True",
-    ("email", "default_email_on_retry"): "True",
-    ("core", "unit_test_mode"): "False",
     ("logging", "logging_level"): "INFO",
-    ("smtp", "smtp_host"): "localhost",
-    ("smtp", "smtp_port"): "25",
-    ("smtp", "smtp_mail_from"): "airflow@example.com",
-    ("kubernetes_executor", "worker_container_repository"): "",
-    ("kubernetes_executor", "worker_container_tag"): "",
-    ("operators", "default_owner"): "airflow",
-    ("operators", "default_queue"): "default",
-    ("operators", "default_deferrable"): "False",
-    ("operators", "default_cpus"): "1",
-    ("operators", "default_ram"): "512",
-    ("operators", "default_disk"): "512",
-    ("operators", "default_gpus"): "0",
 }
+"""Of what services decide, and DAG files may ask for. What only they ask for is in `CODE_OPTIONS`."""
 
 _FOLDERS: Final = {
     ("core", "dags_folder"): "dags",
@@ -65,19 +38,17 @@ _FOLDERS: Final = {
 
 
 class Configuration:
-    """`TRADEWIND__SECTION__KEY` in the environment, then `AIRFLOW__SECTION__KEY`, then the default. With `_CMD` after
-    the name, the variable holds a command that prints the value.
+    """`TRADEWIND__SECTION__KEY` in the environment, then `AIRFLOW__SECTION__KEY`, then `airflow.cfg`, then the default.
+    With `_CMD` after the name, a command is given that prints the value; with `_SECRET` after Airflow's, the name that
+    the secrets backend has it under.
 
     What does not fit is an AirflowConfigException that names section, key and value."""
 
     def get(self, section: str, key: str, fallback: "str | ArgNotSet | None" = NOTSET, **_options: Any) -> str | None:
         """The text; without one and without a fallback, AirflowConfigException."""
-        for prefix in PREFIXES:
-            name = f"{prefix}__{section.replace('.', '_').upper()}__{key.upper()}"
-            if (value := os.environ.get(name)) is not None:
-                return value
-            if (command := os.environ.get(f"{name}_CMD")) is not None:
-                return _output_of(command, name)
+        found = self._given(section, key)
+        if found is not None:
+            return found
         default = self._default(section.lower(), key.lower())
         if default is not None:
             return default
@@ -85,9 +56,23 @@ class Configuration:
             raise AirflowConfigException(f"section/key [{section}/{key}] not found in config")
         return fallback
 
+    def _given(self, section: str, key: str) -> str | None:
+        name = f"{PREFIX}{section.replace('.', '_').upper()}__{key.upper()}"
+        if (value := os.environ.get(name)) is not None:
+            return value
+        try:
+            if (command := os.environ.get(f"{name}_CMD")) is not None:
+                return output_of(command, f"{name}_CMD")
+            found = _sources().find(section.lower(), key.lower(), is_secret=True)
+        except ConfigError as exc:
+            raise AirflowConfigException(str(exc)) from exc
+        return None if found is None else found.text
+
     def _default(self, section: str, key: str) -> str | None:
         folder = _FOLDERS.get((section, key))
-        return str(Path(get_airflow_home()) / folder) if folder else _DEFAULTS.get((section, key))
+        if folder:
+            return str(Path(get_airflow_home()) / folder)
+        return _DEFAULTS.get((section, key)) or CODE_OPTIONS.get(f"{section}.{key}")
 
     def get_mandatory_value(self, section: str, key: str, fallback: "str | ArgNotSet | None" = NOTSET) -> str:
         """The text; None as fallback is a ValueError."""
@@ -173,13 +158,16 @@ class Configuration:
 
     def getsection(self, section: str) -> dict[str, str | int | float | bool] | None:
         """Everything known of a section, numbers and truth values as such; None if that is nothing."""
-        found = {key: value for (part, key), value in _DEFAULTS.items() if part == section.lower()}
-        for prefix in reversed(PREFIXES):
-            start = f"{prefix}__{section.replace('.', '_').upper()}__"
-            for name in sorted(os.environ):
-                if name.startswith(start):
-                    key = name.removeprefix(start).lower().removesuffix("_cmd")
-                    found[key] = self.get(section, key, fallback="") or ""
+        section = section.lower()
+        options = ((*name.rsplit(".", 1), value) for name, value in CODE_OPTIONS.items() if value is not None)
+        known = (*((part, key, value) for (part, key), value in _DEFAULTS.items()), *options)
+        found: dict[str, str] = {key: value for part, key, value in known if part == section}
+        start = f"{PREFIX}{section.replace('.', '_').upper()}__"
+        given = [name.removeprefix(start).lower() for name in sorted(os.environ) if name.startswith(start)]
+        also = (section, section.replace(".", "_"))
+        for key in (*given, *(key for part, key, _ in _sources().given() if part in also)):
+            name = key.removesuffix("_cmd").removesuffix("_secret")
+            found[name] = self.get(section, name, fallback="") or ""
         return {key: _natural(value) for key, value in found.items()} or None
 
     def _number(self, section: str, key: str, fallback: "float | ArgNotSet") -> float:
@@ -198,15 +186,15 @@ def get_airflow_home() -> str:
     return os.environ.get("AIRFLOW_HOME") or str(Path.home() / "tradewind")
 
 
-def _output_of(command: str, name: str) -> str:
-    # Imported here: hardly anybody asks commands, and every process that runs tasks pays for what it imports.
-    import subprocess
-    from shlex import split
+def _sources() -> AirflowSources:
+    return AirflowSources(os.environ, _asked_backend)
 
-    done = subprocess.run(split(command), capture_output=True, text=True, check=False)  # noqa: S603 - the operator's own
-    if done.returncode:
-        raise AirflowConfigException(f"{name}_CMD ended with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
+
+def _asked_backend(name: str) -> str | None:
+    # Imported here: the two modules know each other.
+    from tradewind.sdk.secrets.search import find_config
+
+    return find_config(name)
 
 
 def _natural(text: str) -> str | int | float | bool:

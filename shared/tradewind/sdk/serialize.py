@@ -80,7 +80,7 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         max_active_runs=dag.max_active_runs,
         max_consecutive_failed_dag_runs=dag.max_consecutive_failed_dag_runs,
         dagrun_timeout_seconds=_seconds(dag.dagrun_timeout),
-        is_paused_upon_creation=dag.is_paused_upon_creation,
+        is_paused_upon_creation=_paused_at_creation(dag),
         fail_fast=dag.fail_fast,
         render_template_as_native_obj=dag.render_template_as_native_obj,
         params=_params(dag.params),
@@ -388,6 +388,13 @@ def _seconds(value: timedelta | float | None) -> float | None:
     if value is None:
         return None
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _paused_at_creation(dag: "DAG") -> bool | None:
+    """What the author says, else what the configuration says; None = paused, as DAGs are."""
+    if dag.is_paused_upon_creation is not None or conf.getboolean("core", "dags_are_paused_at_creation"):
+        return dag.is_paused_upon_creation
+    return False
 
 
 def _utc(value: datetime | None) -> datetime | None:

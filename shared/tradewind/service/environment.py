@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 import msgspec
 
 from tradewind.core.errors import ConfigError
+from tradewind.service.configuration.sources import Found, output_of
 
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
@@ -21,6 +22,9 @@ FLAGS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
 }
 _READER: Final = "reader"
+
+Fallback = Callable[[str], Found | None]
+"""What else says something of a setting (`group.field`, in small letters), and where."""
 
 
 class SecretStr:
@@ -60,32 +64,61 @@ Names = Annotated[tuple[str, ...], read_by(split_names)]
 """Separated by commas."""
 
 
-def from_environment(kind: type[SettingsT], prefix: str) -> SettingsT:
+def _nothing(_setting: str) -> Found | None:
+    return None
+
+
+def from_environment(kind: type[SettingsT], prefix: str, fallback: Fallback = _nothing) -> SettingsT:
     """`<prefix><FIELD>`, and `<prefix><GROUP>__<FIELD>` for the fields of fields that are structs themselves; what the
-    environment does not name keeps its default. Raises `ConfigError` that names each wrong variable."""
+    environment does not name, the fallback may; else it keeps its default. Of secrets, `…_CMD` may name a command that
+    prints them. Raises `ConfigError` that names each wrong variable, or what else said it."""
     problems: list[str] = []
     environment = {name.upper(): text for name, text in os.environ.items()}
-    settings = _loaded(kind, prefix, environment, problems)
+    settings = _loaded(kind, _Texts(environment, prefix, fallback), "", problems)
     if problems:
         raise ConfigError("; ".join(problems))
     return settings
 
 
-def _loaded(kind: type[SettingsT], prefix: str, environment: Mapping[str, str], problems: list[str]) -> SettingsT:
+class _Texts:
+    """Where texts come from."""
+
+    def __init__(self, environment: Mapping[str, str], prefix: str, fallback: Fallback) -> None:
+        self._environment = environment
+        self._prefix = prefix
+        self._fallback = fallback
+
+    def find(self, setting: str, *, is_secret: bool) -> Found | None:
+        """Of `group.field`."""
+        name = self._prefix + setting.upper().replace(".", "__")
+        if (text := self._environment.get(name)) is not None:
+            return Found(text, name)
+        if is_secret and (command := self._environment.get(f"{name}_CMD")) is not None:
+            return Found(output_of(command, f"{name}_CMD"), f"{name}_CMD")
+        return self._fallback(setting)
+
+
+def _loaded(kind: type[SettingsT], texts: _Texts, group: str, problems: list[str]) -> SettingsT:
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
-        name = prefix + field.name.upper()
-        if _is_group(field.type):
-            values[field.name] = _loaded(field.type, f"{name}__", environment, problems)
-        elif name in environment:
+        setting = group + field.name
+        if is_group(field.type):
+            values[field.name] = _loaded(field.type, texts, f"{setting}.", problems)
+        elif (found := texts.find(setting, is_secret=is_secret(field.type))) is not None:
             try:
-                values[field.name] = _value(field.type, environment[name])
+                values[field.name] = _value(field.type, found.text)
             except ValueError as exc:
-                problems.append(f"{name}: {exc}")
+                problems.append(f"{found.source}: {exc}")
     return kind(**values)
 
 
-def _is_group(kind: Any) -> bool:
+def is_secret(kind: Any) -> bool:
+    """Whether a field of this type holds a secret."""
+    return kind is SecretStr or (_is_union(kind) and SecretStr in get_args(kind))
+
+
+def is_group(kind: Any) -> bool:
+    """Whether fields of this type are groups of settings."""
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
@@ -116,7 +149,7 @@ def _reader(kind: Any) -> Callable[[str], object]:
         if isinstance(meta, msgspec.Meta) and meta.extra and _READER in meta.extra:
             return meta.extra[_READER]
     if kind is bool:
-        return _read_flag
+        return read_flag
     return str if _takes_text(kind) else str.strip
 
 
@@ -125,7 +158,8 @@ def _takes_text(kind: Any) -> bool:
     return kind is str or kind is SecretStr or (_is_union(kind) and any(map(_takes_text, get_args(kind))))
 
 
-def _read_flag(text: str) -> bool:
+def read_flag(text: str) -> bool:
+    """Raises ValueError."""
     try:
         return FLAGS[text.strip().lower()]
     except KeyError:

@@ -5,14 +5,18 @@ Each service's own `settings.py` composes these groups; the composition root is 
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tradewind.core.bundle_list import DEFAULT_LIST
 from tradewind.core.errors import ConfigError
-from tradewind.service.environment import SecretStr, from_environment
+from tradewind.service.configuration.sources import PREFIX as AIRFLOW_PREFIX
+from tradewind.service.configuration.sources import AirflowSources, Found, configuration_file
+from tradewind.service.environment import Fallback, SecretStr, from_environment, read_by, read_flag
+
+PREFIX: Final = "TRADEWIND__"
 
 
 class CoreSettings(Struct, frozen=True):
@@ -48,9 +52,7 @@ class CoreSettings(Struct, frozen=True):
 class BundleListSettings(Struct, frozen=True):
     """Of [dag_processor], what every service reads."""
 
-    dag_bundle_config_list: str = msgspec.field(
-        default_factory=lambda: os.environ.get("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST") or DEFAULT_LIST
-    )
+    dag_bundle_config_list: str = DEFAULT_LIST
     """Where DAG files come from, as in Airflow: a JSON list of `{"name": …, "classpath": …, "kwargs": {…}}`."""
 
 
@@ -71,6 +73,10 @@ class BrokerSettings(Struct, frozen=True):
     `amqps://` or `rediss://`. Unset: in memory (standalone only)."""
 
 
+def _read_exposure(text: str) -> object:
+    return True if text.strip().lower() == "non-sensitive-only" else read_flag(text)
+
+
 class ApiSettings(Struct, frozen=True):
     """Where the API listens, and its first user."""
 
@@ -79,6 +85,9 @@ class ApiSettings(Struct, frozen=True):
     base_url: str | None = None
     """Under which address browsers reach the API, as in https://tradewind.example.org: cookies are sent over TLS only
     if it is https, and nobody is sent elsewhere after logging in. Unset: whatever address a request names."""
+    expose_config: Annotated[bool, read_by(_read_exposure)] = False
+    """Whether those who may see the configuration get it from the API; secrets are hidden in any case, so that
+    `non-sensitive-only` says the same as `True`."""
     admin_username: str = "admin"
     admin_password: SecretStr | None = None
     """Unset: generated once, kept under the home folder and printed by `standalone`."""
@@ -172,8 +181,32 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
 def load_settings(kind: type[SettingsT]) -> SettingsT:
-    """Read the environment; raises `ConfigError` that names each wrong variable and what is wrong with it."""
-    return from_environment(kind, "TRADEWIND__")
+    """Read the environment, and Airflow's configuration for what it does not say; raises `ConfigError` that names each
+    wrong variable, or line of a file, and what is wrong with it."""
+    return from_environment(kind, PREFIX, airflow_fallback())
+
+
+def airflow_fallback() -> Fallback:
+    """What Airflow is told in this environment, as settings."""
+    home = os.environ.get("AIRFLOW_HOME")
+    options = _airflow_options()
+
+    def find(setting: str) -> Found | None:
+        if setting == "home":
+            return Found(home, "AIRFLOW_HOME") if home else None
+        return options(setting) if options is not None else None
+
+    return find
+
+
+def _airflow_options() -> Fallback | None:
+    """None: it is told nothing."""
+    if not any(name.startswith(AIRFLOW_PREFIX) for name in os.environ) and not configuration_file(os.environ).exists():
+        return None
+    # Imported here: tables that only a deployment with Airflow's configuration needs.
+    from tradewind.service.configuration.fallback import AirflowFallback
+
+    return AirflowFallback(AirflowSources(os.environ))
 
 
 def required_broker_url(settings: ServiceSettings) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_commands_print_values(monkeypatch: pytest.MonkeyPatch) -> None:
     assert conf.get("my.part", "key") == "from there"
     assert conf.getsection("my.part") == {"key": "from there"}
     monkeypatch.setenv("AIRFLOW__MY_PART__KEY_CMD", "sh -c 'echo no >&2; exit 3'")
-    with pytest.raises(AirflowConfigException, match=r"AIRFLOW__MY_PART__KEY_CMD ended with 3: no"):
+    with pytest.raises(AirflowConfigException, match=r"AIRFLOW__MY_PART__KEY_CMD: the command ended with 3: no"):
         conf.get("my.part", "key")
 
 
@@ -131,3 +132,39 @@ def test_folders_are_below_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AIRFLOW_HOME", "/somewhere")
     assert conf.get("core", "dags_folder") == "/somewhere/dags"
     assert conf.get("logging", "base_log_folder") == "/somewhere/logs"
+
+
+def test_the_configuration_file_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "airflow.cfg").write_text("[my.part]\nkey = of the file\nother = 7\n[smtp]\nsmtp_port = 2525\n")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert conf.get("my.part", "KEY") == "of the file"
+    assert conf.getint("smtp", "smtp_port") == 2525
+    monkeypatch.setenv("AIRFLOW__MY_PART__KEY", "of the environment")
+    assert conf.getsection("my.part") == {"key": "of the environment", "other": 7}
+    assert conf.get("my.part", "none", fallback=None) is None
+
+
+def test_a_secrets_backend_may_keep_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKERS__SECRETS_BACKEND", f"{__name__}.Vault")
+    monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PASSWORD_SECRET", "mail")
+    assert conf.get("smtp", "smtp_password") == "mail of the vault"
+
+
+class Vault:
+    """Knows configuration only."""
+
+    def get_config(self, key: str) -> str:
+        return f"{key} of the vault"
+
+
+def test_dags_begin_unpaused_where_the_configuration_says_so() -> None:
+    code = """
+        from tradewind.sdk import DAG
+        from tradewind.sdk.serialize import serialize_dag
+        for given in (None, True, False):
+            with DAG("d", is_paused_upon_creation=given) as dag:
+                pass
+            print(serialize_dag(dag, "d.py").is_paused_upon_creation)
+    """
+    assert _printed(code, {}).split() == ["None", "True", "False"]
+    assert _printed(code, {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}).split() == ["False", "True", "False"]

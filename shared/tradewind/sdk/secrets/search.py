@@ -38,6 +38,14 @@ def find_connection(conn_id: str) -> "Connection | None":
     return None
 
 
+def find_config(name: str) -> str | None:
+    """What the author's own backend has for a configuration value."""
+    for backend in _backends():
+        if backend is not ENVIRONMENT and hasattr(backend, "get_config"):
+            return cast("str | None", backend.get_config(name))
+    return None
+
+
 def _backends() -> Iterator[Any]:
     for section, name, arguments in (
         ("workers", "secrets_backend", "secrets_backend_kwargs"),
