@@ -7,10 +7,11 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tradewind.api.access.coverage import check_coverage
+from tradewind.api.access.guard import require_access, watch_login
 from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.dag_files import routes as dag_files
-from tradewind.api.dependencies import require_user
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
@@ -22,6 +23,7 @@ from tradewind.api.routes import (
     dag_versions,
     dags,
     deletions,
+    events,
     execution,
     execution_assets,
     execution_bundles,
@@ -77,6 +79,7 @@ GUARDED = (
     import_errors.router,
     pools.router,
     fleet.router,
+    events.router,
     variables.router,
     connections.router,
     browser.guarded,
@@ -100,11 +103,11 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         generate_unique_id_function=_operation_id,
         redoc_url=None,
     )
-    app.include_router(tokens.router)
-    app.include_router(browser.router)
+    for router in (tokens.router, browser.router):
+        app.include_router(router, dependencies=[Depends(watch_login)])
     app.include_router(monitor.router)
     for router in GUARDED:
-        guards = [Depends(require_user)]
+        guards = [Depends(require_access)]
         app.include_router(router, dependencies=guards, responses=documented(401, 403))
     for execution_router in (
         execution.router,
@@ -117,6 +120,7 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
     ):
         app.include_router(execution_router)
     app.include_router(service.router)
+    check_coverage(app)
     install_error_handlers(app)
     app.add_middleware(
         RequestMiddleware,

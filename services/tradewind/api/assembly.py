@@ -4,8 +4,10 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from tradewind.api.access.grants import Grants
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.events.feed import ChangeFeed
 from tradewind.api.identity.callers import Callers
 from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.identity.logins import Logins
@@ -53,6 +55,7 @@ def assembled(
         signer=signer,
         logins=Logins(signer, clock),
         callers=Callers(database=pool, signer=signer, clock=clock, settings=settings, telemetry=telemetry),
+        grants=Grants(pool),
         login_limit=LoginLimit(database=pool, clock=clock, limits=settings.login_limit),
         passwords=passwords,
         dag_specs=DagSpecs(pool),
@@ -67,6 +70,13 @@ def assembled(
             telemetry=telemetry,
         ),
         log_stores=LogStores(settings=settings.logging, database=pool, secrets=secret_box),
+        change_feed=ChangeFeed(
+            database=pool,
+            max_listeners=settings.api_server.max_event_clients,
+            max_waiting=settings.api_server.max_waiting_events,
+            max_waiters=settings.api_server.max_run_waiters,
+            telemetry=telemetry,
+        ),
         checks={
             "broker": bus_check(bus),
             "database": store_check(partial(pool.fetch_row, statement("get_schema_range"))),

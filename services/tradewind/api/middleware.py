@@ -9,6 +9,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tradewind.api.access.auditing import write_audit
 from tradewind.core.clock import IdFactory
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
@@ -86,6 +87,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            await write_audit(self._scope, message["status"])
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
         await self._send(message)
 

@@ -11,6 +11,9 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from tradewind.api.access.guard import visible
+from tradewind.api.models.queries import PageQuery
+
 VALIDATION_ERROR: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
 """FastAPI's own."""
 
@@ -25,7 +28,10 @@ def parsed(model: type[QueryT]) -> Callable[[Request], Awaitable[QueryT]]:
         params = request.query_params
         given = {name: params.getlist(name) if name in lists else params[name] for name in params}
         try:
-            return model.model_validate(given)
+            found = model.model_validate(given)
+            if isinstance(found, PageQuery):
+                found.see_only(await visible(request))
+            return found
         except ValidationError as exc:
             errors = exc.errors(include_url=False)
             raise RequestValidationError([{**error, "loc": ("query", *error["loc"])} for error in errors]) from exc

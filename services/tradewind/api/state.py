@@ -5,8 +5,10 @@ from typing import TypedDict
 
 from prometheus_client import CollectorRegistry
 
+from tradewind.api.access.grants import Grants
 from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
+from tradewind.api.events.feed import ChangeFeed
 from tradewind.api.identity.callers import Callers
 from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.identity.logins import Logins
@@ -37,6 +39,7 @@ class ApiState(TypedDict):
     signer: TokenSigner
     logins: Logins
     callers: Callers
+    grants: Grants
     login_limit: LoginLimit
     passwords: Passwords
     dag_specs: DagSpecs
@@ -45,4 +48,5 @@ class ApiState(TypedDict):
     secrets: SecretBox
     log_followers: LogFollowers
     log_stores: LogStores
+    change_feed: ChangeFeed
     checks: Mapping[str, Check]

@@ -7,8 +7,9 @@ Patterns: `*_pattern` is a case-insensitive substring with SQL's wildcards, `*_p
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
+from tradewind.api.access.rights import VisibleDags
 from tradewind.api.errors import Unprocessable
 from tradewind.api.models.base import DagRunStateName
 from tradewind.core.states import DagRunState, TaskInstanceState
@@ -34,6 +35,11 @@ class PageQuery(BaseModel):
 
     limit: NonNegative = DEFAULT_PAGE_LIMIT
     offset: NonNegative = 0
+    _visible: VisibleDags = PrivateAttr(VisibleDags())
+
+    def see_only(self, visible: VisibleDags) -> None:
+        """Let the list show nothing of other DAGs."""
+        self._visible = visible
 
     def page(self) -> PageRequest:
         """The part asked for, in the order asked for."""
@@ -42,7 +48,7 @@ class PageQuery(BaseModel):
 
     def filters(self) -> dict[str, object]:
         """Filter → value, as the list's statement takes them. Raises `Unprocessable`."""
-        filters: dict[str, object] = {}
+        filters = self._visible.filters()
         for name in type(self).model_fields:
             value = getattr(self, name)
             if name in self.no_filters or value is None or value == []:
