@@ -90,7 +90,6 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "pause_backfill": _EDITS_BACKFILL,
         "unpause_backfill": _EDITS_BACKFILL,
         "cancel_backfill": _EDITS_BACKFILL,
-        "get_events": reads(Resource.DAG_RUN, Dags.LIST),
         # Tasks and their instances.
         "get_tasks": _READS_TASK,
         "get_task": _READS_TASK,
