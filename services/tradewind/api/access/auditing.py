@@ -63,10 +63,10 @@ def name_owner(request: Request, username: str) -> None:
         change.owner = username
 
 
-def joined(request: Request, *, run_id: str, status: int) -> NewEvent | None:
+def joined(request: Request, *, status: int) -> NewEvent | None:
     """The entry, for a statement that writes it together with what it is about; None: there is none to write."""
     change: Change | None = request.scope.get(CHANGE)
-    return None if change is None else _entry(change, status, run_id=run_id)
+    return None if change is None else _entry(change, status)
 
 
 def is_joined(request: Request) -> None:
@@ -93,7 +93,7 @@ async def write_audit(scope: Mapping[str, Any], status: int) -> None:
         get_logger().error("audit.not_written", error=str(exc), entry=repr(entry))
 
 
-def _entry(change: Change, status: int, *, run_id: str | None = None) -> NewEvent | None:
+def _entry(change: Change, status: int) -> NewEvent | None:
     request, state = change.request, cast("ApiState", change.request.scope["state"])
     body = _body(change.body)
     if change.rule.has_dry_run and body.get("dry_run", True) is True:
@@ -104,7 +104,7 @@ def _entry(change: Change, status: int, *, run_id: str | None = None) -> NewEven
         created_at=state["clock"](),
         event=change.event,
         dag_id=_text(body.get("dag_id")) if dag_id in (None, "~") else dag_id,
-        run_id=run_id or _text(path.get("dag_run_id")) or _text(body.get("dag_run_id")),
+        run_id=_text(path.get("dag_run_id")) or _text(body.get("dag_run_id")),
         task_id=_text(path.get("task_id")) or _text(body.get("task_id")),
         map_index=_integer(path.get("map_index", body.get("map_index"))),
         try_number=_integer(path.get("try_number", path.get("task_try_number"))),

@@ -9,12 +9,15 @@ from tradewind.api.access.guard import require_access, watch_login
 from tradewind.api.access.rules import Door, Rule
 from tradewind.api.access.table import OPERATIONS
 from tradewind.api.dependencies import require_attempt, require_reader
+from tradewind.api.execution.speaking import require_lease, require_workload
 from tradewind.core.errors import ConfigError
 
 GUARDS: Final[dict[Door, Callable[..., Any]]] = {
     Door.LOGGED_IN: require_access,
     Door.RIGHT: require_access,
     Door.ATTEMPT: require_attempt,
+    Door.WORKLOAD: require_workload,
+    Door.LEASE: require_lease,
     Door.READER: require_reader,
 }
 

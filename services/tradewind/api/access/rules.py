@@ -17,6 +17,10 @@ class Door(Enum):
     """Who holds the right."""
     ATTEMPT = auto()
     """A task process, with its attempt's token; whether that is current, the statement checks that acts for it."""
+    WORKLOAD = auto()
+    """Who is to run an attempt, with its workload's token, or again with its attempt's."""
+    LEASE = auto()
+    """The process that holds an attempt's lease, with its attempt's token, which may have expired meanwhile."""
     READER = auto()
     """A service that has DAG files imported, with its token."""
 

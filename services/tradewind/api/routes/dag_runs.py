@@ -1,9 +1,11 @@
 """`/api/v2/dags/{dag_id}/dagRuns`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from tradewind.api.access.auditing import is_joined, joined
 from tradewind.api.cursors import cursor_of, dag_run_row_id, next_cursor, previous_cursor
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.dependencies import StateDep, UserDep
@@ -76,7 +78,8 @@ async def trigger_dag_run(
             entropy=state["new_id"](),
         ),
     )
-    run = await stored_run(state, run, body)
+    run = await stored_run(state, replace(run, event=joined(request, status=200)), body)
+    is_joined(request)
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run.run_id, user=user.username)
     return created_dag_run_response(run, target)

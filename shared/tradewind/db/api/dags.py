@@ -10,6 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from tradewind.core.spec import DagSpec
+from tradewind.db.api.access import NewEvent
 from tradewind.db.api.pages import Cursor, Page, PageRequest, fetch_keyset_page, fetch_page
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.specs import load_spec
@@ -35,6 +36,8 @@ class NewDagRun:
     run_type: Literal["manual", "asset_materialization"] = "manual"
     partition_key: str | None = None
     partition_date: datetime | None = None
+    event: NewEvent | None = None
+    """Written to the audit log with the run, if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,9 @@ async def get_trigger_target(database: Database, dag_id: str) -> Row | None:
     return await database.fetch_row(statement("api_get_trigger_target"), dag_id)
 
 
-async def create_dag_run(database: Database, run: NewDagRun) -> int | None:
+async def create_dag_run(session: Session, run: NewDagRun) -> int | None:
     """Insert the run in state `queued`; None if the DAG has a run of this run_id or logical_date already."""
-    row = await database.fetch_row(
+    row = await session.fetch_row(
         statement("api_insert_dag_run"),
         run.dag_id,
         run.run_id,
@@ -92,8 +95,13 @@ async def create_dag_run(database: Database, run: NewDagRun) -> int | None:
         run.run_type,
         run.partition_key,
         run.partition_date,
+        *_logged(run.event),
     )
     return None if row is None else row["id"]
+
+
+def _logged(event: NewEvent | None) -> tuple[object, ...]:
+    return (None,) * 5 if event is None else (event.event, event.extra, event.via, event.remote_address, event.status)
 
 
 async def list_dag_runs(
