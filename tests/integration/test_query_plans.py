@@ -16,7 +16,7 @@ from tradewind.db.statements import FOLDER, statement
 LARGE: Final = (
     "asset", "asset_alias_event", "asset_dag_run_queue", "asset_event", "asset_reference", "dag_run_asset_event",
     "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
-    "task_log", "task_log_file", "trigger", "xcom",
+    "task_log", "task_log_file", "trigger", "xcom", "state_change", "trigger_key",
 )  # fmt: skip
 
 HOT: Final = (
@@ -27,6 +27,12 @@ HOT: Final = (
     "adopt_dag_runs",
     "api_append_attempt_log",
     "api_claim_log_move",
+    "api_find_keyed_run",
+    "api_forget_state_changes",
+    "api_forget_trigger_keys",
+    "api_insert_trigger_keys",
+    "api_list_state_changes",
+    "api_start_state_changes",
     "api_finish_log_move",
     "api_get_log_target",
     "api_list_log_attempts",

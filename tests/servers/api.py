@@ -1,7 +1,7 @@
 """The real API on a free port, over a real database and an in-memory bus, and what fills the database for it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,10 +75,13 @@ async def api_server(
     logging: LogSettings | None = None,
     max_log_followers: int = 200,
     password: str = "a password of ada's",
+    change: Callable[[ApiServiceSettings], ApiServiceSettings] = lambda settings: settings,
 ) -> AsyncGenerator[ApiServer]:
     """Serve until the context is left; others on the same broker are other processes of one API, if they have the
-    same home."""
-    settings = api_settings(home, password, executor=executor, logging=logging, max_log_followers=max_log_followers)
+    same home. `change`: settings as they are for other servers → as they are for this one."""
+    settings = change(
+        api_settings(home, password, executor=executor, logging=logging, max_log_followers=max_log_followers)
+    )
     broker, registry = broker or MemoryBroker(), CollectorRegistry()
     stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:

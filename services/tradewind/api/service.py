@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from tradewind.api.app import create_app
 from tradewind.api.assembly import assembled
+from tradewind.api.events.retention import ChangeRetention
 from tradewind.api.identity.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.task_logs.moving import LogMover
@@ -71,6 +72,9 @@ async def run(
         async with asyncio.TaskGroup() as group:
             group.create_task(state["announcer"].run(stop), name="announcer")
             group.create_task(state["log_followers"].run(stop), name="log-followers")
+            group.create_task(state["change_feed"].run(stop), name="change-feed")
+            changes = ChangeRetention(limits=settings.api_server, database=pool, clock=clock, telemetry=telemetry)
+            group.create_task(changes.run(stop), name="change-retention")
             group.create_task(state["callers"].run(stop), name="identity-watch")
             if mover is not None:
                 group.create_task(mover.run(stop), name="log-moves")

@@ -17,6 +17,20 @@ class ApiServerLimits(Struct, frozen=True):
     max_log_followers: Annotated[int, Meta(ge=0)] = 200
     """So many may follow logs through one API process; each holds a connection, and while it reads up to a megabyte.
     Who comes then is told to ask again (503)."""
+    max_event_clients: Annotated[int, Meta(ge=0)] = 500
+    """So many may listen to events through one API process; each holds a connection. Who comes then is told to ask
+    again (503)."""
+    max_waiting_events: Annotated[int, Meta(ge=1)] = 5_000
+    """So many events are kept for a client that reads more slowly than they come; then it is cut off, and goes on from
+    the id of its last one."""
+    max_run_waiters: Annotated[int, Meta(ge=0)] = 5_000
+    """So many may wait for runs through one API process. Who comes then is told to ask again (503)."""
+    event_retention_hours: Annotated[float, Meta(gt=0)] = 24.0
+    """So long a client may have been away and still miss nothing."""
+    event_retention_rows: Annotated[int, Meta(ge=1)] = 2_000_000
+    """More changes of state than these are not kept, however young: about 300 MB."""
+    idempotency_key_hours: Annotated[float, Meta(gt=0)] = 24.0
+    """So long a run is found again under its Idempotency-Key, and a webhook's delivery is known."""
 
 
 class LoginLimits(Struct, frozen=True):

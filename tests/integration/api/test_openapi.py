@@ -23,6 +23,8 @@ WANTED: Final = (
     "logout",
     "get_version",
     "get_health",
+    "get_config",
+    "get_config_value",
     "get_dags",
     "patch_dags",
     "get_dag",
@@ -97,6 +99,8 @@ WANTED: Final = (
     "clear_task_state_store",
     "get_import_errors",
     "get_import_error",
+    "get_event_logs",
+    "get_event_log",
     "get_tasks",
     "get_task",
     "list_asset_state_store",
@@ -119,6 +123,10 @@ WANTED: Final = (
     "bulk_pools",
     "bulk_variables",
     "bulk_connections",
+    "import_errors",
+    "get_plugins",
+    "get_providers",
+    "get_jobs",
     "get_variables",
     "post_variable",
     "get_variable",
@@ -136,6 +144,7 @@ OURS: Final = (
     *("explain_task_instance", "explain_mapped_task_instance", "get_next_runs"),
     *("run_task_instance", "run_mapped_task_instance"),
     *("get_workers", "get_worker", "get_worker_attempts", "drain_worker", "get_queues"),
+    "get_events",
 )
 """What Airflow does not have."""
 
