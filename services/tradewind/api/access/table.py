@@ -234,9 +234,9 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "get_bundle_manifest": _ATTEMPT,
         "get_bundle_blobs": _ATTEMPT,
         # The same of Airflow's own task processes, in its shape.
-        "run_task_instance": Rule(door=Door.WORKLOAD),
-        "beat_task_instance": Rule(door=Door.LEASE),
-        "set_task_instance_state": _ATTEMPT,
+        "start_attempt": Rule(door=Door.WORKLOAD),
+        "beat_attempt": Rule(door=Door.LEASE),
+        "end_attempt": _ATTEMPT,
         "put_rendered_fields": _ATTEMPT,
         "set_rendered_map_index": _ATTEMPT,
         "skip_downstream": _ATTEMPT,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from tradewind.api.access.guard import VisibleDep
 from tradewind.api.catalogue.models import (
     DagStatsCollectionResponse,
     DagStatsResponse,
@@ -38,10 +39,10 @@ async def get_dag_tags(
 
 @router.get("/dagStats", responses=documented(400, 404), tags=["DagStats"])
 async def get_dag_stats(
-    state: StateDep, dag_ids: Annotated[list[str] | None, Query()] = None
+    state: StateDep, visible: VisibleDep, dag_ids: Annotated[list[str] | None, Query()] = None
 ) -> DagStatsCollectionResponse:
     """How many runs of each state DAGs have; those without runs are left out."""
-    rows = await queries.list_stats(state["database"], dag_ids or None)
+    rows = await queries.list_stats(state["database"], dag_ids or None, visible.filters())
     by_dag: dict[str, list[Row]] = {}
     for row in rows:
         by_dag.setdefault(row["dag_id"], []).append(row)

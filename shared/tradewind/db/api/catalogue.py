@@ -13,9 +13,12 @@ async def list_tags(database: Database, filters: Mapping[str, object], request: 
     return await fetch_page(database, "api_list_dag_tags", filters, request)
 
 
-async def list_stats(database: Database, dag_ids: Sequence[str] | None) -> Sequence[Row]:
-    """`dag_id`, `dag_display_name`, `state`, `runs`: for each DAG (None: of all) each state that it has runs in."""
-    return await database.fetch(statement("api_list_dag_stats"), None if dag_ids is None else list(dag_ids))
+async def list_stats(database: Database, dag_ids: Sequence[str] | None, visible: Mapping[str, object]) -> Sequence[Row]:
+    """`dag_id`, `dag_display_name`, `state`, `runs`: for each DAG (None: of all) each state that it has runs in;
+    `visible`: filters that leave out DAGs, as those of pages do."""
+    wanted = None if dag_ids is None else list(dag_ids)
+    seen = visible.get("visible_dag_ids"), visible.get("visible_dag_pattern")
+    return await database.fetch(statement("api_list_dag_stats"), wanted, *seen)
 
 
 async def list_warnings(database: Database, filters: Mapping[str, object], request: PageRequest) -> Page:
