@@ -1,5 +1,5 @@
 # `make run` and `make test` need only Python 3.11+, git and make; everything else they install into .venv.
-.PHONY: run test test-rules test-services test-full check format bench bench-peers chaos soak oracle oracle-drawn venv venv-dev clean
+.PHONY: run test test-rules test-services test-full check format bench bench-peers bench-api chaos soak oracle oracle-drawn venv venv-dev clean
 
 RUN_HOME ?= $(CURDIR)/.tradewind
 BIN := .venv/bin
@@ -43,6 +43,10 @@ bench: venv-dev
 
 bench-peers: venv-dev
 	$(BIN)/python -m benchmarks peers $(ARGS)
+
+# The ten calls that clients make most, over a million task instances; beside Airflow where it is installed.
+bench-api: venv-dev
+	$(BIN)/python -m benchmarks api $(ARGS)
 
 # A running system broken a hundred times, then judged: some ten minutes. ARGS="--seed 7 --faults 12 --broker redis".
 chaos: venv-dev

@@ -1,4 +1,5 @@
-"""`python -m benchmarks [workload …]`: measure, print a table, write JSON; `peers` instead: beside other systems."""
+"""`python -m benchmarks [workload …]`: measure, print a table, write JSON; instead: `peers` beside other systems, `api`
+the calls of clients over a million task instances."""
 
 import argparse
 import asyncio
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks import resources, stacks, system, workloads
+from benchmarks.api_calls.measure import measure as measure_api
 from benchmarks.lane import lane
 from benchmarks.peers.measure import COMPARED
 from benchmarks.peers.measure import measure as measure_peers
@@ -30,6 +32,8 @@ def main() -> None:
         compared = _known(arguments.workloads[1:], COMPARED) or list(COMPARED)
         name, figures = "peers", measure_peers(setup, arguments.repeats, compared, with_airflow=arguments.airflow)
         figures = sorted(figures, key=lambda figure: figure.workload)
+    elif arguments.workloads[:1] == ["api"]:
+        name, figures = "api", measure_api(with_airflow=arguments.airflow)
     else:
         name, figures = "tradewind", _measure(_chosen(arguments), arguments.stacks, setup, arguments.repeats)
     path = save(name, conditions, figures)
@@ -75,13 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join((*workloads.WORKLOADS, *EXTRAS))
     parser.add_argument(
-        "workloads", nargs="*", help=f"which (default: all but the long ones): {names}; or peers, and which of theirs"
+        "workloads",
+        nargs="*",
+        help=f"which (default: all but the long ones): {names}; or peers, and which of theirs; or api",
     )
     parser.add_argument("--stacks", nargs="+", choices=list(stacks.STACKS), default=stacks.DEFAULT_STACKS)
     parser.add_argument("--repeats", type=int, default=3, help="runs whose median counts (default: 3)")
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
     parser.add_argument("--concurrency", type=int, default=16, help="tasks at once per worker (default: 16)")
-    parser.add_argument("--airflow", action="store_true", help="peers: install and measure Airflow, too")
+    parser.add_argument("--airflow", action="store_true", help="peers, api: install and measure Airflow, too")
     return parser
 
 

@@ -32,7 +32,7 @@ def airflow_stack(
     programs = environment("airflow", AIRFLOW)
     (port,) = free_ports(1)
     api_url = f"http://127.0.0.1:{port}"
-    shared = {**_settings(folder, dags_folder, database_url, api_url, port, programs), **(variables or {})}
+    shared = {**airflow_settings(folder, dags_folder, database_url, api_url, port, programs), **(variables or {})}
     airflow = str(programs / "airflow")
     subprocess.run([airflow, "db", "migrate"], env=shared, check=True, capture_output=True)
     with ExitStack() as stack:
@@ -45,9 +45,10 @@ def airflow_stack(
         yield api_url, answer.json()["access_token"]
 
 
-def _settings(
+def airflow_settings(
     folder: Path, dags_folder: Path, database_url: str, api_url: str, port: int, programs: Path
 ) -> dict[str, str]:
+    """The environment of its programs."""
     return {
         "PATH": f"{programs}:/usr/bin:/bin",
         "AIRFLOW_HOME": str(folder / "home"),

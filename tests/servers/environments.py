@@ -27,3 +27,8 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
         subprocess.run(pip, check=True, stdout=sys.stderr)
         done.write_text(wanted)
     return folder / "bin"
+
+
+def is_installed(name: str) -> bool:
+    """Whether such an environment is there already."""
+    return (FOLDER / name / "installed.txt").exists()

@@ -190,7 +190,7 @@ def service_stack(
             own = {} if command == "worker" else {DATABASE_VARIABLE: database_url}
             for key in (command, name):
                 own |= (own_environments or {}).get(key, {})
-            processes.append(_service(name, command, {**shared, **own}, api_port, folder))
+            processes.append(_service(name, command, {**shared, **own}, folder))
     with Stack(processes, f"http://127.0.0.1:{api_port}", "admin", password) as stack:
         stack.start_all()
         yield stack
@@ -204,7 +204,7 @@ def standalone_stack(
     password = secrets.token_urlsafe(12)
     (api_port,) = free_ports(1)
     own = {**_common(folder, dags_folder, password, api_port), **(environment or {})}
-    process = _service("standalone", "standalone", own, api_port, folder)
+    process = _service("standalone", "standalone", own, folder)
     try:
         with Stack([process], f"http://127.0.0.1:{api_port}", "admin", password) as stack:
             if start:
@@ -231,9 +231,9 @@ def _is_whole(health: Mapping[str, Mapping[str, object]]) -> bool:
     return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 
 
-def _service(name: str, command: str, environment: Mapping[str, str], api_port: int, folder: Path) -> ServiceProcess:
+def _service(name: str, command: str, environment: Mapping[str, str], folder: Path) -> ServiceProcess:
     if command in ("api-server", "standalone"):
-        own, url = dict(environment), f"http://127.0.0.1:{api_port}/api/v2/monitor/health"
+        own, url = dict(environment), f"http://127.0.0.1:{environment['TRADEWIND__API__PORT']}/api/v2/monitor/health"
     else:
         (port,) = free_ports(1)
         own = {**environment, "TRADEWIND__HEALTH__HOST": "127.0.0.1", "TRADEWIND__HEALTH__PORT": str(port)}
