@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
-from tradewind.service.lifecycle import config_errors_reported
+from tradewind.service.config_errors import config_errors_reported
 
 SERVICES: Final[Mapping[str, str]] = {
     "standalone": "tradewind.cli.standalone",
@@ -27,6 +27,8 @@ def main() -> None:
             # There are no options to read, and what reads them would stay: 10 MB in each service.
             import_module(SERVICES[sys.argv[1]]).main()
             return
+        if sys.argv[1:] == ["--version"]:
+            sys.argv[1] = "version"
         from tradewind.cli.app import create_app
 
         create_app()()

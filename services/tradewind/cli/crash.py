@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tradewind.core.errors import TradewindError
-from tradewind.service.lifecycle import find_error
+from tradewind.service.config_errors import find_error
 
 CRASHED_EXIT_CODE: Final = 1
 

@@ -29,7 +29,7 @@ from tradewind.dispatcher.settings import DispatcherSettings
 from tradewind.scheduler import service as scheduler
 from tradewind.scheduler.settings import SchedulerSettings
 from tradewind.service.clock import new_id, utc_now
-from tradewind.service.lifecycle import find_error
+from tradewind.service.config_errors import find_error
 from tradewind.service.logging import bind_log_values, get_logger
 from tradewind.service.settings import ServiceSettings
 from tradewind.triggerer import service as triggerer

@@ -5,11 +5,6 @@ import typer
 from tradewind.service.lifecycle import run_service
 
 
-def add_commands(app: typer.Typer) -> None:
-    """The command beside the groups."""
-    app.command("rotate-fernet-key")(rotate_fernet_key)
-
-
 def rotate_fernet_key() -> None:
     """Encrypt all variables and connections in the database of TRADEWIND__DATABASE__URL anew, with the first of the
     keys in TRADEWIND__CORE__FERNET_KEY (separated by commas; the others are tried for reading)."""

@@ -7,18 +7,6 @@ import typer
 from tradewind.cli.daemons.words import may_run_in_background
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("standalone")(standalone)
-    app.command("api-server")(api_server)
-    app.command("dag-processor")(dag_processor)
-    app.command("scheduler")(scheduler)
-    app.command("dispatcher")(dispatcher)
-    app.command("collector")(collector)
-    app.command("worker")(worker)
-    app.command("triggerer")(triggerer)
-
-
 def standalone() -> None:
     """Run everything in one process; without other settings on an embedded Postgres and an in-memory bus."""
     from tradewind.cli.standalone import main

@@ -17,7 +17,7 @@ from tradewind.sdk.dag_bag import DagBag
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import TaskNotFound
 from tradewind.sdk.timezone import parse
-from tradewind.sdk.trials import try_task
+from tradewind.sdk.trials import render_task, try_task
 from tradewind.sdk.types import NOTSET, is_mapping
 from tradewind.service.settings import ServiceSettings, load_settings
 
@@ -100,6 +100,17 @@ def try_one(
         if post_mortem:
             pdb.post_mortem(failure.traceback)
         raise typer.Exit(FAILED)
+
+
+def rendered_here(
+    dag_id: str, task_id: str, logical_date: Any, conf: Mapping[str, Any], map_index: int
+) -> dict[str, Any]:
+    """The templated fields of a task of a DAG file that is here, rendered."""
+    try:
+        task = render_task(_found(dag_id, None), task_id, logical_date=logical_date, run_conf=conf, map_index=map_index)
+    except TaskNotFound as exc:
+        _refuse(str(exc))
+    return {name: getattr(task, name, None) for name in task.template_fields}
 
 
 class _LastFailure(logging.Handler):

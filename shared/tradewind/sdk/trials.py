@@ -52,6 +52,13 @@ def try_task(dag: "DAG", task_id: str, *, logical_date: Any, run_conf: Mapping[s
     return runner.try_task(dag, task_id, wanted, map_index)
 
 
+def render_task(dag: "DAG", task_id: str, *, logical_date: Any, run_conf: Mapping[str, Any], map_index: int) -> Any:
+    """One task of a DAG with its templated fields rendered, not executed. Raises TaskNotFound."""
+    runner = import_module(_RUNNER)
+    wanted = runner.Wanted(**dates_of(dag, None, logical_date), conf=dict(run_conf))
+    return runner.render_task(dag, task_id, wanted, map_index)
+
+
 def dates_of(dag: "DAG", run_after: datetime | None, logical_date: Any) -> dict[str, Any]:
     """`run_after`, `logical_date` (now, if it was not given; None is a run without one) and `data_interval`."""
     now = datetime.now(UTC)

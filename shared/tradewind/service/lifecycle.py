@@ -4,17 +4,16 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Final, Self, TypeVar, cast
 
 import uvloop
 
-from tradewind.core.errors import ConfigError
+from tradewind.service.config_errors import config_errors_reported
 
 ItemT = TypeVar("ItemT")
-ErrorT = TypeVar("ErrorT", bound=BaseException)
+
 ResultT = TypeVar("ResultT")
 
 GARBAGE_THRESHOLDS: Final = (20_000, 20, 50)
@@ -22,7 +21,6 @@ GARBAGE_THRESHOLDS: Final = (20_000, 20, 50)
 message and hardly ever in cycles; Python's own 700 looks several times per message."""
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-CONFIG_ERROR_EXIT_CODE: Final = 2
 
 
 @contextmanager
@@ -61,29 +59,6 @@ def run_service(main: Coroutine[object, object, None]) -> None:
         except BaseExceptionGroup as group:
             if group.split(Stopped)[1] is not None:
                 raise
-
-
-@contextmanager
-def config_errors_reported() -> Generator[None]:
-    """A `ConfigError`, also inside a group, is printed as one line on stderr and ends the process with code 2."""
-    try:
-        yield
-    except (ConfigError, BaseExceptionGroup) as exc:
-        config_error = find_error(exc, ConfigError)
-        if config_error is None:
-            raise
-        sys.stderr.write(f"tradewind: {config_error}\n")
-        raise SystemExit(CONFIG_ERROR_EXIT_CODE) from exc
-
-
-def find_error(exc: BaseException, kind: type[ErrorT]) -> ErrorT | None:
-    """The first error of this kind in an exception or (nested) exception group."""
-    if isinstance(exc, kind):
-        return exc
-    if isinstance(exc, BaseExceptionGroup):
-        members: tuple[BaseException, ...] = exc.exceptions  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - the group's type parameter is erased by isinstance
-        return next((found for member in members if (found := find_error(member, kind)) is not None), None)
-    return None
 
 
 async def pause(stop: asyncio.Event, seconds: float, wake_up: asyncio.Event | None = None) -> bool:

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-from typer.main import get_command
 
-from tradewind.cli.app import create_app
+from tradewind.cli.command_table import WORDS as COMMANDS
+from tradewind.cli.command_table import loaded
 from tradewind.cli.daemons.detaching import detach
 from tradewind.cli.daemons.pid_file import AlreadyRunning, PidFile
 from tradewind.cli.daemons.places import Places
@@ -57,8 +56,7 @@ def holder(path: Path) -> Generator["tuple[subprocess.Popen[str], int]"]:
 
 
 def test_every_service_has_the_same_options() -> None:
-    app = cast("Any", get_command(create_app()))
-    commands = {**app.commands, **app.commands["celery"].commands}
+    commands = {**{name: loaded(name) for name in COMMANDS}, **loaded("celery").commands}
     services = ("api-server", "scheduler", "dispatcher", "collector", "dag-processor", "triggerer", "worker", "flower")
     for name in services:
         options = {each.name: each.opts for each in commands[name].params}

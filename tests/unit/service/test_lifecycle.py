@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tradewind.core.errors import ConfigError
-from tradewind.service.lifecycle import Stopped, find_error, for_each, pause, run_service, unless_stopped
+from tradewind.service.config_errors import find_error
+from tradewind.service.lifecycle import Stopped, for_each, pause, run_service, unless_stopped
 
 
 async def endless() -> AsyncIterator[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradewind.service.lifecycle import config_errors_reported
+from tradewind.service.config_errors import config_errors_reported
 
 if TYPE_CHECKING:
     from tradewind.service.configuration.listing import Remark

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from tradewind.cli.tasks import explanations, runs, states
+from tradewind.cli.tasks import explanations, listing, runs, states
 
 
 def create_app() -> typer.Typer:
     """The group's commands."""
     app = typer.Typer(help="Task instances.", no_args_is_help=True)
     app.callback()(_group)
+    listing.add_commands(app)
     runs.add_commands(app)
     app.command("test")(try_out)
     states.add_commands(app)

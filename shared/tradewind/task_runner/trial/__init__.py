@@ -5,6 +5,6 @@ is stored, no service is asked.
 """
 
 from tradewind.task_runner.trial.results import TrialRun, TrialTaskInstance
-from tradewind.task_runner.trial.runs import Wanted, try_dag, try_task
+from tradewind.task_runner.trial.runs import Wanted, render_task, try_dag, try_task
 
-__all__ = ["TrialRun", "TrialTaskInstance", "Wanted", "try_dag", "try_task"]
+__all__ = ["TrialRun", "TrialTaskInstance", "Wanted", "render_task", "try_dag", "try_task"]

@@ -13,12 +13,15 @@ import msgspec
 
 from tradewind.core.states import EndCause, Outcome
 from tradewind.sdk import serde
+from tradewind.sdk.active import executing
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import AirflowRuntimeError
 from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.triggers.base import BaseTaskEndEvent
 from tradewind.sdk.xcom_arg import XCOM_RETURN_KEY
+from tradewind.task_runner.attempt.context import build_context
 from tradewind.task_runner.attempt.execute import execute_attempt
+from tradewind.task_runner.attempt.mapping import instance_of
 from tradewind.task_runner.attempt.signals import sigterm_restored
 from tradewind.task_runner.protocol import AttemptRequest, AttemptResult
 from tradewind.task_runner.trial.apart import run_apart
@@ -88,7 +91,27 @@ class TrialAttempts:
     def _execute(
         self, task: BaseOperator, tried: Try, next_method: str | None, next_kwargs: Mapping[str, Any]
     ) -> AttemptResult:
-        request = AttemptRequest(
+        request = self._request(tried, next_method, next_kwargs)
+        if self._apart:
+            return run_apart(
+                lambda runtime: execute_attempt(request, task, runtime, request.grant.start_date), self._memory
+            )
+        with sigterm_restored(), _environment_restored():
+            return execute_attempt(request, task, self._memory, request.grant.start_date)
+
+    def rendered(self, tried: Try) -> BaseOperator:
+        """The task as this try would execute it: the instance that is meant, its templated fields rendered."""
+        task = self._dag.task_dict[tried.task_id]
+        with _environment_restored():
+            context = build_context(self._request(tried, None, {}), task, self._memory)
+            with executing(context):
+                task = instance_of(task, context) if task.is_mapped else task.prepare_for_execution()
+                task.resolve_template_files()
+                task.render_template_fields(context)
+        return task
+
+    def _request(self, tried: Try, next_method: str | None, next_kwargs: Mapping[str, Any]) -> AttemptRequest:
+        return AttemptRequest(
             key=TaskInstanceKey(self._dag.dag_id, tried.task_id, self._run.run_id, tried.try_number, tried.map_index),
             attempt_id=tried.attempt_id,
             grant=self._grant(tried, next_method, next_kwargs),
@@ -96,12 +119,6 @@ class TrialAttempts:
             execution_api_url="",
             worker_id=_WORKER,
         )
-        if self._apart:
-            return run_apart(
-                lambda runtime: execute_attempt(request, task, runtime, request.grant.start_date), self._memory
-            )
-        with sigterm_restored(), _environment_restored():
-            return execute_attempt(request, task, self._memory, request.grant.start_date)
 
     def _grant(self, tried: Try, next_method: str | None, next_kwargs: Mapping[str, Any]) -> Grant:
         run = self._run

@@ -118,8 +118,10 @@ def dag_fields(dag: DAG) -> dict[str, Any]:
     return {
         "dag_id": dag.dag_id,
         "is_paused": False,
+        "bundle_name": None,
+        "bundle_version": None,
         "relative_fileloc": dag.fileloc,
         "owners": dag.owner,
         "tags": sorted(dag.tags),
-        "next_dagrun_run_after": None,
+        "next_dagrun": None,
     }

@@ -24,6 +24,7 @@ from tradewind.core.states import EndCause, Outcome
 from tradewind.core.states import TaskInstanceState as State
 from tradewind.sdk.dags import DAG
 from tradewind.sdk.exceptions import AirflowRuntimeError
+from tradewind.sdk.operator import BaseOperator
 from tradewind.sdk.serialize import serialize_dag
 from tradewind.sdk.state import DagRunState, TaskInstanceState
 from tradewind.sdk.types import is_collection
@@ -67,6 +68,12 @@ def try_task(dag: DAG, task_id: str, wanted: Wanted, map_index: int = -1) -> Tri
     return _Trial(dag, wanted).run_one(task_id, map_index)
 
 
+def render_task(dag: DAG, task_id: str, wanted: Wanted, map_index: int = -1) -> BaseOperator:
+    """One task with its templated fields rendered, not executed. Raises TaskNotFound, and what rendering raises."""
+    dag.get_task(task_id)
+    return _Trial(dag, wanted).render_one(task_id, map_index)
+
+
 class _Trial:
     """One run. What a store would keep is the snapshot and the memory."""
 
@@ -106,17 +113,24 @@ class _Trial:
             state = self._apply(decide(self._snapshot, ends, due, datetime.now(UTC), self._outside))
         return self._finished(state)
 
+    def render_one(self, task_id: str, map_index: int) -> BaseOperator:
+        """One instance as it would be executed."""
+        return self._attempts.rendered(self._first_try(task_id, map_index))
+
     def run_one(self, task_id: str, map_index: int) -> TrialTaskInstance:
         """Execute one instance, once."""
         instance = self._instance(task_id, map_index)
         task = self._snapshot.plan.tasks[self._snapshot.plan.positions[task_id]]
-        tried = Try(task_id=task_id, map_index=map_index, attempt_id=uuid4(), try_number=1, max_tries=task.retries)
-        result = self._attempts.run(tried)
+        result = self._attempts.run(self._first_try(task_id, map_index))
         row = TaskInstanceRow(id=self._snapshot.id(0), state=State.RUNNING, try_number=1)
         state = end_of_attempt(row, task, Outcome(result.outcome), EndCause(result.cause), result.ended_at).state
         _note(instance, result, 1)
         instance.state = TaskInstanceState(str(state))
         return instance
+
+    def _first_try(self, task_id: str, map_index: int) -> Try:
+        task = self._snapshot.plan.tasks[self._snapshot.plan.positions[task_id]]
+        return Try(task_id=task_id, map_index=map_index, attempt_id=uuid4(), try_number=1, max_tries=task.retries)
 
     def _apply(self, decision: RunDecision) -> RunState | None:
         queued = {position: uuid4() for position in decision.ready}

@@ -1,0 +1,1 @@
+"""What this machine and its services are: `tradewind info`, `version`, `jobs`, `providers`, `plugins`."""
