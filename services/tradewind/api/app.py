@@ -13,6 +13,7 @@ from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.errors import documented, install_error_handlers
+from tradewind.api.execution.routers import ROUTERS as EXECUTION
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
     assets,
@@ -110,6 +111,7 @@ def create_app(state: ApiState, telemetry: Telemetry) -> FastAPI:
         guards = [Depends(require_access)]
         app.include_router(router, dependencies=guards, responses=documented(401, 403))
     for execution_router in (
+        *EXECUTION,
         execution.router,
         execution_xcoms.router,
         execution_questions.router,

@@ -103,7 +103,7 @@ class Runtime(StoredValues, Protocol):
         ...
 
     def get_dag(self, dag_id: str) -> dict[str, Any] | None:
-        """`dag_id`, `is_paused`, `relative_fileloc`, `owners`, `tags`, `next_dagrun_run_after`; None if unknown."""
+        """`dag_id`, `is_paused`, `relative_fileloc`, `owners`, `tags`, `next_dagrun`; None if unknown."""
         ...
 
     def trigger_dag_run(self, dag_id: str, run_id: str, request: dict[str, Any]) -> bool:

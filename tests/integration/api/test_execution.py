@@ -76,7 +76,13 @@ async def test_a_second_write_replaces_the_first(child: Child) -> None:
     assert (await child.http.get(child.xcom("k"))).json() == {"key": "k", "value": 2}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"nothing"])
+async def test_no_body_is_null(child: Child) -> None:
+    """As Airflow's SDK sends it."""
+    assert (await child.http.post(child.xcom("k"))).json() == {"message": "XCom stored"}
+    assert (await child.http.get(child.xcom("k"))).content == b'{"key":"k","value":null}'
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"nothing"])
 async def test_an_xcom_must_be_json(child: Child, content: bytes) -> None:
     answer = await child.http.post(child.xcom("k"), content=content)
 

@@ -97,10 +97,14 @@ class TaskDagResponse(ApiModel):
 
     dag_id: str
     is_paused: bool
-    relative_fileloc: str
-    owners: list[str]
+    bundle_name: str | None
+    bundle_version: str | None
+    relative_fileloc: str | None
+    owners: str | None
+    """Separated by commas."""
     tags: list[str]
-    next_dagrun_run_after: datetime | None
+    next_dagrun: datetime | None
+    """Its logical date."""
 
 
 class TaskTriggerBody(StrictBody):
@@ -111,6 +115,8 @@ class TaskTriggerBody(StrictBody):
     run_after: AwareDatetime | None = None
     note: str | None = None
     partition_key: str | None = None
+    reset_dag_run: bool = False
+    """What the task will ask for next if there is such a run already: `clear`."""
 
 
 class KeptValueBody(StrictBody):

@@ -13,7 +13,9 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from tradewind.api.dependencies import AttemptDep, StateDep
-from tradewind.api.errors import Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
+from tradewind.api.errors import BadRequest, Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
+from tradewind.api.execution.models.answers import Message
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.models.execution import (
     ConnectionResponse,
     VariableBody,
@@ -21,11 +23,21 @@ from tradewind.api.models.execution import (
     VariableResponse,
 )
 from tradewind.api.models.queries import Integer
+from tradewind.api.routes.execution_xcoms import xcom_item
+from tradewind.api.state import ApiState
 from tradewind.db.api import execution as queries
+from tradewind.db.api.attempt_leases import note_attempt
+from tradewind.db.api.attempt_questions import XComPlace
+from tradewind.sdk.configuration import conf
 from tradewind.service.tokens import AttemptClaims
 from tradewind.wire.messages import TaskInstanceKey
 
-router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+router = APIRouter(
+    prefix="/execution",
+    tags=["Execution"],
+    route_class=ExecutionRoute,
+    responses=documented(401, 403, 409, 410),
+)
 
 MAX_CHUNK_BYTES = 2 * 1024 * 1024
 """Chunks have a quarter of a megabyte; a single record may have more."""
@@ -45,8 +57,12 @@ async def get_xcom(
     attempt: AttemptDep,
     map_index: Integer = -1,
     include_prior_dates: bool = False,
+    offset: Integer | None = None,
 ) -> Response:
-    """Any task's XCom: `{"key", "value"}`."""
+    """Any task's XCom: `{"key", "value"}`. `offset`: of the instance at this place, from the end if negative."""
+    if offset is not None:
+        place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
+        return _xcom(key, await xcom_item(state, attempt, place, offset))
     value = await queries.get_xcom(
         state["database"],
         attempt.attempt_id,
@@ -59,6 +75,10 @@ async def get_xcom(
     )
     if value is None:
         raise NoSuchThing(f"The XCom {key!r} of the task {task_id!r} in the run {run_id!r} was not found")
+    return _xcom(key, value)
+
+
+def _xcom(key: str, value: bytes) -> Response:
     # The value is JSON text already.
     body = b'{"key":' + msgspec.json.encode(key) + b',"value":' + value + b"}"
     return Response(body, media_type="application/json")
@@ -74,16 +94,20 @@ async def set_xcom(
     state: StateDep,
     attempt: AttemptDep,
     map_index: Integer = -1,
-) -> str:
-    """Write an XCom of the attempt's own task instance: the body is the value's JSON."""
+    mapped_length: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+) -> Message:
+    """Write an XCom of the attempt's own task instance: the body is the value's JSON, nothing stands for null.
+    `mapped_length`: how many items of it a task downstream maps over."""
     _check_own(attempt, dag_id, run_id, task_id, map_index)
-    value = await request.body()
+    if mapped_length is not None:
+        await _keep_length(state, attempt, mapped_length)
+    value = await request.body() or b"null"
     try:
         json.loads(value)
     except ValueError as exc:
         raise Unprocessable({"reason": "invalid_value", "message": f"The body is not JSON: {exc}"}) from exc
     await queries.set_xcom(state["database"], attempt.attempt_id, key, value, state["clock"]())
-    return "XCom stored"
+    return Message(message="XCom stored")
 
 
 @router.delete(XCOM_PATH)
@@ -95,11 +119,11 @@ async def delete_xcom(
     state: StateDep,
     attempt: AttemptDep,
     map_index: Integer = -1,
-) -> str:
+) -> Message:
     """Remove an XCom of the attempt's own task instance."""
     _check_own(attempt, dag_id, run_id, task_id, map_index)
     await queries.delete_xcom(state["database"], attempt.attempt_id, key)
-    return "XCom removed"
+    return Message(message="XCom removed")
 
 
 @router.get("/variable-keys")
@@ -165,6 +189,14 @@ async def append_log(
         TaskInstanceKey(attempt.dag_id, attempt.task_id, attempt.run_id, attempt.try_number, attempt.map_index)
     )
     return Response(status_code=204)
+
+
+async def _keep_length(state: ApiState, attempt: AttemptClaims, length: int) -> None:
+    length_max = conf.getint("core", "max_map_length")
+    if length > length_max:
+        message = f"The value has {length} items; core.max_map_length is {length_max}: nothing can be mapped over it"
+        raise BadRequest({"reason": "unmappable_return_value_length", "message": message})
+    await note_attempt(state["database"], attempt.attempt_id, map_length=length)
 
 
 def _check_own(attempt: AttemptClaims, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:

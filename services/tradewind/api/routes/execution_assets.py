@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import NoSuchThing, Unprocessable, documented
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.models.execution_assets import (
     AssetNameResponse,
     InactiveAssetsResponse,
@@ -20,7 +21,12 @@ from tradewind.db.api import attempt_assets as assets
 from tradewind.db.api.attempt_assets import EventFilters
 from tradewind.db.pool import Row
 
-router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+router = APIRouter(
+    prefix="/execution",
+    tags=["Execution"],
+    route_class=ExecutionRoute,
+    responses=documented(401, 403, 409, 410),
+)
 
 
 @router.get("/assets", responses=documented(404))

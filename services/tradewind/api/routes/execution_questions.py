@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
@@ -12,6 +13,8 @@ from tradewind.api.clearing import clear_dag_run
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, Conflicting, NoSuchThing, documented
+from tradewind.api.execution.models.starting import RunOfTask
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.models.actions import DAGRunClearBody
 from tradewind.api.models.dag_runs import TriggerDAGRunPostBody
 from tradewind.api.models.execution_questions import (
@@ -30,11 +33,16 @@ from tradewind.api.triggering import Requester, new_dag_run
 from tradewind.core.spec import DagSpec
 from tradewind.db.api import attempt_questions as questions
 from tradewind.db.api.attempt_questions import InstanceFilters
-from tradewind.db.api.dags import get_trigger_target
+from tradewind.db.api.dags import NewDagRun, get_trigger_target
 from tradewind.db.pool import Row
 from tradewind.service.logging import get_logger
 
-router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+router = APIRouter(
+    prefix="/execution",
+    tags=["Execution"],
+    route_class=ExecutionRoute,
+    responses=documented(401, 403, 409, 410),
+)
 
 RUN_PATH = "/dag-runs/{dag_id}/{run_id}"
 Instances = Annotated[InstanceQuery, Query()]
@@ -99,12 +107,12 @@ async def count_dag_runs(dag_id: str, query: Instances, state: StateDep, attempt
 
 
 @router.get(RUN_PATH, responses=documented(404))
-async def get_task_dag_run(dag_id: str, run_id: str, state: StateDep, attempt: AttemptDep) -> TaskDagRunResponse:
+async def get_task_dag_run(dag_id: str, run_id: str, state: StateDep, attempt: AttemptDep) -> RunOfTask:
     """One run."""
     row = await questions.get_dag_run(state["database"], attempt.attempt_id, dag_id, run_id)
     if row is None:
         raise NoSuchThing(f"The run {run_id!r} of the DAG {dag_id!r} was not found")
-    return TaskDagRunResponse.model_validate(_with_state(row, "run_state"))
+    return RunOfTask.model_validate(_with_state(row, "run_state"))
 
 
 @router.get("/previous-dag-runs/{dag_id}", responses=documented(404))
@@ -128,7 +136,7 @@ async def get_task_dag(dag_id: str, state: StateDep, attempt: AttemptDep) -> Tas
     row = await questions.get_dag(state["database"], attempt.attempt_id, dag_id)
     if row is None:
         raise NoSuchThing(f"The DAG {dag_id!r} was not found")
-    return TaskDagResponse.model_validate(dict(row.items()))
+    return TaskDagResponse.model_validate({**dict(row.items()), "owners": ", ".join(row["owners"])})
 
 
 @router.post(RUN_PATH, status_code=204, responses=documented(400, 404))
@@ -145,16 +153,27 @@ async def trigger_task_dag_run(
     if not spec.allows("operator_triggered"):
         message = f"The DAG {dag_id!r} does not allow runs that are triggered by an operator"
         raise BadRequest({"reason": "denied_run_type", "message": message})
-    asked = TriggerDAGRunPostBody.model_validate(body.model_dump())
-    asked = await state["own_timetables"].with_interval(spec, asked)
-    requester = Requester(username="", triggered_by="rest_api", now=state["clock"](), entropy=state["new_id"]())
-    run = replace(new_dag_run(dag_id, target["version_id"], spec, asked, requester), run_id=run_id)
+    run = await _wanted_run(state, dag_id, run_id, target["version_id"], spec, body)
     if await questions.create_dag_run(state["database"], attempt.attempt_id, run) is None:
         message = f"The DAG {dag_id!r} has a run with the id {run_id!r} or this logical date already"
         raise Conflicting({"reason": "already_exists", "message": message})
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run_id, task=attempt.task_id)
     return Response(status_code=204)
+
+
+async def _wanted_run(
+    state: ApiState, dag_id: str, run_id: str, version_id: UUID, spec: DagSpec, body: TaskTriggerBody
+) -> NewDagRun:
+    """Raises `BadRequest`, whose detail gives the reason."""
+    asked = TriggerDAGRunPostBody.model_validate(body.model_dump(exclude={"reset_dag_run"}))
+    requester = Requester(username="", triggered_by="rest_api", now=state["clock"](), entropy=state["new_id"]())
+    try:
+        asked = await state["own_timetables"].with_interval(spec, asked)
+        return replace(new_dag_run(dag_id, version_id, spec, asked, requester), run_id=run_id)
+    except BadRequest as exc:
+        detail = {"reason": "value_error", "message": exc.detail} if isinstance(exc.detail, str) else exc.detail
+        raise BadRequest(detail) from exc
 
 
 @router.post(RUN_PATH + "/clear", status_code=204, responses=documented(400, 404))

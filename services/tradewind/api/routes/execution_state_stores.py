@@ -8,11 +8,17 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import NoSuchThing, Unprocessable, documented
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.models.execution_questions import KeptValueBody
 from tradewind.db.api import state_stores as stores
 from tradewind.db.api.state_stores import AssetName
 
-router = APIRouter(prefix="/execution", tags=["Execution"], responses=documented(401, 403, 409, 410))
+router = APIRouter(
+    prefix="/execution",
+    tags=["Execution"],
+    route_class=ExecutionRoute,
+    responses=documented(401, 403, 409, 410),
+)
 
 Name = Annotated[str, Path(min_length=1)]
 Key = Annotated[str, Query(min_length=1)]

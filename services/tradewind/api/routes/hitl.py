@@ -101,7 +101,7 @@ async def update_hitl_detail(
         params_input=json.dumps(body.params_input).encode(),
         responded_by=person.model_dump_json().encode(),
     )
-    if not await _answer(state, question, answer):
+    if not await answer_question(state, question, answer):
         raise _answered_already(row)
     get_logger().info("question.answered", dag_id=dag_id, run_id=dag_run_id, task_id=task_id, user=user.username)
     return HITLDetailResponse(
@@ -112,7 +112,7 @@ async def update_hitl_detail(
     )
 
 
-async def _answer(state: ApiState, question: Row, answer: HumanAnswer) -> bool:
+async def answer_question(state: ApiState, question: Row, answer: HumanAnswer) -> bool:
     """Keep the answer and let the task go on, together; False = there is an answer already."""
     now = state["clock"]()
     if question["trigger_id"] is not None:

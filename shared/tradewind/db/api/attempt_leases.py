@@ -12,9 +12,12 @@ from uuid import UUID, uuid5
 
 from tradewind.db.api.execution import StaleAttempt, running, speaking
 from tradewind.db.pool import Database, Row
+from tradewind.db.postgres.row_mapping import storable_text
 from tradewind.db.statements import statement
 
 UNHELD: Final = UUID(int=0)
+ALL_INSTANCES: Final = -1
+"""Map index of a task that is skipped in all its instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ async def note_attempt(
     map_length: int | None = None,
 ) -> None:
     """Keep what the attempt says of itself; None leaves it as it was."""
-    values = (rendered_fields, rendered_map_index, map_length)
+    values = (rendered_fields, storable_text(rendered_map_index), map_length)
     running(attempt_id, await database.fetch_row(statement("api_note_attempt"), attempt_id, *values))
 
 

@@ -1,0 +1,1 @@
+"""Bodies and answers of the Task Execution API, in Airflow's shape."""
