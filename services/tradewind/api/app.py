@@ -14,6 +14,7 @@ from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.execution.routers import ROUTERS as EXECUTION
+from tradewind.api.listing import routes as listing
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
     assets,
@@ -64,6 +65,7 @@ GUARDED = (
     explanations.router,
     hitl.router,
     task_states.router,
+    listing.router,
     task_instances.router,
     tasks.router,
     dags.router,

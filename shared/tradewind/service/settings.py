@@ -145,6 +145,9 @@ class LogSettings(Struct, frozen=True):
     """Server-side encryption with the bucket's own key (AES256)."""
     log_retention_days: Annotated[int, Meta(ge=0)] = 0
     """Task logs of runs that ended longer ago are deleted, from Postgres and from the store; 0 = kept."""
+    external_log_url: str = ""
+    """Where another system that collects the workers' output shows the log of one try: an address with `{dag_id}`,
+    `{run_id}`, `{task_id}`, `{map_index}` and `{try_number}`. Empty: there is none."""
 
 
 class ServiceSettings(Struct, frozen=True):

@@ -16,6 +16,12 @@ class StructuredLogMessage(ApiModel):
     event: str
 
 
+class ExternalLogUrlResponse(ApiModel):
+    """Where another system shows the log of a try."""
+
+    url: str
+
+
 class TaskInstancesLogResponse(ApiModel):
     """Records, and a token that fetches what comes after them (null: the log is complete)."""
 

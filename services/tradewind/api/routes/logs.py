@@ -9,14 +9,17 @@ from fastapi.responses import Response, StreamingResponse
 
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import BadRequest, NotAcceptable, documented
-from tradewind.api.models.logs import TaskInstancesLogResponse
+from tradewind.api.models.logs import ExternalLogUrlResponse, TaskInstancesLogResponse
 from tradewind.api.models.queries import Integer
 from tradewind.api.state import ApiState
+from tradewind.api.task_logs.external import external_url
 from tradewind.api.task_logs.following import FollowResponse, followed_batches
 from tradewind.api.task_logs.position import LogPosition
 from tradewind.api.task_logs.reading import LogReader, open_log
 from tradewind.api.task_logs.records import as_text
+from tradewind.core.errors import NotFound
 from tradewind.db.api.task_logs import TryKey
+from tradewind.db.api.tasks import get_task_instance
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
 
@@ -62,6 +65,25 @@ async def get_log(
     headers = {CONTINUATION_HEADER: (await reader.end()).token()} if reader.is_live else None
     lines = _lines(await _begun(reader.batches()), content_type)
     return StreamingResponse(lines, media_type=content_type, headers=headers)
+
+
+@router.get("/{task_id}/externalLogUrl/{try_number}", responses=documented(400, 404))
+async def get_external_log_url(
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    try_number: Annotated[int, Path(gt=0, lt=2**31)],
+    state: StateDep,
+    map_index: Integer = -1,
+) -> ExternalLogUrlResponse:
+    """Where another system shows the log of a try, if the settings name one."""
+    template = state["settings"].logging.external_log_url
+    if not template:
+        raise BadRequest("No other system shows logs: TRADEWIND__LOGGING__EXTERNAL_LOG_URL is not set")
+    key = TryKey(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, map_index=map_index, try_number=try_number)
+    if await get_task_instance(state["database"], dag_id, dag_run_id, task_id, map_index) is None:
+        raise NotFound(f"The task instance {task_id!r} (map_index {map_index}) of the run {dag_run_id!r} was not found")
+    return ExternalLogUrlResponse(url=external_url(template, key))
 
 
 def _content_type(accept: str, *, follow: bool) -> str:

@@ -22,8 +22,9 @@ from tradewind.api.routes.dag_runs import existing_dag_run
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
+from tradewind.core.task_groups import tasks_inside
 from tradewind.db.api import tasks as queries
-from tradewind.db.api.pages import EXACT_COUNT
+from tradewind.db.api.pages import EXACT_COUNT, Cursor, Page
 from tradewind.db.pool import Row
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tags=["Task Instance"])
@@ -39,9 +40,14 @@ async def get_task_instances(
     """A page of task instances; `~` as dag_run_id, or as both ids, stands for all."""
     filters = query.filters() | await _names(state, dag_id, dag_run_id)
     if query.task_group_id is not None:
-        raise NotFound(f"The task group {query.task_group_id!r} was not found")
+        filters["task_ids"] = await _group_tasks(state, dag_id, dag_run_id, query.task_group_id)
     cursor = cursor_of(query.cursor, UUID)
     page = await queries.list_task_instances(state["database"], filters, query.page(), cursor, state["clock"]())
+    return await task_instance_page(state, page, cursor)
+
+
+async def task_instance_page(state: ApiState, page: Page, cursor: Cursor | None) -> TaskInstanceCollectionResponse:
+    """As an answer; the cursor is that by which the page was read."""
     tasks = await state["dag_specs"].tasks(map(VersionKey.of_row, page.rows))
     return TaskInstanceCollectionResponse(
         task_instances=[task_instance_response(row, tasks) for row in page.rows],
@@ -62,6 +68,18 @@ async def _names(state: ApiState, dag_id: str, dag_run_id: str) -> dict[str, obj
         return {}
     await existing_dag(state, dag_id)
     return {"dag_id": dag_id}
+
+
+async def _group_tasks(state: ApiState, dag_id: str, dag_run_id: str, group_id: str) -> tuple[str, ...]:
+    """By the run's version or, over several runs, the DAG's latest; raises `NotFound` and `BadRequest`."""
+    if dag_id == ANYTHING:
+        raise BadRequest("A task_group_id needs the dag_id in the path: ~ is not a DAG")
+    one_run = dag_run_id != ANYTHING
+    row = await (existing_dag_run(state, dag_id, dag_run_id) if one_run else existing_dag(state, dag_id))
+    found = tasks_inside(await state["dag_specs"].get(VersionKey.of_row(row)), group_id)
+    if found is None:
+        raise NotFound(f"The task group {group_id!r} of the DAG {dag_id!r} was not found")
+    return found
 
 
 @router.get("/{task_id}", responses=documented(404))

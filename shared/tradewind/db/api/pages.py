@@ -5,7 +5,7 @@ wait to be filled: `/* filters */` by the predicates of the filters that were as
 order (what stands there is the default; it is unique, and follows whatever other order is asked for), and `$name` by
 parameters. Its head names what it can do:
 
--- sort <key>: <expression>
+-- sort <key>: <expression>; `;` stands between several
 -- filter <key>: <predicate>; `$value` is the filter's value. A predicate may go on in lines that are indented further.
 
 So each combination of filters is a statement of its own, which the planner plans for just these values, and the same
@@ -145,7 +145,7 @@ def _terms(name: str, order_by: Sequence[str]) -> list[_Term]:
         raise UnknownOrder(f"at most {MAX_SORT_KEYS} keys can be ordered by, not {len(order_by)}")
     match = _SORT.search(statement(name))
     assert match is not None, f"{name}.sql has no place for an order"
-    terms = [_Term(_expression(name, key), key.startswith("-")) for key in order_by]
+    terms = [_Term(part, key.startswith("-")) for key in order_by for part in _expression(name, key).split("; ")]
     return terms + [_Term(each, bool(terms) and terms[0].is_descending) for each in match[1].split(", ")]
 
 

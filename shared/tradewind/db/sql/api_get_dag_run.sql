@@ -6,6 +6,7 @@ SELECT
     extract(epoch FROM dag_run.end_date - dag_run.start_date)::float8 AS duration, dag_run.last_scheduling_decision,
     dag_run.conf, dag_run.note, dag_run.bundle_version, dag_run.partition_key, dag_run.partition_date, dag_version.id AS version_id,
     dag_version.version_number, dag_version.created_at AS version_created_at,
+    dag_version.structure_digest AS version_digest,
     dag_version.bundle_name AS version_bundle_name, dag_version.bundle_version AS version_bundle_version,
     coalesce(dag.dag_display_name, dag_run.dag_id) AS dag_display_name
 FROM dag_run

@@ -16,6 +16,7 @@
 -- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])
 -- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: dag_run.dag_id = $value::text
+-- filter dag_ids: dag_run.dag_id = ANY ($value::text[])
 -- filter matches_nothing: false
 -- filter state: dag_run.state = ANY ($value::text[])
 -- filter run_type: dag_run.run_type = ANY ($value::text[])

@@ -10,7 +10,7 @@
 -- sort run_id: dag_run.run_id
 -- sort task_display_name: coalesce(ti.task_display_name, ti.task_id)
 -- sort run_after: dag_run.run_after
--- sort rendered_map_index: ti.map_index
+-- sort rendered_map_index: ti.rendered_map_index; ti.map_index
 -- sort task_instance_operator: ti.operator
 -- sort task_instance_state: ti.state
 -- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])

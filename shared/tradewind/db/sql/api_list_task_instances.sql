@@ -11,13 +11,17 @@
 -- sort run_after: dag_run.run_after
 -- sort data_interval_start: dag_run.data_interval_start
 -- sort data_interval_end: dag_run.data_interval_end
--- sort rendered_map_index: ti.map_index
+-- sort rendered_map_index: ti.rendered_map_index; ti.map_index
 -- sort operator: ti.operator
 -- filter visible_dag_ids: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = ANY ($value::text[])))
 -- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = $value::text))
 -- filter of_run: ti.dag_run_id = $value::bigint
+-- filter dag_ids: ti.dag_run_id = ANY (ARRAY(SELECT id FROM dag_run WHERE dag_id = ANY ($value::text[])))
+-- filter run_ids: dag_run.run_id = ANY ($value::text[])
 -- filter task_id: ti.task_id = $value::text
+-- filter task_ids: ti.task_id = ANY ($value::text[])
+-- filter is_mapped: (ti.map_index >= 0) = $value::boolean
 -- filter matches_nothing: false
 -- filter state: ti.state = ANY ($value::text[])
 -- filter pool: ti.pool = ANY ($value::text[])
