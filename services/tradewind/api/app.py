@@ -7,13 +7,17 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tradewind.api.access import permissions
 from tradewind.api.access.coverage import check_coverage
 from tradewind.api.access.guard import require_access, watch_login
 from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
+from tradewind.api.configuration import routes as configuration
 from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.errors import documented, install_error_handlers
+from tradewind.api.event_log import routes as event_log
 from tradewind.api.execution.routers import ROUTERS as EXECUTION
+from tradewind.api.installed import routes as installed
 from tradewind.api.listing import routes as listing
 from tradewind.api.middleware import RequestMiddleware
 from tradewind.api.routes import (
@@ -82,12 +86,16 @@ GUARDED = (
     import_errors.router,
     pools.router,
     fleet.router,
+    installed.router,
     events.router,
+    configuration.router,
     variables.router,
     connections.router,
     browser.guarded,
     users.router,
     api_tokens.router,
+    permissions.router,
+    event_log.router,
 )
 
 

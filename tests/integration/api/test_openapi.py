@@ -127,6 +127,7 @@ WANTED: Final = (
     "bulk_pools",
     "bulk_variables",
     "bulk_connections",
+    "create_default_connections",
     "import_errors",
     "get_plugins",
     "get_providers",

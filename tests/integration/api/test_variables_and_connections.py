@@ -215,6 +215,26 @@ async def test_a_mask_names_what_changes_of_what_was_given(client: httpx.AsyncCl
     assert "key cannot be changed" in immutable.json()["detail"]
 
 
+async def test_default_connections_are_created_where_they_are_missing(client: httpx.AsyncClient) -> None:
+    mine = {"connection_id": "http_default", "conn_type": "http", "host": "mine"}
+    await client.post("/api/v2/connections", json=mine)
+
+    answers = [await client.post("/api/v2/connections/defaults") for _ in range(2)]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
+    kept, made = [(await client.get(f"/api/v2/connections/{name}_default")).json() for name in ("http", "postgres")]
+    assert kept["host"] == "mine"
+    assert (made["conn_type"], made["host"], made["login"], made["password"], made["schema"], made["port"]) == (
+        *("postgres", "postgres", "postgres", "***", "airflow", None),
+    )
+    redis = (await client.get("/api/v2/connections/redis_default")).json()
+    assert (redis["port"], redis["extra"]) == (6379, '{"db": 0}')
+    ids = {"connection_id_pattern": "_default", "limit": "100"}
+    assert (await client.get("/api/v2/connections", params=ids)).json()["total_entries"] >= 57
+    for name in (await client.get("/api/v2/connections", params=ids)).json()["connections"]:
+        await client.delete(f"/api/v2/connections/{name['connection_id']}")
+
+
 async def test_import_errors_are_shown(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
     await scene.break_file(f"{dag_id}/a.py", "Traceback: a\n")
     await scene.break_file(f"{dag_id}/b.py", "Traceback: b\n")

@@ -8,6 +8,7 @@ from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import AlreadyExists, BadRequest, Forbidden, documented
 from tradewind.api.kept import writing
 from tradewind.api.kept.connections import KIND
+from tradewind.api.kept.default_connections import default_connections
 from tradewind.api.kept.planning import Values
 from tradewind.api.models.actions import BulkBody, BulkResponse
 from tradewind.api.models.connections import (
@@ -49,6 +50,13 @@ async def post_connection(body: ConnectionBody, state: StateDep) -> ConnectionRe
 async def bulk_connections(body: BulkBody[ConnectionBody], state: StateDep) -> BulkResponse:
     """Create, change and delete many connections, all or (after an error that is no refusal) none."""
     return await writing.change_many(state, KIND, body)
+
+
+@router.post("/defaults", status_code=204)
+async def create_default_connections(state: StateDep) -> Response:
+    """Create the connections that operators name by default; those that exist stay as they are."""
+    await writing.create_missing(state, KIND, default_connections())
+    return Response(status_code=204)
 
 
 @router.post("/test", responses=documented(403))

@@ -1,4 +1,4 @@
-"""What the API shows of workers and queues, and how it asks a worker to leave."""
+"""What the API shows of processes, workers and queues, and how it asks a worker to leave."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +14,11 @@ QUEUES_MAX: Final = 1_000
 async def list_workers(database: Database, filters: Mapping[str, object], request: PageRequest, now: datetime) -> Page:
     """Workers, by name unless another order is asked for."""
     return await fetch_page(database, "api_list_workers", filters, request, {"now": now})
+
+
+async def list_jobs(database: Database, filters: Mapping[str, object], request: PageRequest, now: datetime) -> Page:
+    """Processes that keep a row while they live."""
+    return await fetch_page(database, "api_list_jobs", filters, request, {"now": now})
 
 
 async def list_running_attempts(

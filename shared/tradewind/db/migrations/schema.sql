@@ -485,6 +485,8 @@ CREATE TABLE scheduler (
     renewed_at                      timestamp with time zone NOT NULL,
     renewed_at_tick                 double precision NOT NULL,
     expired_at                      timestamp with time zone,
+    hostname                        text,
+    started_at                      timestamp with time zone,
     CONSTRAINT scheduler_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);
 
@@ -501,6 +503,8 @@ CREATE TABLE service_heartbeat (
     service                         text NOT NULL,
     instance                        uuid NOT NULL,
     renewed_at                      timestamp with time zone NOT NULL,
+    hostname                        text,
+    started_at                      timestamp with time zone,
     CONSTRAINT service_heartbeat_pkey PRIMARY KEY (service, instance)
 ) WITH (fillfactor=50);
 

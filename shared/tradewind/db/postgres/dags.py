@@ -1,5 +1,6 @@
 """The dag processor's port on Postgres."""
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -164,7 +165,8 @@ class PostgresDagStore:
         ]
 
     async def record_service_heartbeat(self, service: str, instance: UUID, now: datetime) -> None:
-        await self._database.fetch(statement("record_service_heartbeat"), service, instance, now, now - HEARTBEATS_KEPT)
+        values = (service, instance, now, now - HEARTBEATS_KEPT, socket.gethostname())
+        await self._database.fetch(statement("record_service_heartbeat"), *values)
 
 
 async def _load_dags(session: Session, parses: Sequence[DagFileParse]) -> dict[str, _Dag]:

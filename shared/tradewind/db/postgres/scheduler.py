@@ -1,5 +1,6 @@
 """The scheduler's port on Postgres."""
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,7 +59,8 @@ class PostgresSchedulerStore:
         self._ends = EndWriter(specs)
 
     async def renew_scheduler(self, scheduler_id: UUID, now: datetime) -> bool:
-        return await self._database.fetch_value(statement("renew_scheduler"), scheduler_id, now) is not None
+        values = (scheduler_id, now, socket.gethostname())
+        return await self._database.fetch_value(statement("renew_scheduler"), *values) is not None
 
     async def retire_scheduler(self, scheduler_id: UUID) -> None:
         async with self._database.transaction() as transaction:

@@ -215,4 +215,8 @@ COMMENT ON TABLE event_log IS 'what people asked to be changed, and how it ended
 COMMENT ON COLUMN event_log.event IS 'the operation';
 COMMENT ON COLUMN event_log.owner IS 'who asked for it; null: a login of nobody known';
 
+-- Jobs: since when schedulers and services live, and where.
+ALTER TABLE scheduler ADD COLUMN hostname text, ADD COLUMN started_at timestamptz;
+ALTER TABLE service_heartbeat ADD COLUMN hostname text, ADD COLUMN started_at timestamptz;
+
 UPDATE schema_range SET newest = 8;
