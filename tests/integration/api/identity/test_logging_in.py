@@ -1,0 +1,158 @@
+"""Logging in over REST: how often, for how long, and where nobody has to."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from msgspec.structs import replace
+
+from tests.integration.api.identity.conftest import PASSWORD, NewPerson, bearer, token_of
+from tests.servers.api import ApiServer, api_server
+from tradewind.api.settings import ApiServiceSettings, LoginLimits
+from tradewind.service.environment import SecretStr
+from tradewind.service.settings import ApiAuthSettings, CoreSettings
+from tradewind.service.tokens import API_AUDIENCE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def few_logins(settings: ApiServiceSettings) -> ApiServiceSettings:
+    return replace(settings, login_limit=LoginLimits(per_user=4, per_address=30, window_seconds=600))
+
+
+async def status(client: httpx.AsyncClient, username: str, password: str) -> int:
+    return (await client.post("/auth/token", json={"username": username, "password": password})).status_code
+
+
+async def test_a_command_lines_token_holds_for_an_hour(api: ApiServer) -> None:
+    login = {"username": api.username, "password": api.password}
+    lives: list[int] = []
+    for path in ("/auth/token", "/auth/token/cli"):
+        answer = await api.client.post(path, json=login)
+        assert (answer.status_code, list(answer.json())) == (201, ["access_token"])
+        claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+        assert (claims["sub"], claims["aud"]) == ("ada", API_AUDIENCE)
+        lives.append(claims["exp"] - claims["iat"])
+    assert lives == [86_400, 3600]
+
+
+@pytest.mark.parametrize("login", [{"username": "", "password": ""}, {"username": "ada", "password": ""}])
+async def test_a_login_without_a_name_or_password_is_malformed(
+    client: httpx.AsyncClient, login: dict[str, str]
+) -> None:
+    answer = await client.post("/auth/token", json=login)
+
+    assert (answer.status_code, answer.json()) == (400, {"detail": "Username and password must be provided"})
+
+
+async def test_too_many_wrong_logins_let_nobody_in(api: ApiServer, person: NewPerson) -> None:
+    """Twenty at once, with the right password, over two processes, after the limit is used up."""
+    await person("guessed", "Op")
+    await person("somebody_else", "Op")
+    async with (
+        api_server(api.database, api.settings.home, change=few_logins) as one,
+        api_server(api.database, api.settings.home, change=few_logins) as two,
+    ):
+        wrong = [await status(server.client, "guessed", "wrong") for server in (one, two, one, two)]
+        assert wrong == [401] * 4
+        async with asyncio.TaskGroup() as group:
+            login = {"username": "guessed", "password": PASSWORD}
+            tries = [
+                group.create_task(server.client.post("/auth/token", json=login), name="login")
+                for server in (one, two)
+                for _ in range(10)
+            ]
+        answers = [each.result() for each in tries]
+        assert [answer.status_code for answer in answers] == [429] * 20
+        assert all(590 <= int(answer.headers["retry-after"]) <= 600 for answer in answers)
+        assert "try again in" in answers[0].json()["detail"]
+        # Nor by cookie; others still can, from the same address, until that has had enough as well.
+        cookie = await one.client.post("/auth/login", json=login)
+        assert (cookie.status_code, "set-cookie" in cookie.headers) == (429, False)
+        assert await status(two.client, "somebody_else", PASSWORD) == 201
+        await api.database.fetch("UPDATE login_attempt SET attempts = 30")
+        assert await status(one.client, "somebody_else", PASSWORD) == 429
+        await api.database.fetch("UPDATE login_attempt SET ends_at = now()")
+        assert await status(two.client, "guessed", PASSWORD) == 201
+        await api.database.fetch("DELETE FROM login_attempt")
+
+
+async def test_guesses_at_once_are_counted_one_after_the_other(api: ApiServer, person: NewPerson) -> None:
+    await person("guessed_at_once", "Op")
+    async with api_server(api.database, api.settings.home, change=few_logins) as server:
+        # Who is right is not counted.
+        assert [await status(server.client, "guessed_at_once", PASSWORD) for _ in range(6)] == [201] * 6
+        async with asyncio.TaskGroup() as group:
+            tries = [
+                group.create_task(status(server.client, "guessed_at_once", f"guess {number}"), name="login")
+                for number in range(20)
+            ]
+        assert sorted(each.result() for each in tries) == [401] * 4 + [429] * 16
+        await api.database.fetch("DELETE FROM login_attempt")
+
+
+async def test_names_that_were_tried_are_not_kept(api: ApiServer) -> None:
+    """People type passwords where names belong."""
+    await status(api.client, "my secret password", "wrong")
+
+    rows = await api.database.fetch("SELECT key FROM login_attempt")
+    assert rows
+    assert all(len(row["key"]) == 32 for row in rows)
+
+
+async def test_whoever_comes_is_an_admin_if_the_settings_say_so(api: ApiServer, tmp_path: Path) -> None:
+    def open_to_all(settings: ApiServiceSettings) -> ApiServiceSettings:
+        return replace(settings, core=CoreSettings(simple_auth_manager_all_admins=True))
+
+    async with (
+        api_server(api.database, tmp_path, change=open_to_all) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60.0) as anybody,
+    ):
+        nobody = {"username": "Anonymous", "role": "Admin", "via": "anonymous", "scopes": None}
+        assert (await anybody.get("/auth/me")).json() == nobody
+        token = await anybody.get("/auth/token")
+        assert token.status_code == 201
+        assert (await anybody.get("/auth/me", headers=bearer(token.json()["access_token"]))).json() == nobody
+        any_login = await anybody.post("/auth/token", json={"username": "who", "password": "ever"})
+        assert any_login.status_code == 201
+        logged_in = await anybody.get("/auth/token/login", params={"next": "/dags"})
+        assert (logged_in.status_code, logged_in.headers["location"]) == (307, "/dags")
+        assert "_token=" in logged_in.headers["set-cookie"]
+        body = {"key": "k", "value": "v"}
+        foreign = await anybody.post("/api/v2/variables", json=body, headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        assert (await anybody.post("/auth/tokens", json={"name": "x"})).status_code == 403
+    # Elsewhere that token is worth nothing.
+    again = await api.client.get("/auth/me", headers=bearer(token.json()["access_token"]))
+    assert again.status_code == 403
+
+
+async def test_nobody_gets_a_token_for_nothing(client: httpx.AsyncClient) -> None:
+    for path in ("/auth/token", "/auth/token/login"):
+        answer = await client.get(path)
+        assert (answer.status_code, "SIMPLE_AUTH_MANAGER_ALL_ADMINS" in answer.json()["detail"]) == (403, True)
+
+
+async def test_the_public_may_have_a_role_and_a_secret_is_replaced(api: ApiServer) -> None:
+    """Two settings, one server: what whoever comes may do, and a newer secret before the one in use."""
+    old = (api.settings.home / "secrets" / "jwt_secret").read_text().strip()
+
+    def with_public(settings: ApiServiceSettings) -> ApiServiceSettings:
+        auth = ApiAuthSettings(auth_role_public="Viewer", jwt_secret=SecretStr(f"newer,{old}"))
+        return replace(settings, api_auth=auth)
+
+    async with (
+        api_server(api.database, api.settings.home, change=with_public) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60.0) as anybody,
+    ):
+        me = (await anybody.get("/auth/me")).json()
+        assert (me["username"], me["role"], me["via"]) == ("Anonymous", "Viewer", "anonymous")
+        assert (await anybody.get("/auth/users")).status_code == 403
+        assert (await anybody.get("/auth/me", headers=bearer(api.token))).json()["username"] == "ada"
+        newer = await token_of(anybody, api.username, api.password)
+        assert jwt.get_unverified_header(newer)["kid"] != jwt.get_unverified_header(api.token)["kid"]
+        assert (await anybody.get("/auth/me", headers=bearer(newer))).json()["username"] == "ada"
+    refused = await api.client.get("/auth/me", headers=bearer(newer))
+    assert refused.status_code == 403
