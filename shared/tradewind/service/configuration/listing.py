@@ -10,7 +10,7 @@ from tradewind.service.configuration.catalogue import settings_of_all
 from tradewind.service.configuration.code_options import CODE_OPTIONS
 from tradewind.service.configuration.fallback import AirflowFallback
 from tradewind.service.configuration.renamed import RENAMED
-from tradewind.service.configuration.sources import AirflowSources, Found, output_of
+from tradewind.service.configuration.sources import AirflowSources, CommandReader, Found, output_of
 
 PREFIX: Final = "TRADEWIND__"
 DEFAULT: Final = "default"
@@ -48,9 +48,13 @@ class Remark:
 class Listing:
     """The configuration of an environment."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, asks_commands: bool = True) -> None:
+        """`asks_commands` False: neither commands nor secrets backends are asked; what they would print is empty."""
         self._environment = {name.upper(): text for name, text in environment.items()}
-        self.sources: Final = AirflowSources(environment)
+        self._output_of: CommandReader = output_of if asks_commands else _unasked
+        self.sources: Final = AirflowSources(
+            environment, read_secret=None if asks_commands else _unasked, run_command=self._output_of
+        )
         self._fallback = AirflowFallback(self.sources)
 
     def options(self, section: str | None = None) -> Sequence[Option]:
@@ -107,7 +111,7 @@ class Listing:
         if (text := self._environment.get(variable)) is not None:
             return Found(text, variable)
         command = self._environment.get(f"{variable}_CMD") if is_secret else None
-        return None if command is None else Found(output_of(command, f"{variable}_CMD"), f"{variable}_CMD")
+        return None if command is None else Found(self._output_of(command, f"{variable}_CMD"), f"{variable}_CMD")
 
     def _about_airflow(self) -> Iterator[Remark]:
         for section, key, place in self.sources.given():
@@ -143,6 +147,10 @@ class Listing:
                 yield _unknown(name, variable, (*known, *CODE_OPTIONS))
             elif near := _near(section, sections):
                 yield Remark(name=name, place=variable, text="no such section", is_unknown=True, nearest=near)
+
+
+def _unasked(*_what: str) -> str:
+    return ""
 
 
 def ours(setting: str) -> str:

@@ -32,14 +32,23 @@ class Line(NamedTuple):
 Section = Mapping[str, Line]
 SecretReader = Callable[[str], str | None]
 """The text that a secrets backend has under a name."""
+CommandReader = Callable[[str, str], str]
+"""What a command prints, given the place that names it."""
 
 
 class AirflowSources:
     """What Airflow is told in this environment. Raises `ConfigError` for what cannot be read."""
 
-    def __init__(self, environment: Mapping[str, str], read_secret: SecretReader | None = None) -> None:
-        """`read_secret`: None = another process asks the secrets backend, whose code is not ours."""
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        read_secret: SecretReader | None = None,
+        run_command: CommandReader | None = None,
+    ) -> None:
+        """`read_secret`: None = another process asks the secrets backend, whose code is not ours. `run_command`: None =
+        commands are run."""
         self._environment = environment
+        self._run_command = run_command or output_of
         self._read_secret = read_secret or _asked_elsewhere
         self._path = configuration_file(environment)
         self._file = _sections_of(self._path)
@@ -76,7 +85,7 @@ class AirflowSources:
     def _meant(self, text: str, suffix: str, place: str) -> str:
         match suffix:
             case "_cmd":
-                return output_of(text, place)
+                return self._run_command(text, place)
             case "_secret":
                 found = self._read_secret(text)
                 if found is None:
