@@ -179,6 +179,14 @@ async def open_pool(url: str, size: int, setting_name: str = "TRADEWIND__DATABAS
         await _close(pool)
 
 
+async def reach(url: str, setting_name: str = "TRADEWIND__DATABASE__URL") -> None:
+    """Connect once, and leave. Raises `StoreUnavailable` that says why not, `ConfigError` for what is no address."""
+    check_database_url(url, setting_name)
+    with wrapped_errors():
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS)
+        await connection.close()
+
+
 def check_database_url(url: str, setting_name: str) -> None:
     """Raises `ConfigError` unless this is a `postgresql://` address. Never shows the password."""
     try:

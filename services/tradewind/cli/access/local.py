@@ -31,7 +31,8 @@ from tradewind.bus.memory import MemoryBroker
 from tradewind.bus.open import open_bus
 from tradewind.cli.access.failing import fail
 from tradewind.db.migrate import SCHEMA, served_range
-from tradewind.db.pool import Database, open_pool
+from tradewind.db.pool import Database, open_pool, reach
+from tradewind.db.store import StoreUnavailable
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.http import serve_app
 from tradewind.service.logging import configure_logging
@@ -42,19 +43,24 @@ from tradewind.service.tokens import TokenSigner
 PLACE: Final = "The application in this process"
 WAY_OUT: Final = "This is a defect: please report it"
 CONNECTIONS: Final = 2
-CONNECT_SECONDS: Final = 10.0
 
 
 @contextmanager
 def served_here(*, verbose: bool) -> Generator[Path]:
     """The path of the socket that it listens on. Its event loop has a thread of its own."""
     settings = load_settings(ApiServiceSettings)
-    level = settings.logging.level if verbose else "WARNING"
+    level = settings.logging.level if verbose else "ERROR"
     configure_logging(replace(settings.logging, level=level, format="console"), service="cli", stream=sys.stderr)
+    failure: BaseException | None = None
     with TemporaryDirectory(prefix="tradewind-") as folder, start_blocking_portal(name="api") as portal:
         path = Path(folder) / "api.sock"
         with portal.wrap_async_context_manager(_serving(settings, path)):
-            yield path
+            try:
+                yield path
+            except BaseException as exc:  # raised below: how a command ends is no failure of what it asked
+                failure = exc
+    if failure is not None:
+        raise failure
 
 
 @asynccontextmanager
@@ -105,13 +111,13 @@ async def _running(state: ApiState, telemetry: Telemetry, path: Path) -> AsyncGe
 
 async def _opened(settings: ApiServiceSettings, stack: AsyncExitStack) -> Database:
     """The database, once it is known to be of this version."""
-    opening = open_pool(required_database_url(settings), CONNECTIONS)
+    url = required_database_url(settings)
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            database = await stack.enter_async_context(opening)
-            served = await served_range(database)
-    except TimeoutError:
-        fail(f"The database could not be reached within {CONNECT_SECONDS:g} s: check TRADEWIND__DATABASE__URL")
+        await reach(url)
+        database = await stack.enter_async_context(open_pool(url, CONNECTIONS))
+        served = await served_range(database)
+    except StoreUnavailable as exc:
+        fail(f"{exc}: check TRADEWIND__DATABASE__URL")
     if served is None or not served[0] <= SCHEMA <= served[1]:
         has = "none" if served is None else f"{served[0]} to {served[1]}"
         fail(f"The database serves schema {has}, and this version needs {SCHEMA}: run `tradewind db migrate`")

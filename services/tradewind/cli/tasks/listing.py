@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradewind.cli.access.asking import asks_api
+from tradewind.cli.access.failing import fail
 from tradewind.cli.arguments import AnyBundle, DagId, MapIndex, TaskId, moment
 from tradewind.cli.output.rows import text_of
 
@@ -47,7 +48,7 @@ def render(
     if not fields:
         from tradewind.cli.trials import rendered_here
 
-        date = moment(found["logical_date"] or found["run_after"], "") if found else _date(run)
+        date = moment(found["logical_date"] or found["run_after"], "") if found else _date(dag_id, run)
         fields = rendered_here(dag_id, task_id, date, (found or {}).get("conf") or {}, map_index)
     for name, value in fields.items():
         typer.echo(f"# {'-' * 58}\n# property: {name}\n# {'-' * 58}\n{text_of(value)}\n")
@@ -58,7 +59,12 @@ def _rendered_for(api: "Api", run: Mapping[str, Any], task_id: str, map_index: i
     return api.get(*path, *([str(map_index)] if map_index >= 0 else []))["rendered_fields"]
 
 
-def _date(text: str | None) -> Any:
+def _date(dag_id: str, text: str | None) -> Any:
     from tradewind.sdk.types import NOTSET
 
-    return NOTSET if text is None else moment(text, "LOGICAL_DATE_OR_RUN_ID")
+    if text is None:
+        return NOTSET
+    try:
+        return moment(text, "")
+    except typer.BadParameter as exc:
+        fail(f"{dag_id!r} has no run {text!r}, and as a date: {exc}")
