@@ -20,6 +20,7 @@ from tradewind.api.execution.routers import ROUTERS as EXECUTION
 from tradewind.api.installed import routes as installed
 from tradewind.api.listing import routes as listing
 from tradewind.api.middleware import RequestMiddleware
+from tradewind.api.partitions import routes as partitions
 from tradewind.api.routes import (
     assets,
     backfills,
@@ -74,6 +75,7 @@ GUARDED = (
     tasks.router,
     dags.router,
     clearing.router,
+    partitions.router,
     marks.router,
     running_by_hand.router,
     deletions.router,

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.models.actions import BulkDAGRunClearBody, ClearTaskInstancesBody, DAGRunClearBody
+from tradewind.api.partitions.models import ClearPartitionsBody
 from tradewind.api.revising import MeantRuns, note_of, one_run, read_runs, revise_runs, runs_around, runs_between
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
@@ -70,7 +71,9 @@ async def clear_dag_run(state: ApiState, dag_id: str, run_id: str, body: DAGRunC
     return meant
 
 
-async def partition_runs(state: ApiState, dag_id: str, body: BulkDAGRunClearBody) -> Sequence[str]:
+async def partition_runs(
+    state: ApiState, dag_id: str, body: BulkDAGRunClearBody | ClearPartitionsBody
+) -> Sequence[str]:
     """Run ids of the partitions that are meant. Raises `NotFound` for an unknown DAG."""
     row = await existing_dag(state, dag_id)
     zone = ZoneInfo((await state["dag_specs"].fresh(VersionKey.of_row(row))).timezone)

@@ -114,6 +114,7 @@ WANTED: Final = (
     "get_task_instances_batch",
     "get_mapped_task_instances",
     "get_external_log_url",
+    "clear_dag_run_partitions",
     "get_dag_tags",
     "get_dag_stats",
     "list_dag_warnings",
