@@ -49,7 +49,7 @@ SELECT
     'scheduled__' || to_char(at.at, 'YYYY-MM-DD"T"HH24:MI:SS'),
     CASE WHEN hashtext(m.dag_id || at.at) % 33 = 0 THEN 'failed' ELSE 'success' END,
     CASE WHEN hashtext(m.dag_id || at.at) % 7 = 0 THEN 'manual' ELSE 'scheduled' END,
-    'timetable',
+    'TIMETABLE',
     'ada',
     at.at,
     at.at,
