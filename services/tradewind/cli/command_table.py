@@ -36,6 +36,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "assets": _group("assets.group", "Assets, and who writes them."),
     "workers": _group("workers.group", "Workers and queues."),
     "config": _group("configuration.commands", "What is configured, and where."),
+    "users": _group("people.users", "Users, and what they may do."),
+    "tokens": _group("people.tokens", "API tokens, for programs."),
     "jobs": _group("machine.jobs", "Services that say that they are alive."),
     "db": _group("database", "The database's schema."),
     "rotate-fernet-key": Word("secrets:rotate_fernet_key", "Encrypt all that is secret anew.", MANAGE),

@@ -5,9 +5,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Literal
 
-Via = Literal["password_token", "api_token", "cookie", "anonymous"]
-"""How the caller was recognised: by a token that a login gave, a long-lived API token, the browser's cookie, or not
-at all (only where the settings allow that)."""
+Via = Literal["password_token", "api_token", "cookie", "local", "anonymous"]
+"""How the caller was recognised: by a token that a login gave, a long-lived API token, the browser's cookie, by having
+the database itself (a command on its machine), or not at all (only where the settings allow that)."""
 
 
 class Role(StrEnum):

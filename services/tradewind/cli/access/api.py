@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -128,7 +128,12 @@ def told(answer: httpx.Response) -> str:
 
 
 def _path(segments: tuple[str, ...]) -> str:
-    return "/api/v2/" + "/".join(quote(segment, safe="~") for segment in segments)
+    """Below `/api/v2`, or below what begins with a slash."""
+    if segments[0].startswith("/"):
+        base, segments = segments[0], segments[1:]
+    else:
+        base = "/api/v2"
+    return "/".join((base, *(quote(segment, safe="~") for segment in segments)))
 
 
 def _date(text: str) -> datetime | None:
@@ -136,4 +141,4 @@ def _date(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment.astimezone() if moment.tzinfo is None else moment
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -125,4 +125,4 @@ async def _opened(settings: ApiServiceSettings, stack: AsyncExitStack) -> Databa
 
 
 async def _this_user() -> Caller:
-    return Caller(username=getpass.getuser(), role=Role.ADMIN, via="anonymous")
+    return Caller(username=getpass.getuser(), role=Role.ADMIN, via="local")

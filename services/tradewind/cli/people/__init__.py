@@ -1,0 +1,1 @@
+"""`tradewind users …` and `tradewind tokens …`."""
