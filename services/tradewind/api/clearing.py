@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.models.actions import BulkDAGRunClearBody, ClearTaskInstancesBody, DAGRunClearBody
+from tradewind.api.partitions.days import partition_zone
 from tradewind.api.partitions.models import ClearPartitionsBody
 from tradewind.api.revising import MeantRuns, note_of, one_run, read_runs, revise_runs, runs_around, runs_between
 from tradewind.api.routes.dags import existing_dag
@@ -76,7 +76,7 @@ async def partition_runs(
 ) -> Sequence[str]:
     """Run ids of the partitions that are meant. Raises `NotFound` for an unknown DAG."""
     row = await existing_dag(state, dag_id)
-    zone = ZoneInfo((await state["dag_specs"].fresh(VersionKey.of_row(row))).timezone)
+    zone = partition_zone(await state["dag_specs"].get(VersionKey.of_row(row)))
     since, until = (
         moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
         for moment in (body.partition_date_start, body.partition_date_end)

@@ -174,6 +174,7 @@ async def test_partition_keys_are_for_partitioned_dags(assets: Assets, dag_id: s
         asset_condition={"asset": {"name": assets.asset.name, "uri": assets.asset.uri, "group": "asset"}},
         schedule_assets=(assets.asset,),
         partition_mappers=mappers,
+        timetable_partitioned=True,
     )
     await assets.scene.write_dag(spec)
     body = {"logical_date": None, "partition_key": "2030-01-01"}

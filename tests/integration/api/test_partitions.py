@@ -117,3 +117,24 @@ async def test_what_selects_nothing_or_too_much_is_refused(client: httpx.AsyncCl
         assert (await client.post(path, json=body)).status_code == 422, body
     assert (await client.post(path.replace(dag, "none"), json={"run_id": "r0"})).status_code == 404
     assert (await client.post(path.replace(dag, "none"), json={"partition_key": "k"})).status_code == 404
+
+
+async def test_runs_are_found_by_the_days_of_their_partitions(
+    client: httpx.AsyncClient, scene: Scene, dag: str
+) -> None:
+    async def found(**params: str) -> list[str]:
+        answer = await client.get(f"/api/v2/dags/{dag}/dagRuns", params=params)
+        assert answer.status_code == 200, answer.text
+        return sorted(run["dag_run_id"] for run in answer.json()["dag_runs"])
+
+    # A day is one of Tokyo's, where it begins at 15:00 UTC of the day before.
+    assert await found(partition_date_gte="2030-01-02") == ["r1", "r2"]
+    assert await found(partition_date_lte="2030-01-02") == ["r0", "r1"]
+    assert await found(partition_date_gte="2030-01-02", partition_date_lte="2030-01-02") == ["r1"]
+    assert await found(partition_date_lte="9999-12-31") == ["plain", "r0", "r1", "r2"]
+    assert await found(partition_key_pattern="01-03", partition_key_prefix_pattern="2030") == ["r2"]
+    assert await found(partition_key_pattern="01-03|01-02") == []
+    await scene.write_dag(DagSpec(dag_id=f"{dag}_none", relative_fileloc=f"{dag}_none.py", tasks=(ONE,)))
+    for dag_id in ("~", f"{dag}_none"):
+        answer = await client.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"partition_date_gte": "2030-01-02"})
+        assert answer.status_code == 400, dag_id

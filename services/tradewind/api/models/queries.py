@@ -63,7 +63,9 @@ class PageQuery(BaseModel):
 def _patterns(name: str, value: object) -> object:
     if not name.endswith("_pattern") or not isinstance(value, str):
         return value
-    terms = ["" if term == ANYTHING else term for term in _alternatives(value)]
+    # Keys of partitions are joined by `|` themselves.
+    terms = [value] if name.startswith("partition_key_") else _alternatives(value)
+    terms = ["" if term == ANYTHING else term for term in terms]
     return terms if name.endswith("_prefix_pattern") else [f"%{term}%" for term in terms]
 
 
@@ -199,6 +201,8 @@ class DagListQuery(DagSelection):
 class DagRunListQuery(PageQuery):
     """`GET /dags/{dag_id}/dagRuns`."""
 
+    no_filters: ClassVar[frozenset[str]] = PageQuery.no_filters | {"partition_date_gte", "partition_date_lte"}
+
     cursor: str | None = Field(
         default=None,
         description="Reads the list by cursor: empty for the first page, then `next_cursor` or `previous_cursor` of "
@@ -252,6 +256,8 @@ class DagRunListQuery(PageQuery):
             filters["state"] = _known_states(self.state, DagRunState)
         if unknown := [name for name in self.run_type if name not in RUN_TYPES]:
             raise Unprocessable(f"There is no run type {unknown[0]!r}; there are: {', '.join(RUN_TYPES)}")
+        if filters.pop("consuming_asset_pattern", None) and self.consuming_asset_pattern:
+            filters["consuming_asset_pattern"] = [literal_pattern(self.consuming_asset_pattern)]
         return filters
 
 

@@ -1,6 +1,7 @@
 """`/api/v2/dags/{dag_id}/dagRuns`."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -12,6 +13,7 @@ from tradewind.api.dependencies import StateDep, UserDep
 from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.models.dag_runs import DAGRunCollectionResponse, DAGRunResponse, TriggerDAGRunPostBody
 from tradewind.api.models.queries import ANYTHING, DagRunListQuery
+from tradewind.api.partitions.days import beginning_of, end_of, partition_zone
 from tradewind.api.presenting import created_dag_run_response, dag_run_response
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
@@ -32,10 +34,7 @@ async def get_dag_runs(
     dag_id: str, query: Annotated[DagRunListQuery, Depends(parsed(DagRunListQuery))], state: StateDep
 ) -> DAGRunCollectionResponse:
     """A page of runs; `~` as dag_id stands for all DAGs."""
-    filters = query.filters()
-    if dag_id != ANYTHING:
-        await existing_dag(state, dag_id)
-        filters["dag_id"] = dag_id
+    filters = query.filters() | await _of_dag(state, dag_id, query)
     cursor = cursor_of(query.cursor, dag_run_row_id)
     page = await queries.list_dag_runs(state["database"], filters, query.page(), cursor, state["clock"]())
     return DAGRunCollectionResponse(
@@ -45,6 +44,26 @@ async def get_dag_runs(
         next_cursor=next_cursor(page, cursor),
         previous_cursor=previous_cursor(page, cursor),
     )
+
+
+async def _of_dag(state: ApiState, dag_id: str, query: DagRunListQuery) -> dict[str, object]:
+    """What the DAG leaves, as filters; raises `NotFound` and `BadRequest`."""
+    days = query.partition_date_gte, query.partition_date_lte
+    if dag_id == ANYTHING:
+        if days != (None, None):
+            raise BadRequest("partition_date_gte and partition_date_lte need the dag_id in the path: ~ is not a DAG")
+        return {}
+    row = await existing_dag(state, dag_id)
+    filters: dict[str, object] = {"dag_id": dag_id}
+    return filters if days == (None, None) else filters | await _partition_days(state, row, *days)
+
+
+async def _partition_days(state: ApiState, dag: Row, first: date | None, last: date | None) -> dict[str, object]:
+    if not dag["timetable_partitioned"]:
+        raise BadRequest(f"The DAG {dag['dag_id']!r} is not partitioned: its runs have no partition_date")
+    zone = partition_zone(await state["dag_specs"].get(VersionKey.of_row(dag)))
+    since: dict[str, object] = {} if first is None else {"partition_date_since": beginning_of(first, zone)}
+    return since if last is None or last == date.max else {**since, "partition_date_before": end_of(last, zone)}
 
 
 @router.get("/{dag_run_id}", responses=documented(404))

@@ -31,8 +31,8 @@
 -- filter triggering_user_name_prefix_pattern: dag_run.triggering_user_name ^@ ANY ($value::text[])
 -- filter partition_key_pattern: dag_run.partition_key ILIKE ANY ($value::text[])
 -- filter partition_key_prefix_pattern: dag_run.partition_key ^@ ANY ($value::text[])
--- filter partition_date_gte: dag_run.partition_date >= $value::date
--- filter partition_date_lte: dag_run.partition_date < $value::date + 1
+-- filter partition_date_since: dag_run.partition_date >= $value::timestamptz
+-- filter partition_date_before: dag_run.partition_date < $value::timestamptz
 -- filter consuming_asset_pattern: EXISTS (SELECT FROM dag_run_asset_event JOIN asset_event ON asset_event.id =
 --     dag_run_asset_event.event_id JOIN asset ON asset.id = asset_event.asset_id WHERE dag_run_asset_event.dag_run_id
 --     = dag_run.id AND (asset.name ILIKE ANY ($value::text[]) OR asset.uri ILIKE ANY ($value::text[])))
