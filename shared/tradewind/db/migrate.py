@@ -50,8 +50,15 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(url: str, *, only_pre: bool = False, setting_name: str = "TRADEWIND__DATABASE__URL") -> int:
-    """Run what is pending (`only_pre`: up to the first post-deploy migration) and return the schema's number.
+async def migrate(
+    url: str,
+    *,
+    only_pre: bool = False,
+    until: int | None = None,
+    setting_name: str = "TRADEWIND__DATABASE__URL",
+) -> int:
+    """Run what is pending (`only_pre`: up to the first post-deploy migration; `until`: up to that number) and return
+    the schema's number.
 
     Safe from any number of processes at once; the later ones find nothing to do. Raises `ConfigError` for a wrong
     address and `StoreUnavailable` when the server cannot be reached.
@@ -60,10 +67,28 @@ async def migrate(url: str, *, only_pre: bool = False, setting_name: str = "TRAD
     async with _locked_connection(url) as connection:
         before = await _current(connection)
         target = _target(before, only_pre=only_pre)
+        target = target if until is None else min(target, until)
         if target > before:
             await _upgrade(connection, [each for each in migrations() if before < each.number <= target])
             get_logger().info("schema.migrated", before=before, after=target)
         return max(before, target)
+
+
+async def current_schema(url: str) -> int:
+    """The schema's number; 0 for an empty database. Raises as `migrate` does."""
+    check_database_url(url, "TRADEWIND__DATABASE__URL")
+    async with _locked_connection(url) as connection:
+        return await _current(connection)
+
+
+async def drop_everything(url: str) -> None:
+    """Empty the database of all that any migration has made, and of whatever else is in its schema."""
+    check_database_url(url, "TRADEWIND__DATABASE__URL")
+    async with _locked_connection(url) as connection:
+        with wrapped_errors():
+            async with connection.transaction():
+                await connection.execute(statement("drop_everything"))
+                await connection.execute(statement("create_own_schema"))
 
 
 def _target(before: int, *, only_pre: bool) -> int:

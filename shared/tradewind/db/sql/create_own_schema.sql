@@ -1,0 +1,2 @@
+-- The schema that `drop_everything` took away, empty.
+CREATE SCHEMA public
