@@ -30,6 +30,7 @@ from tradewind.api.state import ApiState
 from tradewind.bus.memory import MemoryBroker
 from tradewind.bus.open import open_bus
 from tradewind.cli.access.failing import fail
+from tradewind.cli.kept import own_values
 from tradewind.db.migrate import SCHEMA, served_range
 from tradewind.db.pool import Database, open_pool, reach
 from tradewind.db.store import StoreUnavailable
@@ -92,8 +93,9 @@ async def _serving(settings: ApiServiceSettings, path: Path) -> AsyncGenerator[N
 @asynccontextmanager
 async def _running(state: ApiState, telemetry: Telemetry, path: Path) -> AsyncGenerator[None]:
     """What was asked for is told to others before this ends, if the broker can be reached."""
-    app = create_app(state, telemetry)
+    app = create_app(state, telemetry, is_checked=False)
     app.dependency_overrides[require_user] = _this_user
+    app.include_router(own_values.router)
     stop = asyncio.Event()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
