@@ -33,6 +33,14 @@ CREATE TABLE app_user (
     CONSTRAINT app_user_role_check CHECK ((initcap(role) = ANY (ARRAY['Admin'::text, 'Op'::text, 'User'::text, 'Viewer'::text, 'Public'::text])))
 );
 
+CREATE TABLE archived_row (
+    id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    archived_at                     timestamp with time zone NOT NULL,
+    table_name                      text NOT NULL,
+    content                         jsonb NOT NULL,
+    CONSTRAINT archived_row_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE asset (
     id                              bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     name                            text NOT NULL,
@@ -800,6 +808,8 @@ CREATE TABLE xcom (
 
 CREATE INDEX api_token_by_user ON public.api_token USING btree (username);
 
+CREATE INDEX archived_row_by_table ON public.archived_row USING btree (table_name, id);
+
 CREATE INDEX asset_alias_asset_by_asset ON public.asset_alias_asset USING btree (asset_id);
 
 CREATE INDEX asset_alias_event_by_event ON public.asset_alias_event USING btree (event_id);
@@ -925,6 +935,44 @@ CREATE UNIQUE INDEX dag_request_map_partitions ON public.dag_request USING btree
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
 
 CREATE UNIQUE INDEX task_instance_attempt ON public.task_instance USING btree (attempt_id) WHERE (attempt_id IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION public.add_history_partition(partition text, begins timestamp with time zone, ends timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET lock_timeout TO '200ms'
+AS $function$
+BEGIN
+    IF to_regclass(quote_ident(partition)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE %I PARTITION OF task_instance_history FOR VALUES FROM (%L) TO (%L)', partition, begins, ends
+    );
+    RETURN true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.drop_history_partition(partition text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET lock_timeout TO '200ms'
+AS $function$
+DECLARE
+    staying bigint[];
+    moved bigint;
+BEGIN
+    -- Found before the table is locked: runs that are kept however old they are, such as the last one of a DAG.
+    EXECUTE format(
+        'SELECT coalesce(array_agg(DISTINCT h.dag_run_id), ''{}'') FROM %I h JOIN dag_run r ON r.id = h.dag_run_id',
+        partition
+    ) INTO staying;
+    EXECUTE format('ALTER TABLE task_instance_history DETACH PARTITION %I', partition);
+    EXECUTE format(
+        'INSERT INTO task_instance_history SELECT * FROM %I WHERE dag_run_id = ANY($1)', partition
+    ) USING staying;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    EXECUTE format('DROP TABLE %I', partition);
+    RETURN moved;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.note_dag_run()
  RETURNS trigger

@@ -219,4 +219,46 @@ COMMENT ON COLUMN event_log.owner IS 'who asked for it; null: a login of nobody 
 ALTER TABLE scheduler ADD COLUMN hostname text, ADD COLUMN started_at timestamptz;
 ALTER TABLE service_heartbeat ADD COLUMN hostname text, ADD COLUMN started_at timestamptz;
 
+-- Retention: tries that are over by month, so that old ones are dropped as a table; and what `db clean` took away.
+CREATE TABLE archived_row (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    archived_at timestamptz NOT NULL,
+    table_name text NOT NULL,
+    content jsonb NOT NULL
+);
+CREATE INDEX archived_row_by_table ON archived_row (table_name, id);
+COMMENT ON TABLE archived_row IS 'what `db clean` deleted, until it is exported or dropped';
+
+-- Both wait a moment only for whoever writes history just then: the caller comes again.
+CREATE FUNCTION add_history_partition(partition text, begins timestamptz, ends timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
+BEGIN
+    IF to_regclass(quote_ident(partition)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE %I PARTITION OF task_instance_history FOR VALUES FROM (%L) TO (%L)', partition, begins, ends
+    );
+    RETURN true;
+END $$;
+CREATE FUNCTION drop_history_partition(partition text) RETURNS bigint
+LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
+DECLARE
+    staying bigint[];
+    moved bigint;
+BEGIN
+    -- Found before the table is locked: runs that are kept however old they are, such as the last one of a DAG.
+    EXECUTE format(
+        'SELECT coalesce(array_agg(DISTINCT h.dag_run_id), ''{}'') FROM %I h JOIN dag_run r ON r.id = h.dag_run_id',
+        partition
+    ) INTO staying;
+    EXECUTE format('ALTER TABLE task_instance_history DETACH PARTITION %I', partition);
+    EXECUTE format(
+        'INSERT INTO task_instance_history SELECT * FROM %I WHERE dag_run_id = ANY($1)', partition
+    ) USING staying;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    EXECUTE format('DROP TABLE %I', partition);
+    RETURN moved;
+END $$;
+
 UPDATE schema_range SET newest = 8;
