@@ -54,6 +54,7 @@ from tradewind.api.routes import (
     task_states,
     tasks,
     variables,
+    waiting,
     xcoms,
 )
 from tradewind.api.routes.identity import api_tokens, browser, tokens, users
@@ -90,6 +91,7 @@ GUARDED = (
     fleet.router,
     installed.router,
     events.router,
+    waiting.router,
     configuration.router,
     variables.router,
     connections.router,

@@ -196,6 +196,8 @@ class TaskSpec:
     notices: tuple[str, ...] = ()
     """The states (`failed`, `up_for_retry`) of which somebody is to be told: callbacks, mail, listeners. Where the
     task's process could not do it, a dag processor does."""
+    returns_dag_result: bool = False
+    """What it returns is what the DAG returns."""
     is_ended_by_worker: bool = False
     """Something is to be done when it ends (callbacks, mail): what its trigger ends, a worker must end."""
 

@@ -277,6 +277,7 @@ def _task_spec(task: BaseOperator, weight: int, where: str) -> TaskSpec:
         params=_own_params(task),
         has_retry_policy=task.retry_policy is not None,
         notices=_notices(task),
+        returns_dag_result=bool(task.returns_dag_result),
         is_ended_by_worker=_is_ended_by_worker(task),
     )
 

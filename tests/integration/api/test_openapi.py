@@ -33,6 +33,7 @@ WANTED: Final = (
     "get_dag_runs",
     "trigger_dag_run",
     "get_dag_run",
+    "wait_dag_run_until_finished",
     "get_task_instances",
     "get_task_instance",
     "get_mapped_task_instance",

@@ -203,3 +203,19 @@ def test_access_control_and_extra_links_are_kept() -> None:
         DagSpecError, match=r"file\.py: DAG 'e': access_control of role 'Op': DAGs has no actions: 'all'"
     ):
         serialize_dag(DAG("e", access_control={"Op": "all"}), "file.py")
+
+
+def test_what_a_dag_returns_is_marked_on_its_task() -> None:
+    with DAG("adding", schedule=None) as adding:
+
+        @task
+        def add() -> int:
+            return 3
+
+        @task
+        def tell() -> None: ...
+
+        adding.add_result(add())
+        tell()
+
+    assert {each.task_id: each.returns_dag_result for each in _spec(adding).tasks} == {"add": True, "tell": False}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from tradewind.api.access.auditing import is_joined, joined
 from tradewind.api.cursors import cursor_of, dag_run_row_id, next_cursor, previous_cursor
@@ -18,7 +18,9 @@ from tradewind.api.presenting import created_dag_run_response, dag_run_response
 from tradewind.api.query_parsing import documented_query, parsed
 from tradewind.api.routes.dags import existing_dag
 from tradewind.api.state import ApiState
-from tradewind.api.triggering import MANUAL, Requester, new_dag_run, told_apart
+from tradewind.api.triggering import told_apart
+from tradewind.api.triggers.keyed import REPLAYED, first_run, keys_of_request, stored_keyed_run
+from tradewind.api.triggers.preparing import prepared_run
 from tradewind.core.errors import NotFound
 from tradewind.db.api import dags as queries
 from tradewind.db.api.dags import NewDagRun
@@ -74,34 +76,37 @@ async def get_dag_run(dag_id: str, dag_run_id: str, state: StateDep) -> DAGRunRe
 
 @router.post("", responses=documented(400, 404, 409))
 async def trigger_dag_run(
-    dag_id: str, body: TriggerDAGRunPostBody, state: StateDep, user: UserDep, request: Request
+    dag_id: str,
+    body: TriggerDAGRunPostBody,
+    state: StateDep,
+    user: UserDep,
+    request: Request,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(description="Asking again with it gives the first run")] = None,
 ) -> DAGRunResponse:
-    """Create a run; a scheduler starts it at once unless the DAG is paused or has enough active runs."""
-    target = await queries.get_trigger_target(state["database"], dag_id)
-    if target is None:
-        raise NotFound(f"The DAG with dag_id {dag_id!r} was not found")
-    if target["has_import_errors"]:
-        raise BadRequest(f"The DAG with dag_id {dag_id!r} cannot be triggered: its file has import errors")
-    spec = await state["dag_specs"].get(VersionKey.of_row(target))
-    if not spec.allows(MANUAL):
-        raise BadRequest(f"The DAG with dag_id {dag_id!r} does not allow manual runs")
-    run = new_dag_run(
-        dag_id,
-        target["version_id"],
-        spec,
-        await state["own_timetables"].with_interval(spec, body),
-        Requester(
-            username=user.username,
-            triggered_by="ui" if "referer" in request.headers else "rest_api",
-            now=state["clock"](),
-            entropy=state["new_id"](),
-        ),
-    )
-    run = await stored_run(state, replace(run, event=joined(request, status=200)), body)
+    """Create a run; a scheduler starts it at once unless the DAG is paused or has enough active runs. A retry with the
+    same Idempotency-Key is answered with the run that the first request made."""
+    keys = None
+    if idempotency_key is not None:
+        keys = keys_of_request(state, idempotency_key, user.username, dag_id, body)
+        if (first := await first_run(state, keys)) is not None:
+            return await _replayed(state, first, response)
+    triggered_by = "ui" if "referer" in request.headers else "rest_api"
+    asked, target = await prepared_run(state, dag_id, body, user.username, triggered_by)
+    asked = replace(asked, event=joined(request, status=200))
+    run = await (stored_run(state, asked, body) if keys is None else stored_keyed_run(state, asked, body, keys))
+    if not isinstance(run, NewDagRun):
+        return await _replayed(state, run, response)
     is_joined(request)
     state["announcer"].dag_runs_created((dag_id,))
     get_logger().info("dag_run.created", dag_id=dag_id, run_id=run.run_id, user=user.username)
     return created_dag_run_response(run, target)
+
+
+async def _replayed(state: ApiState, first: Row, response: Response) -> DAGRunResponse:
+    """The run that was made under the same key."""
+    response.headers[REPLAYED] = "true"
+    return dag_run_response(await existing_dag_run(state, first["dag_id"], first["dag_run_id"]))
 
 
 async def stored_run(state: ApiState, run: NewDagRun, body: TriggerDAGRunPostBody) -> NewDagRun:
