@@ -38,6 +38,8 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "login_all_admins": _LOGIN,
         "create_cookie": _LOGIN,
         "get_login_ways": _OPEN,
+        "begin_oidc_login": _OPEN,
+        "finish_oidc_login": _LOGIN,
         "login": _OPEN,
         "logout": _LOGIN,
         "get_caller": _OWN,
@@ -175,8 +177,6 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "delete_connection": deletes(Resource.CONNECTION),
         "create_default_connections": creates(Resource.CONNECTION),
         "test_connection": creates(Resource.CONNECTION),
-        "enqueue_connection_test": creates(Resource.CONNECTION),
-        "get_connection_test": reads(Resource.CONNECTION),
         # What happens, and what others outside want to happen.
         "get_events": reads(Resource.DAG_RUN, Dags.LIST),
         # The system itself.
