@@ -57,7 +57,7 @@ from tradewind.api.routes import (
     waiting,
     xcoms,
 )
-from tradewind.api.routes.identity import api_tokens, browser, tokens, users
+from tradewind.api.routes.identity import api_tokens, browser, oidc, tokens, users
 from tradewind.api.state import ApiState
 from tradewind.service.metrics import Telemetry
 
@@ -119,7 +119,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
         generate_unique_id_function=_operation_id,
         redoc_url=None,
     )
-    for router in (tokens.router, browser.router):
+    for router in (tokens.router, browser.router, oidc.router):
         app.include_router(router, dependencies=[Depends(watch_login)])
     app.include_router(monitor.router)
     for router in GUARDED:

@@ -9,6 +9,7 @@ from tradewind.api.announcer import Announcer
 from tradewind.api.dag_specs import DagSpecs
 from tradewind.api.events.feed import ChangeFeed
 from tradewind.api.identity.callers import Callers
+from tradewind.api.identity.elsewhere import oidc_provider
 from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.identity.logins import Logins
 from tradewind.api.identity.passwords import Passwords
@@ -57,6 +58,7 @@ def assembled(
         callers=Callers(database=pool, signer=signer, clock=clock, settings=settings, telemetry=telemetry),
         grants=Grants(pool),
         login_limit=LoginLimit(database=pool, clock=clock, limits=settings.login_limit),
+        oidc=oidc_provider(settings.oidc, clock),
         passwords=passwords,
         dag_specs=DagSpecs(pool),
         own_timetables=OwnTimetables(bus),

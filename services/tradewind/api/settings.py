@@ -1,9 +1,10 @@
 """Settings of the API."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ServiceSettings
 
 
@@ -44,8 +45,30 @@ class LoginLimits(Struct, frozen=True):
     window_seconds: Annotated[int, Meta(ge=1)] = 300
 
 
+class OidcSettings(Struct, frozen=True):
+    """Where people sign in, if not here: an OpenID provider, `TRADEWIND__OIDC__…`."""
+
+    issuer: str = ""
+    """Its address, as it names itself (`https://login.example.org/realms/data`); empty: nobody signs in elsewhere."""
+    name: str = "OpenID Connect"
+    """What people call it."""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    """Unset: this server is a public client there; PKCE is used in any case."""
+    scopes: str = "openid profile email"
+    username_claim: str = "preferred_username"
+    role_claim: str = ""
+    """Which claim says what somebody may do: `groups`, or with dots `realm_access.roles`."""
+    role_mapping: str = ""
+    """`value=Role` pairs, separated by commas: `data-admins=Admin,data-team=User`. Of several roles the first among
+    Admin, Op, User, Viewer, Public counts. It is looked at with each sign-in."""
+    default_role: Literal["", "Admin", "Op", "User", "Viewer", "Public"] = ""
+    """Of people whom the mapping gives none; empty: they are not let in."""
+
+
 class ApiServiceSettings(ServiceSettings, frozen=True):
     """What the API reads from the environment."""
 
     api_server: ApiServerLimits = ApiServerLimits()
     login_limit: LoginLimits = LoginLimits()
+    oidc: OidcSettings = OidcSettings()

@@ -1,7 +1,7 @@
 """What the routes work with: made once when the API starts, handed to every request."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +25,9 @@ from tradewind.service.dag_roots import DagRoot
 from tradewind.service.health import Check
 from tradewind.service.tokens import TokenSigner
 
+if TYPE_CHECKING:
+    from tradewind.api.identity.oidc.provider import OidcProvider
+
 
 class ApiState(TypedDict):
     """The lifespan's state; `request.scope["state"]` is a copy of it."""
@@ -41,6 +44,7 @@ class ApiState(TypedDict):
     callers: Callers
     grants: Grants
     login_limit: LoginLimit
+    oidc: "OidcProvider | None"
     passwords: Passwords
     dag_specs: DagSpecs
     own_timetables: OwnTimetables

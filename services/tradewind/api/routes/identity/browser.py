@@ -24,6 +24,7 @@ router = APIRouter(tags=["Login"])
 guarded = APIRouter(tags=["Login"])
 
 LOGIN_PATH: Final = "/auth/login"
+OIDC_PATH: Final = "/auth/oidc/login"
 
 
 @router.get("/api/v2/auth/login", responses=documented(307, 400))
@@ -46,7 +47,9 @@ async def logout(request: Request, state: StateDep) -> RedirectResponse:
 @router.get(LOGIN_PATH)
 async def get_login_ways(state: StateDep) -> LoginWays:
     """How one can log in."""
-    return LoginWays(password=True, oidc_url=None, oidc_name=None)
+    if state["oidc"] is None:
+        return LoginWays(password=True, oidc_url=None, oidc_name=None)
+    return LoginWays(password=True, oidc_url=OIDC_PATH, oidc_name=state["oidc"].settings.name)
 
 
 @router.post(
