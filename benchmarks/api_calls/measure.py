@@ -94,7 +94,9 @@ async def _measured(name: str, urls: Sequence[str], log_in: LogIn, goal: Goal | 
 async def _clients(urls: Sequence[str], log_in: LogIn) -> AsyncGenerator[list[httpx.AsyncClient]]:
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60.0, trust_env=False))
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=load.PATIENCE_SECONDS, trust_env=False)
+            )
             for url in urls
         ]
         for client in clients:
