@@ -67,10 +67,12 @@ def apply(
 
 
 def _create(action: BulkCreateAction[BodyT], rows: dict[str, Values], rules: Rules[BodyT]) -> BulkActionResponse:
-    counts = Counter(rules.key(entity) for entity in action.entities)
-    taken = [key for key, count in counts.items() if count > 1 or key in rows]
-    if taken and action.action_on_existence == "fail":
-        return _refused(f"These {rules.words} exist already, or are named twice: {', '.join(sorted(taken))}", 409)
+    if action.action_on_existence == "fail":
+        counts = Counter(rules.key(entity) for entity in action.entities)
+        if taken := sorted(key for key in counts if key in rows):
+            return _refused(f"These {rules.words} exist already: {', '.join(taken)}", 409)
+        if twice := sorted(key for key, count in counts.items() if count > 1):
+            return _refused(f"These {rules.words} are named twice: {', '.join(twice)}", 409)
     response = BulkActionResponse()
     for entity in action.entities:
         key = rules.key(entity)

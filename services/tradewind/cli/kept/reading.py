@@ -1,0 +1,68 @@
+"""Variables and connections as a command gets to see them, and files as it is given them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import typer
+
+from tradewind.cli.access.failing import fail
+from tradewind.cli.stored_files.texts import FileProblem
+
+if TYPE_CHECKING:
+    from tradewind.cli.access.api import Api
+
+STDOUT: Final = "-"
+MASK: Final = "***"
+
+ReadT = TypeVar("ReadT")
+
+
+def all_of(api: "Api", noun: str) -> Sequence[dict[str, Any]]:
+    """All variables or connections by their columns: with their secrets if this is the database's own machine; else
+    masked, which a line on stderr says if any is."""
+    answer = api.sent("GET", f"/own-values/{noun}")
+    if answer.is_success:
+        return answer.json()
+    found = [{**each, "conn_id": each.get("connection_id")} for each in api.each(noun, key=noun)]
+    if any(MASK in str(value) for each in found for value in each.values()):
+        typer.echo(f"Secrets are masked ({MASK}): only a command on the database itself can show them", err=True)
+    return found
+
+
+def one_of(api: "Api", noun: str, key_name: str, key: str) -> dict[str, Any] | None:
+    """The one of this key."""
+    return next((each for each in all_of(api, noun) if each[key_name] == key), None)
+
+
+def read_file(file: Path, read: Callable[[str], ReadT]) -> ReadT:
+    """What a file says; one that is not there or not right ends the command."""
+    try:
+        return read(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        fail(f"{file} cannot be read: {exc}")
+    except FileProblem as exc:
+        fail(f"{file}: {exc}")
+
+
+def write_file(file: str, text: str, done: str) -> None:
+    """To a file (`-`: stdout), which others cannot read: there may be secrets in it."""
+    if file == STDOUT:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        return
+    path = Path(file)
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        fail(f"{file} cannot be written: {exc}")
+    typer.echo(f"{done} to {file}")
+
+
+def act(api: "Api", noun: str, action: dict[str, Any]) -> Sequence[str]:
+    """Do one action on many; the keys that succeeded. What is refused ends the command."""
+    done = api.patch(noun, body={"actions": [action]})[action["action"]]
+    if done["errors"]:
+        fail("; ".join(error["error"] for error in done["errors"]))
+    return done["success"]
