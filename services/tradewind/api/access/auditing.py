@@ -33,6 +33,10 @@ ALWAYS_MASKED: Final[Mapping[str, frozenset[str]]] = {
 IN_COLUMNS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "logical_date"})
 """What has a column of its own is not repeated in `extra`."""
 
+OUTCOMES_OF_LOGINS: Final = frozenset({200, 201, 204, 303, 307, 401, 403})
+"""Not that somebody was told to come later, or sent what is no login: anybody could fill the log with that. Nor what
+they were asked with: it proves who somebody is."""
+
 _MOMENT: Final = TypeAdapter(AwareDatetime)
 
 
@@ -96,9 +100,12 @@ async def write_audit(scope: Mapping[str, Any], status: int) -> None:
 def _entry(change: Change, status: int) -> NewEvent | None:
     request, state = change.request, cast("ApiState", change.request.scope["state"])
     body = _body(change.body)
+    is_open = change.rule.door is Door.OPEN
     if change.rule.has_dry_run and body.get("dry_run", True) is True:
         return None
-    path = request.path_params
+    if is_open and status not in OUTCOMES_OF_LOGINS:
+        return None
+    path: dict[str, Any] = {**request.query_params, **request.path_params}
     dag_id = _text(path.get("dag_id"))
     return NewEvent(
         created_at=state["clock"](),
@@ -110,15 +117,14 @@ def _entry(change: Change, status: int) -> NewEvent | None:
         try_number=_integer(path.get("try_number", path.get("task_try_number"))),
         logical_date=_moment(body.get("logical_date")),
         owner=change.owner,
-        extra=json.dumps(_extra(change.event, request, body)),
+        extra="{}" if is_open else json.dumps(_extra(change.event, {**path, **body})),
         via=change.via,
         remote_address=request.client.host if request.client else None,
         status=status,
     )
 
 
-def _extra(event: str, request: Request, body: Mapping[str, Any]) -> Mapping[str, object]:
-    given = {**request.query_params, **request.path_params, **body}
+def _extra(event: str, given: Mapping[str, Any]) -> Mapping[str, object]:
     fields = {name: value for name, value in given.items() if name not in IN_COLUMNS}
     always = frozenset[str]().union(*(names for part, names in ALWAYS_MASKED.items() if part in event))
     return cast("Mapping[str, object]", redacted(_masked(fields, always)))

@@ -179,6 +179,12 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "test_connection": creates(Resource.CONNECTION),
         # What happens, and what others outside want to happen.
         "get_events": reads(Resource.DAG_RUN, Dags.LIST),
+        "get_webhooks": reads(Resource.WEBHOOK),
+        "get_webhook": reads(Resource.WEBHOOK),
+        "post_webhook": creates(Resource.WEBHOOK, Dags.BODY),
+        "rotate_webhook": edits(Resource.WEBHOOK),
+        "delete_webhook": deletes(Resource.WEBHOOK),
+        "deliver_webhook": _OPEN,  # signed; written to the audit log once the signature was accepted
         # The system itself.
         "get_workers": reads(Resource.WORKER),
         "get_worker": reads(Resource.WORKER),

@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from tradewind.api.access.auditing import name_owner
 from tradewind.api.errors import BadRequest, TooManyRequests, Unauthorized
 from tradewind.api.identity.callers import ANONYMOUS
 from tradewind.api.identity.origins import is_over_tls
@@ -24,6 +25,8 @@ async def signed_in(request: Request, username: str, password: str) -> Row:
         raise BadRequest("Username and password must be provided")
     counted = await state["login_limit"].count(username, _address(request))
     user = await get_user(state["database"], username)
+    if user is not None:  # what is no user's name may be somebody's password, typed in the wrong place
+        name_owner(request, username)
     try:
         is_correct = await state["passwords"].is_correct(user["password_hash"] if user else None, password)
     except TooManyRequests:
