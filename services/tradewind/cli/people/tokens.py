@@ -77,15 +77,15 @@ def create(
 @asks_api
 def revoke(
     api: "Api",
-    token: Annotated[str, typer.Argument(metavar="ID_OR_NAME", help="Its id, or its name if that says which.")],
+    wanted: Annotated[str, typer.Argument(metavar="ID_OR_NAME", help="Its id, or its name if that says which.")],
     *,
     yes: Yes = False,
 ) -> None:
     """End an API token: within seconds it opens nothing."""
     live = [each for each in api.each(*TOKENS, key="tokens") if each["revoked_at"] is None]
-    found = [each for each in live if each["id"] == token] or [each for each in live if each["name"] == token]
+    found = [each for each in live if each["id"] == wanted] or [each for each in live if each["name"] == wanted]
     if len(found) != 1:
-        fail(f"{len(found) or 'No'} API tokens are called {token!r}: `tradewind tokens list` shows their ids")
+        fail(f"{len(found) or 'No'} API tokens are called {wanted!r}: `tradewind tokens list` shows their ids")
     if agrees(f"Revoke {found[0]['name']!r} of {found[0]['username']!r} ({found[0]['prefix']}…)?", yes=yes):
         api.delete(*TOKENS, found[0]["id"])
         typer.echo(f"{found[0]['name']!r} is revoked")
