@@ -3,6 +3,7 @@ bodies, answers. Ours may say more, never less or something else."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -218,6 +219,7 @@ class Document:
         return node
 
 
+@cache
 def airflows() -> Document:
     files = distribution("apache-airflow-client").files or []
     [path] = [file for file in files if file.name == "v2.yaml"]

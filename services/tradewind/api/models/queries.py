@@ -118,6 +118,8 @@ class AssetListQuery(PageQuery):
         filters = super().filters()
         if not self.only_active:
             filters.pop("only_active")
+        if len(self.dag_ids) == 1:
+            filters["dag_ids"] = self.dag_ids[0].split(",")
         return filters
 
 

@@ -12,7 +12,7 @@
 -- sort run_after: dag_run.run_after
 -- sort rendered_map_index: ti.rendered_map_index; ti.map_index
 -- sort task_instance_operator: ti.operator
--- sort task_instance_state: ti.state
+-- sort task_instance_state: nullif(ti.state, 'none')
 -- filter visible_dag_ids: dag_run.dag_id = ANY ($value::text[])
 -- filter visible_dag_pattern: dag_run.dag_id ~ $value::text
 -- filter dag_id: dag_run.dag_id = $value::text

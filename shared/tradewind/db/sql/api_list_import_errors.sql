@@ -3,7 +3,7 @@
 -- sort import_error_id: import_error.id
 -- sort timestamp: import_error.created_at
 -- sort filename: import_error.relative_fileloc
--- sort bundle_name: substring(import_error.relative_fileloc from '^\.([^/]+)/')
+-- sort bundle_name: coalesce(substring(import_error.relative_fileloc from '^\.([^/]+)/'), 'dags-folder')
 -- sort stacktrace: import_error.stacktrace
 -- filter visible_dag_ids: import_error.relative_fileloc IN (SELECT dag.relative_fileloc FROM dag GROUP BY
 --     dag.relative_fileloc HAVING bool_and(dag.dag_id = ANY ($value::text[])))

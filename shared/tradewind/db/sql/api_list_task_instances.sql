@@ -1,7 +1,7 @@
 -- A page of task instances, for people: those of one run by task_instance_pkey, of a DAG by its runs, of all
 -- in trouble by task_instance_troubled; all others by a scan.
 -- sort id: ti.id
--- sort state: ti.state
+-- sort state: nullif(ti.state, 'none')
 -- sort duration: ti.end_date - ti.start_date
 -- sort start_date: ti.start_date
 -- sort end_date: ti.end_date

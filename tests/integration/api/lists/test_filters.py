@@ -1,0 +1,140 @@
+"""Every parameter of every list does what Airflow's OpenAPI says: it is walked, so that none is forgotten."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.integration.api.lists.listing import LISTINGS, PAGING, Check, Item, Listing, checks_of
+from tests.integration.api.lists.world import NAME, A, make_world
+from tests.integration.api.test_openapi import airflows
+from tests.servers.api import ApiServer
+from tests.servers.scene import Scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def client(api: ApiServer) -> httpx.AsyncClient:
+    await make_world(Scene(api.database))
+    return api.client
+
+
+async def listed(client: httpx.AsyncClient, listing: Listing, params: Mapping[str, Any]) -> list[Item]:
+    """The world's, of what the list shows."""
+    answer = await client.get(f"/api/v2{listing.path}", params={"limit": "100", **listing.base, **params})
+    assert answer.status_code == 200, f"{params}: {answer.text}"
+    return [item for item in answer.json()[listing.items] if NAME in str(item)]
+
+
+def ids(listing: Listing, items: Sequence[Item]) -> list[str]:
+    return [listing.id_of(item) for item in items]
+
+
+def parameters(name: str) -> list[str]:
+    return [key for place, key in airflows().parameters(name) if place == "query"]
+
+
+def orders(name: str) -> list[str]:
+    for parameter in airflows().operations[name].body["parameters"]:
+        if parameter["name"] == "order_by":
+            return parameter["description"].rpartition("Supported attributes: `")[2].rstrip("`").split(", ")
+    return []
+
+
+async def outcome(client: httpx.AsyncClient, listing: Listing, check: Check) -> str | None:
+    """What is wrong; None = nothing."""
+    found = frozenset(ids(listing, await listed(client, listing, {check.name: check.value})))
+    if found != check.expected:
+        return f"{check.name}={check.value!r} left {sorted(found)}, not {sorted(check.expected)}"
+    return None
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+async def test_every_filter_leaves_what_it_should(client: httpx.AsyncClient, name: str) -> None:
+    listing = LISTINGS[name]
+    items = await listed(client, listing, {})
+    everything = frozenset(ids(listing, items))
+    assert len(everything) == len(items) > 1
+    wrong: list[str | None] = []
+    for parameter in parameters(name):
+        if parameter in PAGING or parameter in listing.elsewhere:
+            continue
+        checks = checks_of(listing, parameter, items)
+        if all(check.expected == everything for check in checks) and parameter != "tags_match_mode":
+            wrong.append(f"{parameter}: the world has nothing that it takes away")
+        wrong += [await outcome(client, listing, check) for check in checks]
+    assert [each for each in wrong if each] == []
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+async def test_every_order_is_one(client: httpx.AsyncClient, name: str) -> None:
+    listing = LISTINGS[name]
+    everything = ids(listing, await listed(client, listing, {}))
+    wrong: list[str] = []
+    for order in orders(name):
+        up = await listed(client, listing, {"order_by": [order]})
+        down = await listed(client, listing, {"order_by": [f"-{order}"]})
+        shown = listing.shown_as.get(order, order)
+        if ids(listing, down) != ids(listing, up)[::-1] or sorted(ids(listing, up)) != sorted(everything):
+            wrong.append(f"{order}: {ids(listing, up)} and back {ids(listing, down)}")
+        if shown and not _is_sorted([listing.value_of(item, shown) for item in up]):
+            wrong.append(f"{order}: {[listing.value_of(item, shown) for item in up]}")
+    assert wrong == []
+
+
+def _is_sorted(values: Sequence[object]) -> bool:
+    """Null comes last; whether case matters, the database's locale says."""
+    present: list[Any] = [value for value in values if value is not None]
+    in_order = [sorted(present)]
+    if present and isinstance(present[0], str):
+        in_order.append(sorted(present, key=str.lower))
+    return list(values[: len(present)]) == present and present in in_order
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+async def test_pages_join_to_the_whole(client: httpx.AsyncClient, name: str) -> None:
+    listing = LISTINGS[name]
+    path, base = f"/api/v2{listing.path}", {**listing.base}
+    whole = (await client.get(path, params={**base, "limit": "100"})).json()
+    pieces: list[Any] = []
+    for offset in range(0, whole["total_entries"], 2):
+        piece = (await client.get(path, params={**base, "limit": "2", "offset": str(offset)})).json()
+        assert piece["total_entries"] == whole["total_entries"]
+        pieces += piece[listing.items]
+
+    assert pieces == whole[listing.items]
+    none = (await client.get(path, params={**base, "limit": "0"})).json()
+    behind = (await client.get(path, params={**base, "offset": "100000"})).json()
+    assert (none[listing.items], none["total_entries"]) == ([], whole["total_entries"])
+    assert (behind[listing.items], behind["total_entries"]) == ([], whole["total_entries"])
+    for params, status in (
+        ({"limit": "-1"}, 422),
+        ({"offset": "-1"}, 422),
+        ({"limit": "x"}, 422),
+        ({"order_by": "no_such_thing"}, 400),
+        ({"order_by": [orders(name)[0]] * 11}, 400),
+    ):
+        assert (await client.get(path, params={**base, **params})).status_code == status, params
+
+
+async def test_tasks_are_ordered_by_each_of_their_fields(client: httpx.AsyncClient) -> None:
+    path = f"/api/v2/dags/{A}/tasks"
+    fields = (
+        *("task_id", "task_display_name", "owner", "start_date", "end_date", "trigger_rule", "depends_on_past"),
+        *("wait_for_downstream", "retries", "queue", "pool", "pool_slots", "execution_timeout", "retry_delay"),
+        *("retry_exponential_backoff", "priority_weight", "weight_rule", "ui_color", "ui_fgcolor", "operator_name"),
+    )
+    for field in fields:
+        up = (await client.get(path, params={"order_by": field})).json()["tasks"]
+        down = (await client.get(path, params={"order_by": f"-{field}"})).json()["tasks"]
+        assert len(up) == len(down) == 2, field
+        if up[0][field] != up[1][field]:
+            assert ([each["task_id"] for each in down], _is_sorted([each[field] for each in up])) == (
+                [each["task_id"] for each in up][::-1],
+                True,
+            ), field
+    for wrong in ("params", "is_mapped", "no_such_field"):
+        assert (await client.get(path, params={"order_by": wrong})).status_code == 400, wrong
