@@ -59,8 +59,11 @@ def _bulk_subjects(right: Right, dag_id: str, body: Mapping[str, Any]) -> Iterat
         yield right, dag_id
     for action in _objects(body.get("actions")):
         done = Right(BULK_ACTIONS.get(_text(action.get("action")), Action.DELETE), right.resource)
-        for entity in _objects(action.get("entities")):
-            yield done, _text(entity.get("dag_id")) or dag_id
+        named = {_text(entity.get("dag_id")) for entity in _objects(action.get("entities"))}
+        for each in named - {""} or {dag_id}:
+            yield done, each
+        if dag_id != ANY_DAG:  # whose runs may stand there by their bare ids
+            yield done, dag_id
 
 
 async def _dags_of_token(state: ApiState, file_token: str) -> Sequence[str]:
