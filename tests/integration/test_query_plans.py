@@ -20,6 +20,11 @@ LARGE: Final = (
 )  # fmt: skip
 
 HOT: Final = (
+    "api_count_login",
+    "api_get_caller",
+    "api_get_identity_revision",
+    "api_get_token_caller",
+    "api_touch_tokens",
     "api_drain_worker",
     "api_list_queues",
     "api_list_running_attempts",
@@ -106,6 +111,8 @@ HOT: Final = (
 )
 
 BY_WHOLE_KEY: Final = {
+    "api_get_caller": {"app_user_pkey": 1, "revoked_token_pkey": 1},
+    "api_get_token_caller": {"api_token_token_hash_key": 1, "app_user_pkey": 1},
     "api_list_running_attempts": {"dag_run_pkey": 1, "task_instance_pkey": 3},
     "api_list_workers": {"task_instance_running": 1},
     "api_list_log_chunks": {"task_log_pkey": 5},
@@ -168,6 +175,9 @@ INSERT INTO task_log (dag_run_id, task_id, map_index, try_number, attempt_id, se
     SELECT dag_run_id, task_id, -1, 1, attempt_id, 0, now(), '{}' FROM task_instance WHERE dag_run_id % 10 = 0;
 INSERT INTO xcom (dag_run_id, task_id, key, value, created_at)
     SELECT dag_run_id, task_id, 'return_value', '1', now() FROM task_instance;
+INSERT INTO app_user (username, role, created_at) SELECT 'user_' || n, 'Viewer', now() FROM generate_series(1, 2000) n;
+INSERT INTO api_token (id, username, name, token_hash, prefix, created_at)
+    SELECT gen_random_uuid(), username, 'x', sha256(username::bytea), 'tw_', now() FROM app_user;
 """
 
 

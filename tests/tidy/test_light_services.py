@@ -6,11 +6,13 @@ import sys
 import pytest
 
 HEAVY = (
+    "authlib",
     "cryptography",
     "fastapi",
     "greenlet",
     "httpx",
     "jinja2",
+    "joserfc",
     "jsonschema",
     "pendulum",
     "pydantic",

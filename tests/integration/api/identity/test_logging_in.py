@@ -32,6 +32,7 @@ async def test_a_command_lines_token_holds_for_an_hour(api: ApiServer) -> None:
     for path in ("/auth/token", "/auth/token/cli"):
         answer = await api.client.post(path, json=login)
         assert (answer.status_code, list(answer.json())) == (201, ["access_token"])
+        assert answer.headers["cache-control"] == "no-store"
         claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
         assert (claims["sub"], claims["aud"]) == ("ada", API_AUDIENCE)
         lives.append(claims["exp"] - claims["iat"])

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from functools import reduce
+from typing import Final, cast
 
 from tradewind.api.errors import Forbidden
 from tradewind.api.identity.caller import Role
@@ -36,10 +37,7 @@ def claimed(claims: Mapping[str, object], name: str) -> object:
     """A claim by its name, or by the names of objects on the way, with dots (`realm_access.roles`); None if absent."""
     if name in claims:
         return claims[name]
-    here: Any = claims
-    for part in name.split("."):
-        here = here.get(part) if isinstance(here, Mapping) else None
-    return here
+    return reduce(_inner, name.split("."), claims)
 
 
 def role_mapping(text: str) -> dict[str, Role]:
@@ -51,6 +49,10 @@ def role_mapping(text: str) -> dict[str, Role]:
             raise ConfigError(f"{MAPPING}: {pair!r} is not value=Role, with a role among {', '.join(Role)}")
         mapping[value.strip()] = Role(role.strip())
     return mapping
+
+
+def _inner(value: object, name: str) -> object:
+    return cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
 
 
 def _role(claims: Mapping[str, object], settings: OidcSettings, username: str) -> str:

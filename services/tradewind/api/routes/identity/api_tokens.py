@@ -43,9 +43,10 @@ async def list_api_tokens(
 
 @router.post("", status_code=201, responses=documented(404))
 async def create_api_token(
-    request: Request, body: ApiTokenBody, state: StateDep, caller: UserDep
+    request: Request, response: Response, body: ApiTokenBody, state: StateDep, caller: UserDep
 ) -> NewApiTokenResponse:
     """Make an API token. It is shown this once; what is kept cannot be turned back into it."""
+    response.headers["Cache-Control"] = "no-store"
     username = body.username or caller.username
     _check_may_make(caller, username)
     _check_actions(request, body.actions or [])

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Final, TypeVar, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,8 @@ from tradewind.api.state import ApiState
 router = APIRouter(prefix="/auth", tags=["Login"])
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
+NOT_KEPT: Final = {"Cache-Control": "no-store"}
+"""Nobody on the way keeps an answer with a secret in it."""
 ALL_ADMINS: Final = "This works only where TRADEWIND__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS is set: log in"
 
 
@@ -64,16 +66,18 @@ LoginDep = Annotated[LoginBody, Depends(login_body)]
 @router.post(
     "/token", status_code=201, responses=documented(400, 401, 415, 429), openapi_extra=documented_body(LoginBody)
 )
-async def create_token(request: Request, body: LoginDep, state: StateDep) -> LoginResponse:
+async def create_token(request: Request, response: Response, body: LoginDep, state: StateDep) -> LoginResponse:
     """Exchange a user's name and password for a token."""
+    response.headers.update(NOT_KEPT)
     return await _token(request, body, state["settings"].api_auth.jwt_expiration_time_seconds)
 
 
 @router.post(
     "/token/cli", status_code=201, responses=documented(400, 401, 415, 429), openapi_extra=documented_body(LoginBody)
 )
-async def create_token_cli(request: Request, body: LoginDep, state: StateDep) -> LoginResponse:
+async def create_token_cli(request: Request, response: Response, body: LoginDep, state: StateDep) -> LoginResponse:
     """Exchange a user's name and password for a token that holds as long as a command line needs it."""
+    response.headers.update(NOT_KEPT)
     return await _token(request, body, state["settings"].api_auth.jwt_cli_expiration_time_seconds)
 
 
