@@ -16,10 +16,15 @@ from tradewind.db.statements import FOLDER, statement
 LARGE: Final = (
     "asset", "asset_alias_event", "asset_dag_run_queue", "asset_event", "asset_reference", "dag_run_asset_event",
     "dag", "dag_run", "dag_version", "task_instance", "task_instance_history", "task_instance_history_default",
-    "task_log", "task_log_file", "trigger", "xcom", "state_change", "trigger_key",
+    "task_log", "task_log_file", "trigger", "xcom", "state_change", "trigger_key", "event_log", "archived_row",
 )  # fmt: skip
 
 HOT: Final = (
+    "api_add_attempt_skips",
+    "api_answer_attempt_question",
+    "api_ask_attempt_question",
+    "api_get_attempt_lease",
+    "api_note_attempt",
     "api_count_login",
     "api_get_caller",
     "api_get_identity_revision",
@@ -108,6 +113,20 @@ HOT: Final = (
     "take_unclaimed",
     "write_asset_events",
     "write_asset_references",
+    "archive_dag_runs",
+    "count_old_event_logs",
+    "count_old_xcoms",
+    "delete_asset_events",
+    "delete_old_dag_versions",
+    "delete_old_event_logs",
+    "delete_old_xcoms",
+    "drop_archived_rows",
+    "forget_dag_runs",
+    "list_archived_rows",
+    "list_asset_events_by_age",
+    "list_old_dag_runs",
+    "list_runs_with_logs",
+    "lock_removable_dag_runs",
 )
 
 BY_WHOLE_KEY: Final = {
@@ -133,6 +152,8 @@ BY_WHOLE_KEY: Final = {
     "take_unclaimed": {"task_instance_unclaimed": 1, "task_instance_pkey": 3},
     "list_pending_dag_runs": {"task_instance_undecided": 1, "dag_run_running": 1},
     "load_task_instances": {"task_instance_pkey": 1},
+    "lock_removable_dag_runs": {"dag_run_pkey": 1, "task_instance_pkey": 1, "dag_run_by_run_after": 1},
+    "list_asset_events_by_age": {"asset_event_by_asset": 1, "asset_dag_run_queue_by_event": 1},
 }
 """statement → index → how many of its columns each search must give."""
 

@@ -12,6 +12,8 @@ CELERY_TOOLS: Final = ("celery==5.7.0", "flower==2.2.0")
 _ROOT: Final = Path(__file__).parents[2]
 STOCK_WORKER: Final = ("--editable", f"{_ROOT}[celery]", "celery==5.7.0")
 """Tradewind as it is, with its extra."""
+TASK_SDK: Final = ("apache-airflow-task-sdk==1.3.2",)
+"""That of Airflow 3.3.2, with what it needs."""
 AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg", "kubernetes")
 
 

@@ -57,9 +57,7 @@ async def end_attempt(
 
 
 @router.put(OWN_PATH + "/heartbeat", status_code=204, responses=documented(503))
-async def beat_attempt(
-    task_instance_id: UUID, body: HeartbeatBody, state: StateDep, holder: BeatingDep
-) -> Response:
+async def beat_attempt(task_instance_id: UUID, body: HeartbeatBody, state: StateDep, holder: BeatingDep) -> Response:
     """Renew the lease; 409 and 410: the process is to stop."""
     await lifetimes.keep_alive(state, holder, body)
     return Response(status_code=204)

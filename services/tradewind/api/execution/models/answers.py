@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tradewind.api.models.base import ApiModel, DagRunStateName
 from tradewind.api.models.execution_assets import TaskAssetResponse, TaskDagRunReference
@@ -81,6 +81,18 @@ class EventsOfAsset(ApiModel):
     asset_events: list[EventOfAsset]
 
 
+def _or_empty_object(value: object) -> object:
+    return {} if value is None else value
+
+
+def _or_empty_list(value: object) -> object:
+    return [] if value is None else value
+
+
+Object = Annotated[dict[str, Any], BeforeValidator(_or_empty_object)]
+"""The SDK sends null for what it leaves out."""
+
+
 class QuestionBody(ApiModel):
     """A question to a person."""
 
@@ -90,8 +102,8 @@ class QuestionBody(ApiModel):
     body: str | None = None
     defaults: list[str] | None = None
     multiple: bool = False
-    params: Annotated[dict[str, Any], Field(default_factory=dict[str, Any])]
-    assigned_users: Annotated[list[HITLUser], Field(default_factory=list[HITLUser])]
+    params: Annotated[Object, Field(default_factory=dict[str, Any])]
+    assigned_users: Annotated[list[HITLUser], BeforeValidator(_or_empty_list), Field(default_factory=list[HITLUser])]
 
 
 class AnswerBody(ApiModel):
@@ -99,7 +111,7 @@ class AnswerBody(ApiModel):
 
     ti_id: UUID
     chosen_options: Annotated[list[str], Field(min_length=1)]
-    params_input: Annotated[dict[str, Any], Field(default_factory=dict[str, Any])]
+    params_input: Annotated[Object, Field(default_factory=dict[str, Any])]
 
 
 class QuestionAnswer(ApiModel):
