@@ -55,6 +55,7 @@ from tradewind.api.routes import (
     tasks,
     variables,
     waiting,
+    webhooks,
     xcoms,
 )
 from tradewind.api.routes.identity import api_tokens, browser, oidc, tokens, users
@@ -92,6 +93,7 @@ GUARDED = (
     installed.router,
     events.router,
     waiting.router,
+    webhooks.router,
     configuration.router,
     variables.router,
     connections.router,
@@ -122,6 +124,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
     for router in (tokens.router, browser.router, oidc.router):
         app.include_router(router, dependencies=[Depends(watch_login)])
     app.include_router(monitor.router)
+    app.include_router(webhooks.deliveries)
     for router in GUARDED:
         guards = [Depends(require_access)]
         app.include_router(router, dependencies=guards, responses=documented(401, 403))

@@ -32,6 +32,10 @@ class ApiServerLimits(Struct, frozen=True):
     """More changes of state than these are not kept, however young: about 300 MB."""
     idempotency_key_hours: Annotated[float, Meta(gt=0)] = 24.0
     """So long a run is found again under its Idempotency-Key, and a webhook's delivery is known."""
+    max_webhook_bytes: Annotated[int, Meta(ge=1)] = 1 << 20
+    """A longer delivery to a webhook is refused with 413. Payloads become the conf of runs, which schedulers read."""
+    max_webhook_deliveries: Annotated[int, Meta(ge=1)] = 600
+    """So many deliveries a webhook takes in a minute; others are refused with 429 until the minute is over."""
 
 
 class LoginLimits(Struct, frozen=True):

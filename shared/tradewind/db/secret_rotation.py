@@ -25,6 +25,7 @@ class _Kind(NamedTuple):
 
 VARIABLES: Final = _Kind("variable", "list_secret_variables", "replace_variable_secrets")
 CONNECTIONS: Final = _Kind("connection", "list_secret_connections", "replace_connection_secrets")
+WEBHOOKS: Final = _Kind("webhook", "list_secret_webhooks", "replace_webhook_secrets")
 
 
 class Rotated(NamedTuple):
@@ -32,6 +33,7 @@ class Rotated(NamedTuple):
 
     variables: int
     connections: int
+    webhooks: int
 
 
 async def rotate_secrets(database: Database, secrets: SecretBox) -> Rotated:
@@ -40,6 +42,7 @@ async def rotate_secrets(database: Database, secrets: SecretBox) -> Rotated:
     return Rotated(
         variables=await _rotate(database, secrets, VARIABLES),
         connections=await _rotate(database, secrets, CONNECTIONS),
+        webhooks=await _rotate(database, secrets, WEBHOOKS),
     )
 
 

@@ -152,7 +152,8 @@ OURS: Final = (
     *("explain_task_instance", "explain_mapped_task_instance", "get_next_runs"),
     *("run_task_instance", "run_mapped_task_instance"),
     *("get_workers", "get_worker", "get_worker_attempts", "drain_worker", "get_queues"),
-    "get_events",
+    *("get_events", "get_webhooks", "get_webhook", "post_webhook", "rotate_webhook", "delete_webhook"),
+    "deliver_webhook",
 )
 """What Airflow does not have."""
 

@@ -39,7 +39,7 @@ async def test_all_secrets_get_the_first_key(database_url: str) -> None:
         done = tradewind("rotate-fernet-key", **settings)
 
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "Encrypted 501 variables and 2 connections with the first key.\n"
+        assert done.stdout == "Encrypted 501 variables, 2 connections and 0 webhooks with the first key.\n"
         texts = [SecretBox(new).decrypt(token) for token in await _tokens(database)]
         assert sorted(texts) == sorted(["pw", *(f"value {number}" for number in range(501))])
 
