@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from tradewind.api.identity.caller import Via
 from tradewind.api.models.base import ApiModel, StrictBody
 from tradewind.api.models.queries import PageQuery
 
