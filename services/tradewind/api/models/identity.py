@@ -17,7 +17,6 @@ Username = Annotated[str, StringConstraints(min_length=1, max_length=250, patter
 PersonalName = Annotated[str, StringConstraints(max_length=250)]
 ActionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 DagPattern = Annotated[str, StringConstraints(min_length=1, max_length=250)]
-Via = Literal["password_token", "api_token", "cookie", "local", "anonymous"]
 
 
 class LoginBody(StrictBody):
