@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -17,6 +18,8 @@ from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.event_log import routes as event_log
 from tradewind.api.execution.routers import ROUTERS as EXECUTION
+from tradewind.api.hardening.headers import SecurityHeaders
+from tradewind.api.hardening.other_sites import let_in_other_sites
 from tradewind.api.installed import routes as installed
 from tradewind.api.listing import routes as listing
 from tradewind.api.middleware import RequestMiddleware
@@ -113,6 +116,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
     async def lifespan(_: FastAPI) -> AsyncGenerator[ApiState]:
         yield state
 
+    settings = state["settings"]
     app = FastAPI(
         title="Tradewind API",
         description="Airflow's public REST API v2 (`/api/v2`), and what task processes use (`/execution`).",
@@ -120,6 +124,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         redoc_url=None,
+        root_path=urlsplit(settings.api.base_url or "").path.rstrip("/"),
     )
     for router in (tokens.router, browser.router, oidc.router):
         app.include_router(router, dependencies=[Depends(watch_login)])
@@ -143,9 +148,12 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
     if is_checked:
         check_coverage(app)
     install_error_handlers(app)
+    let_in_other_sites(app, settings.api)
     app.add_middleware(
         RequestMiddleware,
-        max_body_bytes=state["settings"].api_server.max_request_bytes,
+        headers=SecurityHeaders(settings.api.base_url),
+        max_body_bytes=settings.api_server.max_request_bytes,
+        max_body_seconds=settings.api_server.max_request_seconds,
         new_id=state["new_id"],
         telemetry=telemetry,
     )

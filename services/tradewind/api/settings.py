@@ -13,6 +13,9 @@ class ApiServerLimits(Struct, frozen=True):
 
     max_request_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
     """A longer body is refused with 413. The largest bodies are XComs and pieces of task logs."""
+    max_request_seconds: Annotated[float, Meta(gt=0)] = 120.0
+    """A body that is not complete after that time is refused with 408: who sends a byte a minute holds no connection
+    for ever."""
     password_check_threads: Annotated[int, Meta(ge=1)] = 2
     """Checking a password takes tens of milliseconds and 64 MiB, on purpose: so many are checked at once."""
     max_log_followers: Annotated[int, Meta(ge=0)] = 200
@@ -70,9 +73,26 @@ class OidcSettings(Struct, frozen=True):
     """Of people whom the mapping gives none; empty: they are not let in."""
 
 
+class RetentionSettings(Struct, frozen=True):
+    """How long what is over is kept, in days; 0 = for ever: `TRADEWIND__RETENTION__…`. What stays however old it is:
+    docs/retention.md."""
+
+    run_days: Annotated[int, Meta(ge=0)] = 0
+    """Runs, since they ended, with their task instances, tries, XComs, task states and logs."""
+    asset_event_days: Annotated[int, Meta(ge=0)] = 0
+    audit_log_days: Annotated[int, Meta(ge=0)] = 0
+    interval_seconds: Annotated[float, Meta(gt=0)] = 600.0
+    """How often it is looked for what is old."""
+    runs_per_batch: Annotated[int, Meta(ge=1)] = 20
+    """Runs deleted in one transaction; of other rows fifty times as many."""
+    pause_seconds: Annotated[float, Meta(ge=0)] = 0.1
+    """Between two transactions, so that a backlog of years leaves the database to the schedulers."""
+
+
 class ApiServiceSettings(ServiceSettings, frozen=True):
     """What the API reads from the environment."""
 
     api_server: ApiServerLimits = ApiServerLimits()
     login_limit: LoginLimits = LoginLimits()
     oidc: OidcSettings = OidcSettings()
+    retention: RetentionSettings = RetentionSettings()

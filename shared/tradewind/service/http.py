@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tradewind.service.bounded_http import BoundedProtocol
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
 
@@ -34,6 +36,7 @@ async def serve_app(
     """Serve until `stop`, then let requests under way finish for `grace_seconds`. Closes the socket."""
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         lifespan="on" if lifespan else "off",
         log_config=None,
         access_log=False,

@@ -47,6 +47,9 @@ class CoreSettings(Struct, frozen=True):
     """Only files whose text has both "dag" (or "asset") and "airflow" (or "tradewind") are parsed, as in Airflow."""
     dag_ignore_file_syntax: Literal["glob", "regexp"] = "glob"
     """Of `.airflowignore` files."""
+    test_connection: Literal["Disabled", "Enabled", "Hidden"] = "Disabled"
+    """Whether people may have connections tested: then hooks run in children of DAG processors, with whatever address
+    and credentials somebody gave. The same for every service."""
 
 
 class BundleListSettings(Struct, frozen=True):
@@ -88,6 +91,13 @@ class ApiSettings(Struct, frozen=True):
     expose_config: Annotated[bool, read_by(_read_exposure)] = False
     """Whether those who may see the configuration get it from the API; secrets are hidden in any case, so that
     `non-sensitive-only` says the same as `True`."""
+    access_control_allow_origins: str = ""
+    """Sites whose pages may call the API from browsers, separated by commas (`https://portal.example.org`); empty:
+    none. They act as the user who is logged in: name only sites that you trust, and never `*`."""
+    access_control_allow_methods: str = ""
+    """What such pages may do (`GET, POST`); empty: GET."""
+    access_control_allow_headers: str = ""
+    """Which headers such pages may send (`Authorization, Content-Type`)."""
     admin_username: str = "admin"
     admin_password: SecretStr | None = None
     """Unset: generated once, kept under the home folder and printed by `standalone`."""

@@ -106,8 +106,8 @@ _IGNORED: Final[Mapping[str, str]] = {
     "set the slots of `default_pool` itself: `tradewind pools set`": "core.default_pool_task_slot_count",
     "give `--umask`, or that of the service's start": "core.daemon_umask",
     "assets have one implementation": "core.asset_manager_class core.asset_manager_kwargs",
-    "connections are not tried out": (
-        "core.test_connection connection_test.timeout connection_test.max_concurrency connection_test.reaper_interval"
+    "connections are tested by DAG processors, a few at once, for at most a minute": (
+        "connection_test.timeout connection_test.max_concurrency connection_test.reaper_interval"
     ),
     "there is one team": "core.multi_team core.team_name_cache_ttl",
     "ids are checked by fixed rules": "core.allow_double_dot_in_ids scheduler.allowed_run_id_pattern",
@@ -160,10 +160,9 @@ _IGNORED: Final[Mapping[str, str]] = {
     ),
     "everything is signed with `api_auth.jwt_secret`": "api.secret_key",
     "an answer never holds a traceback": "api.expose_stacktrace",
-    "start as many API processes as are wanted; TLS ends, and other sites are let in, at the proxy before them": (
+    "start as many API processes as are wanted; TLS ends at the proxy before them": (
         "api.workers api.worker_timeout api.server_type api.worker_refresh_interval api.worker_refresh_batch_size"
-        " api.ssl_cert api.ssl_key api.ssl_ca_file api.ssl_cert_reqs api.access_control_allow_headers"
-        " api.access_control_allow_methods api.access_control_allow_origins api.client_ssl_cert api.client_ssl_key"
+        " api.ssl_cert api.ssl_key api.ssl_ca_file api.ssl_cert_reqs api.client_ssl_cert api.client_ssl_key"
         " api.client_use_public_certs"
     ),
     "pages have 50 entries unless asked, and 100 at most": "api.maximum_page_limit api.fallback_page_limit",

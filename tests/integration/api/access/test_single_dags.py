@@ -1,6 +1,6 @@
 """Permissions for single DAGs: what is not given is refused alike whether it is there, and no list speaks of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -52,7 +52,7 @@ LISTS = {
 NAMED = {"/api/v2/importErrors": ("import_errors", "filename", "{}.py"), "/api/v2/dagTags": ("tags", None, "tag_{}")}
 
 
-async def seen(client: httpx.AsyncClient) -> dict[str, Sequence[str]]:
+async def seen(client: httpx.AsyncClient) -> Mapping[str, Sequence[str]]:
     """Of which DAGs each list speaks, and how many entries it says that there are."""
     found: dict[str, Sequence[str]] = {}
     for path, key in LISTS.items():
@@ -67,7 +67,7 @@ async def seen(client: httpx.AsyncClient) -> dict[str, Sequence[str]]:
     return found
 
 
-def about(dag_id: str) -> dict[str, Sequence[str]]:
+def about(dag_id: str) -> Mapping[str, Sequence[str]]:
     """What lists say that may speak of nothing but this DAG."""
     return {path: [dag_id] for path in LISTS} | {path: [text.format(dag_id)] for path, (_, _, text) in NAMED.items()}
 
@@ -89,7 +89,7 @@ async def test_lists_speak_only_of_what_was_given(
     assert all({own, other} <= set(dags) for dags in everything.values()), everything
 
 
-async def seen_by_name(client: httpx.AsyncClient) -> dict[str, Sequence[str]]:
+async def seen_by_name(client: httpx.AsyncClient) -> Mapping[str, Sequence[str]]:
     pages = {path: (await client.get(path, params={"limit": 100, "order_by": "-id"})) for path in LISTS}
     return {
         path: [each["dag_id"] for each in page.json()[LISTS[path]]]

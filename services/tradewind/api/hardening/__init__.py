@@ -1,0 +1,1 @@
+"""What keeps browsers and clients from doing harm with what the API serves."""
