@@ -10,6 +10,7 @@ from tradewind.api.app import create_app
 from tradewind.api.assembly import assembled
 from tradewind.api.events.retention import ChangeRetention
 from tradewind.api.identity.passwords import Passwords
+from tradewind.api.retention.sweep import RetentionSweep
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.task_logs.moving import LogMover
 from tradewind.api.task_logs.retention import LogRetention
@@ -81,6 +82,10 @@ async def run(
             if days := settings.logging.log_retention_days:
                 retention = LogRetention(days=days, stores=log_stores, database=pool, clock=clock, telemetry=telemetry)
                 group.create_task(retention.run(stop), name="log-retention")
+            sweep = RetentionSweep(
+                settings=settings.retention, stores=log_stores, database=pool, clock=clock, telemetry=telemetry
+            )
+            group.create_task(sweep.run(stop), name="retention")
             app = create_app(state, telemetry)
             serving = serve_app(app, sock, stop, lifespan=True)  # pyright: ignore[reportArgumentType] - ASGI types differ in name only
             group.create_task(serving, name="http")

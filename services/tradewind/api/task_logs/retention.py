@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
+from tradewind.api.task_logs.removal import remove_logs
 from tradewind.api.task_logs.stores import LogStores
 from tradewind.core.clock import Clock
 from tradewind.core.errors import AdapterError
@@ -15,11 +16,10 @@ from tradewind.service.metrics import Telemetry
 
 INTERVAL_SECONDS: Final = 600.0
 _RUNS_AT_ONCE: Final = 100
-_FILES_AT_ONCE: Final = 200
 
 
 class LogRetention:
-    """Any number of processes may do this: a file is deleted before the row that knows of it."""
+    """Any number of processes may do this."""
 
     def __init__(self, *, days: int, stores: LogStores, database: Database, clock: Clock, telemetry: Telemetry) -> None:
         self._age = timedelta(days=days)
@@ -43,10 +43,6 @@ class LogRetention:
         """The logs of some runs; how many runs."""
         runs = await queries.list_old_log_runs(self._database, now - self._age, _RUNS_AT_ONCE)
         for dag_run_id in runs:
-            while files := await queries.list_log_files(self._database, dag_run_id, _FILES_AT_ONCE):
-                for file in files:
-                    await (await self._stores.of(file["base"])).delete(file["path"])
-                await queries.forget_log_files(self._database, dag_run_id, files)
-            await queries.delete_log_chunks(self._database, dag_run_id)
+            await remove_logs(self._database, self._stores, dag_run_id)
             self._deleted.inc()
         return len(runs)
