@@ -37,7 +37,11 @@ MAPPED: Final[Mapping[str, Target]] = {
     "core.killed_task_cleanup_time": Target("task_runner.killed_task_cleanup_seconds"),
     "database.sql_alchemy_conn": Target("database.url", postgres_url),
     "database.sql_alchemy_pool_size": Target("database.pool_size"),
-    **_same("api", "host port base_url expose_config"),
+    **_same(
+        "api",
+        "host port base_url expose_config access_control_allow_origins access_control_allow_methods"
+        " access_control_allow_headers",
+    ),
     **_same("api_auth", "jwt_secret"),
     "api_auth.jwt_expiration_time": Target("api_auth.jwt_expiration_time_seconds"),
     "api_auth.jwt_cli_expiration_time": Target("api_auth.jwt_cli_expiration_time_seconds"),
