@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from prometheus_client import CollectorRegistry
 
+from tradewind.api.processes import serve_in_processes
 from tradewind.api.service import run
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.bus.open import open_bus
@@ -16,7 +17,7 @@ from tradewind.service.logging import configure_logging
 from tradewind.service.settings import load_settings, required_broker_url, required_database_url
 
 
-async def serve() -> None:
+async def serve(*, is_port_shared: bool = False) -> None:
     """Read the settings, connect, run until SIGTERM or Ctrl-C."""
     settings = load_settings(ApiServiceSettings)
     configure_logging(settings.logging, service="api")
@@ -35,12 +36,16 @@ async def serve() -> None:
             new_id=new_id,
             stop=stop,
             registry=CollectorRegistry(),
+            is_port_shared=is_port_shared,
         )
 
 
-def main() -> None:
-    """Entry point."""
-    run_service(serve())
+def main(*, workers: int = 1) -> None:
+    """Entry point. Several workers are processes that share the port."""
+    if workers == 1:
+        run_service(serve())
+    else:
+        serve_in_processes(workers, lambda: run_service(serve(is_port_shared=True)))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,11 @@ async def run(
     stop: asyncio.Event,
     registry: CollectorRegistry,
     on_ready: OnReady | None = None,
+    is_port_shared: bool = False,
 ) -> None:
     """Serve until `stop`. Raises `ConfigError` naming `TRADEWIND__API__PORT` or `__HOST` if it cannot listen."""
     telemetry = Telemetry(registry, service="api")
-    sock = bind(settings.api.host, settings.api.port, section="API")
+    sock = bind(settings.api.host, settings.api.port, section="API", is_shared=is_port_shared)
     with sock, ThreadPoolExecutor(settings.api_server.password_check_threads, thread_name_prefix="password") as threads:
         passwords = Passwords(threads)
         await retrying(

@@ -1,6 +1,7 @@
 """Arguments and options that several groups have."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
@@ -19,6 +20,15 @@ AnyBundle = Annotated[
     list[str] | None,
     typer.Option("--bundle-name", "-B", help="Of no effect: a DAG's id is its own over all bundles."),
 ]
+
+
+def _log_more(is_wanted: bool) -> bool:
+    if is_wanted:
+        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return is_wanted
+
+
+MoreLogs = Annotated[bool, typer.Option("--verbose", "-v", callback=_log_more, help="Log at the level DEBUG.")]
 
 
 def moment(text: str, where: str) -> datetime:

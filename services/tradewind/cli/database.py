@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from tradewind.cli.access.failing import fail
+from tradewind.cli.arguments import MoreLogs
+from tradewind.cli.cleaning import commands as cleaning
 from tradewind.cli.output.talking import Yes, agrees
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def create_app() -> typer.Typer:
     app.command("check-migrations")(check_migrations)
     app.command("shell")(shell)
     app.command("reset")(reset)
+    cleaning.add_commands(app)
     return app
 
 
@@ -43,6 +46,7 @@ def migrate(
         int | None, typer.Option("--from-revision", min=0, help="With --show-sql-only: what follows this number.")
     ] = None,
     *,
+    verbose: MoreLogs = False,
     only_pre: Annotated[
         bool, typer.Option("--only-pre", help="Stop before the first migration that must follow new code.")
     ] = False,
@@ -73,6 +77,8 @@ def _pending(from_revision: int | None, to_revision: int | None) -> "list[Migrat
 def check(
     retry: Annotated[int, typer.Option("--retry", min=0, help="Try again so often.")] = 0,
     retry_delay: Annotated[int, typer.Option("--retry-delay", min=1, help="Seconds between two tries.")] = 1,
+    *,
+    verbose: MoreLogs = False,
 ) -> None:
     """Exit with 0 if the database of TRADEWIND__DATABASE__URL can be reached, else with 1 and a line that says why."""
     from tradewind.db.pool import reach
@@ -96,6 +102,8 @@ def check_migrations(
     migration_wait_timeout: Annotated[
         int, typer.Option("--migration-wait-timeout", "-t", min=0, help="Seconds to wait for it.")
     ] = 60,
+    *,
+    verbose: MoreLogs = False,
 ) -> None:
     """Wait until the database serves this version's schema; exit code 1 if it does not in time."""
     if not _run(_is_served_within(_url(), migration_wait_timeout)):
@@ -117,7 +125,7 @@ async def _is_served_within(url: str, seconds: float) -> bool:
     return True
 
 
-def shell() -> NoReturn:
+def shell(*, verbose: MoreLogs = False) -> NoReturn:
     """Open `psql` on the database of TRADEWIND__DATABASE__URL."""
     program = shutil.which("psql")
     if program is None:
@@ -131,6 +139,7 @@ def shell() -> NoReturn:
 def reset(
     *,
     yes: Yes = False,
+    verbose: MoreLogs = False,
     skip_init: Annotated[bool, typer.Option("--skip-init", "-s", help="Only empty it: no new schema.")] = False,
 ) -> None:
     """Empty the database of TRADEWIND__DATABASE__URL, whatever is in it, and make the schema anew."""

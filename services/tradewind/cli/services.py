@@ -1,5 +1,6 @@
 """Commands that run one service each, and `standalone`, which runs all of them."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -15,11 +16,17 @@ def standalone() -> None:
 
 
 @may_run_in_background("api-server")
-def api_server() -> None:
+def api_server(
+    port: Annotated[int | None, typer.Option("--port", "-p", help="Listen on this port.", min=0, max=65535)] = None,
+    host: Annotated[str | None, typer.Option("--host", "-H", help="Listen on this address.")] = None,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Processes that share the port.", min=1)] = 1,
+) -> None:
     """Run the REST API and the execution API."""
     from tradewind.api.__main__ import main
 
-    main()
+    given = {"TRADEWIND__API__PORT": port, "TRADEWIND__API__HOST": host}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    main(workers=workers)
 
 
 @may_run_in_background("dag-processor")

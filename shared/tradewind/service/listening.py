@@ -6,8 +6,9 @@ import socket
 from tradewind.core.errors import ConfigError
 
 
-def bind(host: str, port: int, *, section: str) -> socket.socket:
-    """A listening TCP socket; port 0 takes any free one. Raises `ConfigError` that names the settings
+def bind(host: str, port: int, *, section: str, is_shared: bool = False) -> socket.socket:
+    """A listening TCP socket; port 0 takes any free one. `is_shared`: others that share it listen, too, and each
+    connection comes to one of them. Raises `ConfigError` that names the settings
     `TRADEWIND__<section>__HOST` or `__PORT`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -15,6 +16,8 @@ def bind(host: str, port: int, *, section: str) -> socket.socket:
     except OSError as exc:
         raise ConfigError(f"cannot listen on {host!r} ({exc.strerror}): set TRADEWIND__{section}__HOST") from exc
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind(address)
         sock.listen(128)

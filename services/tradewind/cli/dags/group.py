@@ -4,6 +4,7 @@ import typer
 
 from tradewind.cli.dags import changing, listing, pictures, runs, trying
 from tradewind.cli.dags.next_executions import next_execution
+from tradewind.cli.machine.jobs import list_jobs
 
 
 def create_app() -> typer.Typer:
@@ -13,6 +14,7 @@ def create_app() -> typer.Typer:
     runs.add_commands(app)
     changing.add_commands(app)
     pictures.add_commands(app)
+    app.command("list-jobs")(list_jobs)
     app.command("next-execution")(next_execution)
     app.command("test")(trying.try_out)
     return app

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tradewind.cli.arguments import AnyBundle, DagId
+from tradewind.cli.arguments import AnyBundle, DagId, MoreLogs
 from tradewind.cli.output.pictures import show_graph
 
 DagFile = Annotated[
@@ -27,6 +27,7 @@ def try_out(
         str | None, typer.Option("--save-dagrun", help="Draw the run into this file: .dot, or what graphviz makes.")
     ] = None,
     *,
+    verbose: MoreLogs = False,
     show_dagrun: Annotated[bool, typer.Option("--show-dagrun", help="Draw the run in graphviz's language.")] = False,
     imgcat_dagrun: Annotated[bool, typer.Option("--imgcat-dagrun", help="Draw the run in the terminal.")] = False,
     use_executor: Annotated[

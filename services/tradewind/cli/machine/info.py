@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
+from tradewind.cli.arguments import MoreLogs
 from tradewind.cli.output.rows import Output, OutputFormat, show
 from tradewind.service.environment import SecretStr
 from tradewind.service.settings import ServiceSettings, load_settings
@@ -35,6 +36,7 @@ TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
 def info(
     output: Output = OutputFormat.TABLE,
     *,
+    verbose: MoreLogs = False,
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Leave out who and where you are: for showing it to others.")
     ] = False,

@@ -1,29 +1,49 @@
 """The group `jobs`: services that say that they are alive."""
 
 import socket
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from tradewind.cli.access.asking import asks_api
 from tradewind.cli.access.failing import fail
+from tradewind.cli.output.rows import Output, OutputFormat, picked, show
 
 if TYPE_CHECKING:
     from tradewind.cli.access.api import Api
 
-USAGE = 2
+USAGE: Final = 2
+LISTED: Final = ("dag_id", "state", "job_type", "start_date", "end_date")
 
 
 def create_app() -> typer.Typer:
     """The group's commands."""
     app = typer.Typer(help="Services that say that they are alive.", no_args_is_help=True)
-    app.callback()(_group)
     app.command("check")(check)
+    app.command("list")(list_jobs)
     return app
 
 
-def _group() -> None:
-    """Services that say that they are alive."""
+@asks_api
+def list_jobs(
+    api: "Api",
+    dag_id: Annotated[
+        str | None, typer.Option("--dag-id", "-d", help="Only of this DAG; services work for all of them.")
+    ] = None,
+    state: Annotated[
+        Literal["running", "success", "restarting", "failed"] | None,
+        typer.Option("--state", help="Only those in this state."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many, the latest.")] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """List services that said that they are alive, the latest first."""
+    if dag_id is not None:
+        api.get("dags", dag_id)
+    found = api.each("jobs", key="jobs", job_state=state, order_by="-start_date")
+    rows = [picked(each, LISTED) for each in islice(found, limit) if dag_id is None or each["dag_id"] == dag_id]
+    show(rows, output)
 
 
 @asks_api

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tradewind.cli.arguments import AnyBundle, DagId, MapIndex, MoreLogs, TaskId
 from tradewind.cli.tasks import explanations, listing, runs, states
 
 
@@ -24,10 +25,10 @@ def _group() -> None:
 
 
 def try_out(
-    dag_id: Annotated[str, typer.Argument(metavar="DAG_ID")],
-    task_id: Annotated[str, typer.Argument(metavar="TASK_ID")],
+    dag_id: DagId,
+    task_id: TaskId,
     logical_date: Annotated[str | None, typer.Argument(metavar="LOGICAL_DATE", help="ISO; now if left out.")] = None,
-    map_index: Annotated[int, typer.Option("--map-index", help="Place in a mapped task; -1 = not mapped.")] = -1,
+    map_index: MapIndex = -1,
     task_params: Annotated[str | None, typer.Option("--task-params", "-t", help="Params: a JSON object.")] = None,
     dagfile_path: Annotated[
         str | None, typer.Option("--dagfile-path", help="The DAG's file or folder; without it the whole DAGs folder.")
@@ -35,7 +36,9 @@ def try_out(
     env_vars: Annotated[
         str | None, typer.Option("--env-vars", help="Set for the DAG file and the task: a JSON object.")
     ] = None,
+    bundle_name: AnyBundle = None,
     *,
+    verbose: MoreLogs = False,
     post_mortem: Annotated[
         bool, typer.Option("--post-mortem", "-m", help="Open the debugger where the task failed.")
     ] = False,
