@@ -17,6 +17,7 @@ from tradewind.api.models.task_instances import (
 )
 from tradewind.api.models.tasks import TaskResponse, TimeDelta
 from tradewind.api.params import presented
+from tradewind.api.redaction import redacted
 from tradewind.core.errors import NotFound
 from tradewind.core.spec import DagSpec, TaskSpec
 from tradewind.core.states import TaskInstanceState
@@ -56,6 +57,8 @@ def dag_details(row: Row, spec: DagSpec, roots: Sequence[DagRoot], signer: Token
             "render_template_as_native_obj": spec.render_template_as_native_obj,
             "timezone": spec.timezone,
             "owner_links": spec.owner_links,
+            "default_args": redacted(spec.default_args),
+            "template_search_path": list(spec.template_searchpath) or None,
             "rerun_with_latest_version": spec.rerun_with_latest_version,
             "last_parsed": row["last_parsed_time"],
             "active_runs_count": row["active_runs_count"],

@@ -77,6 +77,7 @@ def _settle_one(outcome: Outcome, index: FileIndex, claimed: dict[str, str], env
         specs=tuple(specs),
         stacktrace="\n".join(errors).replace("\0", "\\0") if errors else None,
         dependencies=dependencies,
+        duration_seconds=outcome.reply.duration_seconds,
     )
 
 

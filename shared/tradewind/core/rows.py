@@ -462,6 +462,8 @@ class DagFileParse:
     bundle_name: str = DAGS_FOLDER_BUNDLE
     bundle_version: str = ""
     """The version that holds what the parse read; empty = none that is stored does."""
+    duration_seconds: float | None = None
+    """How long the parse took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -258,6 +258,9 @@ class DagSpec:
     """None = all."""
     access_control: dict[str, object] | None = None
     owner_links: dict[str, str] = field(default_factory=dict[str, str])
+    default_args: dict[str, object] = field(default_factory=dict[str, object])
+    """As people are shown them; tasks have what follows from them."""
+    template_searchpath: tuple[str, ...] = ()
     rerun_with_latest_version: bool | None = None
     timetable_type: str = "NullTimetable"
     """The class of the timetable; of an author's own, with its module."""

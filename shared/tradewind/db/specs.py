@@ -14,7 +14,7 @@ from tradewind.core.spec import DagSpec, TaskSpec
 UNVERSIONED_DAG_FIELDS: Final = (
     *("doc_md", "description", "tags", "owners", "is_paused_upon_creation", "access_control"),
     *("timetable_description", "timetable_type", "timetable_periodic", "timetable_partitioned"),
-    "disable_bundle_versioning",
+    *("disable_bundle_versioning", "default_args", "template_searchpath"),
 )
 UNVERSIONED_TASK_FIELDS: Final = ("doc_md", "owner", "ui_color", "ui_fgcolor", "extra_links")
 """Texts and colours for people, and what follows from the timetable: changing them makes no new version."""

@@ -36,6 +36,7 @@ from tradewind.sdk.priority import effective_weights
 from tradewind.sdk.priority_strategy import weights_by_try
 from tradewind.sdk.rule_checks import wrong_rules
 from tradewind.sdk.schedule import schedule_spec
+from tradewind.sdk.shown_values import shown
 from tradewind.sdk.triggers.starting import needs_worker, start_trigger
 from tradewind.sdk.types import WeightRule, is_collection, is_mapping
 
@@ -90,6 +91,8 @@ def serialize_dag(dag: DAG, relative_fileloc: str) -> DagSpec:
         run_listeners=LISTENERS.heard_states(),
         sla_miss_callback=bool(dag.sla_miss_callback),
         owner_links=dict(dag.owner_links),
+        default_args=shown(dag.default_args),
+        template_searchpath=tuple(str(path) for path in dag.template_searchpath or ()),
         access_control=_access_control(dag, where),
         rerun_with_latest_version=dag.rerun_with_latest_version,
         allowed_run_types=None if dag.allowed_run_types is None else tuple(sorted(dag.allowed_run_types)),

@@ -27,9 +27,8 @@ async def write(scene: Scene, dag_id: str, content: bytes, *, tasks: int = 1, is
         await scene.store.write_bundle_blobs({digest: (len(content), zlib.compress(content))})
     ids = tuple(TaskSpec(task_id=f"t{number}") for number in range(tasks))
     spec = DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=ids, dag_display_name="Nice")
-    await scene.store.write_dag_files(
-        [DagFileParse(relative_fileloc=f"{dag_id}.py", file_digest=digest, specs=(spec,))], utc_now()
-    )
+    parse = DagFileParse(relative_fileloc=f"{dag_id}.py", file_digest=digest, specs=(spec,), duration_seconds=0.25)
+    await scene.store.write_dag_files([parse], utc_now())
 
 
 async def test_each_version_has_its_own_source(api: ApiServer, scene: Scene, dag_id: str) -> None:
@@ -88,7 +87,7 @@ async def test_a_file_is_wanted_by_the_token_that_its_dag_shows(api: ApiServer, 
     assert (answer.status_code, answer.json()) == (201, None)
     assert decode(message.body, DagRequestsCreated).count == 1
     assert len(await wanted(scene, dag_id)) == 1
-    assert [dag["file_token"] for dag in listed] == [token]
+    assert [(dag["file_token"], dag["last_parse_duration"]) for dag in listed] == [(token, 0.25)]
 
 
 async def test_no_other_token_has_a_file_parsed(api: ApiServer, scene: Scene, dag_id: str) -> None:

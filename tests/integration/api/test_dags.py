@@ -104,9 +104,16 @@ async def test_dags_are_found_by_the_class_of_their_timetable(
 
 async def test_details_show_what_the_author_wrote(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
     params = {"size": {"value": 3, "schema": {"type": "integer"}, "description": None, "source": None}}
-    await scene.write_dag(
-        spec(dag_id, doc_md="# Doc", params=params, dagrun_timeout_seconds=90.0, timezone="Asia/Tokyo")
+    written = spec(
+        dag_id,
+        doc_md="# Doc",
+        params=params,
+        dagrun_timeout_seconds=90.0,
+        timezone="Asia/Tokyo",
+        default_args={"retries": 2, "api_key": "s3cret"},
+        template_searchpath=("/templates",),
     )
+    await scene.write_dag(written)
     await client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={})
     await scene.start_runs(dag_id)
 
@@ -115,6 +122,8 @@ async def test_details_show_what_the_author_wrote(client: httpx.AsyncClient, sce
     assert details["doc_md"] == "# Doc"
     assert details["params"] == params
     assert details["dag_run_timeout"] == "PT1M30S"
+    assert details["default_args"] == {"retries": 2, "api_key": "***"}
+    assert details["template_search_path"] == ["/templates"]
     assert details["timezone"] == "Asia/Tokyo"
     assert details["active_runs_count"] == 1
     assert details["latest_dag_version"]["version_number"] == 1

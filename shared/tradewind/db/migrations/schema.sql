@@ -263,6 +263,7 @@ CREATE TABLE dag (
     bundle_version                  text,
     disable_bundle_versioning       boolean NOT NULL DEFAULT false,
     pools                           text[] NOT NULL DEFAULT '{}'::text[],
+    last_parse_duration             double precision,
     CONSTRAINT dag_dag_version_id_fkey FOREIGN KEY (dag_version_id) REFERENCES dag_version(id),
     CONSTRAINT dag_pkey PRIMARY KEY (dag_id)
 );
@@ -1056,6 +1057,8 @@ COMMENT ON COLUMN dag.timetable_type IS 'class of the timetable; null = not pars
 COMMENT ON COLUMN dag.allowed_run_types IS 'kinds of runs that the DAG may have; null = all';
 
 COMMENT ON COLUMN dag.bundle_version IS 'Null = the current one of its bundle; else what its last good parse read, empty if that was never stored';
+
+COMMENT ON COLUMN dag.last_parse_duration IS 'seconds that the last parse of its file took';
 
 COMMENT ON COLUMN dag_bundle.version IS 'What new runs are made on; null = its content could not be stored';
 

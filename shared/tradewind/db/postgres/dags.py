@@ -44,6 +44,7 @@ class _Dag:
     """Set if this batch writes it."""
     bundle_version: str = ""
     """That this batch's parse has read."""
+    parse_seconds: float | None = None
     is_new_version: bool = False
     is_changed: bool = False
     became_stale: bool = False
@@ -114,6 +115,7 @@ class PostgresDagStore:
             spec=spec,
             bundle_name=parse.bundle_name,
             bundle_version=parse.bundle_version,
+            parse_seconds=parse.duration_seconds,
             is_new_version=dag.is_new_version or needs_version,
             is_changed=dag.is_changed or is_changed,
         )
@@ -133,6 +135,7 @@ class PostgresDagStore:
             spec=spec,
             bundle_name=parse.bundle_name,
             bundle_version=parse.bundle_version,
+            parse_seconds=parse.duration_seconds,
             is_new_version=True,
             is_changed=True,
         )
@@ -228,7 +231,7 @@ async def _write_dags(session: Session, dags: Sequence[_Dag], now: datetime) -> 
 
 
 def _dag_values(dag: _Dag) -> tuple[object, ...]:
-    """One row of parameters $2 to $23 of write_dags.sql."""
+    """One row of parameters $2 to $24 of write_dags.sql."""
     assert dag.spec is not None
     spec = dag.spec.spec
     return (
@@ -244,6 +247,7 @@ def _dag_values(dag: _Dag) -> tuple[object, ...]:
         any(task.max_active_tis_per_dag or task.max_active_tis_per_dagrun for task in spec.tasks),
         *(dag.bundle_name, dag.bundle_version, spec.disable_bundle_versioning),
         msgspec.json.encode(sorted({storable_text(task.pool) or "" for task in spec.tasks})).decode(),
+        dag.parse_seconds,
     )
 
 

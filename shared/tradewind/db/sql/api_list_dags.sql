@@ -64,7 +64,8 @@ SELECT
     dag.relative_fileloc, dag.is_paused, dag.is_stale, dag.has_import_errors, dag.description, dag.tags, dag.owners,
     dag.timetable_summary, dag.timetable_description, dag.timetable_periodic, dag.timetable_partitioned,
     dag.allowed_run_types, dag.max_active_tasks, dag.max_active_runs,
-    dag.max_consecutive_failed_dag_runs, dag.has_task_concurrency_limits, dag.last_parsed_time, dag.last_expired,
+    dag.max_consecutive_failed_dag_runs, dag.has_task_concurrency_limits, dag.last_parsed_time,
+    dag.last_parse_duration, dag.last_expired,
     dag.next_dagrun_logical_date, dag.next_dagrun_data_interval_start, dag.next_dagrun_data_interval_end,
     dag.next_dagrun_run_after, dag.bundle_name,
     nullif(coalesce(dag.bundle_version, dag_bundle.version), '') AS bundle_version

@@ -14,7 +14,10 @@ CREATE TABLE parse_request (
 );
 COMMENT ON COLUMN parse_request.generation IS 'raised when it is wanted again before it was done';
 
-ALTER TABLE dag ADD COLUMN pools text[] NOT NULL DEFAULT '{}';
+ALTER TABLE dag
+    ADD COLUMN pools text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN last_parse_duration double precision;
+COMMENT ON COLUMN dag.last_parse_duration IS 'seconds that the last parse of its file took';
 UPDATE dag
 SET pools = ARRAY(
     SELECT DISTINCT task ->> 'pool' FROM json_array_elements(dag_version.spec -> 'tasks') AS task
