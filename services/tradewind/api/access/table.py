@@ -177,6 +177,8 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "delete_connection": deletes(Resource.CONNECTION),
         "create_default_connections": creates(Resource.CONNECTION),
         "test_connection": creates(Resource.CONNECTION),
+        "enqueue_connection_test": creates(Resource.CONNECTION),
+        "get_connection_test": reads(Resource.CONNECTION),
         # What happens, and what others outside want to happen.
         "get_events": reads(Resource.DAG_RUN, Dags.LIST),
         "get_webhooks": reads(Resource.WEBHOOK),
@@ -284,6 +286,8 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "ping_execution": _OPEN,
         "read_stored_variable": _READER,
         "read_stored_connection": _READER,
+        "take_connection_test": _READER,
+        "answer_connection_test": _READER,
     }
 )
 """Operation id → what it needs."""
