@@ -18,7 +18,10 @@ def serve():
 processes.serve_in_processes(2, serve)
 print("ended", flush=True)
 """
-SLEEP = "os.write(1, str(os.getpid()).encode() + bytes([10])); signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); time.sleep(60)"
+SLEEP = (
+    "os.write(1, str(os.getpid()).encode() + bytes([10])); "
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); time.sleep(60)"
+)
 
 
 @contextmanager

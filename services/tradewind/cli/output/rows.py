@@ -88,16 +88,11 @@ def _show_on_terminal(rows: Sequence[Row]) -> None:
     from rich.box import ASCII_DOUBLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for name in rows[0]:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_rich_text(value) for value in row.values()))
-    Console().print(table, markup=False)
-
-
-def _rich_text(value: object) -> str:
-    from rich.markup import escape
-
-    return escape(text_of(value))
+        table.add_row(*(Text(text_of(value)) for value in row.values()))
+    Console().print(table)
