@@ -41,6 +41,9 @@ WORDS: Final[Mapping[str, Word]] = {
     "config": _group("configuration.commands", "What is configured, and where."),
     "users": _group("people.users", "Users, and what they may do."),
     "tokens": _group("people.tokens", "API tokens, for programs."),
+    "partitions": _group("dags.partitions", "Partitions of runs."),
+    "providers": _group("machine.packages", "Provider packages that are installed."),
+    "plugins": Word("machine.packages:plugins", "Plugins that are installed.", MANAGE),
     "jobs": _group("machine.jobs", "Services that say that they are alive."),
     "db": _group("database", "The database's schema."),
     "rotate-fernet-key": Word("secrets:rotate_fernet_key", "Encrypt all that is secret anew.", MANAGE),
@@ -54,6 +57,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "triggerer": Word("services:triggerer", "Run what deferred tasks wait for.", SERVICES),
     "celery": Word("workers.group:create_celery_app", "Workers, in Airflow's words.", SERVICES, is_group=True),
     "info": Word("machine.info:info", "What is installed here, and how it is set up.", MACHINE),
+    "cheat-sheet": Word("machine.cheat_sheet:cheat_sheet", "Every command in one line.", MACHINE),
     "version": Word("app:version", "Print the version.", MACHINE),
 }
 

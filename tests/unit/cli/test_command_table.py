@@ -56,6 +56,14 @@ AIRFLOWS: Final[Mapping[str, str]] = {
     "db shell": "-v --verbose",
     "db check": "-v --verbose --retry --retry-delay",
     "jobs check": "--job-type --hostname --local --limit --allow-multiple -v --verbose",
+    "partitions clear": (
+        "-d --dag-id -r --run-id -s --start-date -e --end-date -k --partition-key --date --clear-task-instances"
+        " --dry-run -v --verbose"
+    ),
+    "providers list": "-o --output -v --verbose",
+    "providers get": "-o --output -v --verbose",
+    "plugins": "-o --output -v --verbose",
+    "cheat-sheet": "",
     "info": "--anonymize -v --verbose -o --output",
     "api-server": "-p --port -w --workers -H --host --pid -D --daemon --stdout --stderr -l --log-file",
     "scheduler": "--pid -D --daemon --stdout --stderr -l --log-file -v --verbose",
