@@ -1,6 +1,7 @@
 """Every parameter of every list does what Airflow's OpenAPI says: it is walked, so that none is forgotten."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,6 +13,9 @@ from tests.integration.api.lists.world import NAME, A, make_world
 from tests.integration.api.test_openapi import airflows
 from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
+
+_PLAIN = ("run_1 plain", "run_2 plain", "run_3 plain")
+_MAPPED = {"run_1 mapped 0", "run_1 mapped 1"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -138,3 +142,48 @@ async def test_tasks_are_ordered_by_each_of_their_fields(client: httpx.AsyncClie
             ), field
     for wrong in ("params", "is_mapped", "no_such_field"):
         assert (await client.get(path, params={"order_by": wrong})).status_code == 400, wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "expected"),
+    [
+        ("get_dag_runs", f"/dags/{A}/dagRuns", {"run_1", "run_2", "run_3"}),
+        ("get_task_instances", f"/dags/{A}/dagRuns/~/taskInstances", {f"{each} -1" for each in _PLAIN} | _MAPPED),
+        ("get_task_instances", f"/dags/{A}/dagRuns/run_1/taskInstances", {"run_1 plain -1"} | _MAPPED),
+        ("get_hitl_details", f"/dags/{A}/dagRuns/~/hitlDetails", {f"{each} -1" for each in _PLAIN} | _MAPPED),
+        ("get_hitl_details", f"/dags/{A}/dagRuns/run_1/hitlDetails", {"run_1 plain -1"} | _MAPPED),
+        ("get_xcom_entries", f"/dags/{A}/dagRuns/~/taskInstances/~/xcomEntries", {f"key_{n}" for n in (1, 2, 3, 4, 6)}),
+        ("get_xcom_entries", "/dags/~/dagRuns/run_1/taskInstances/~/xcomEntries", {"key_1", "key_2", "key_3"}),
+        ("get_xcom_entries", "/dags/~/dagRuns/run_1/taskInstances/plain/xcomEntries", {"key_1"}),
+    ],
+)
+async def test_the_path_narrows_a_list(client: httpx.AsyncClient, name: str, path: str, expected: set[str]) -> None:
+    listing = replace(LISTINGS[name], path=path)
+    assert set(ids(listing, await listed(client, listing, {}))) == expected
+
+
+@pytest.mark.parametrize("name", ["get_dag_runs", "get_task_instances"])
+async def test_cursors_walk_each_order_there_and_back(client: httpx.AsyncClient, name: str) -> None:
+    listing = LISTINGS[name]
+    for order in orders(name):
+        for key in (order, f"-{order}"):
+            whole = ids(listing, await listed(client, listing, {"order_by": [key, "id"]}))
+            there = await _walk(client, listing, [key, "id"], "", "next_cursor")
+            back = await _walk(client, listing, [key, "id"], there[-1]["previous_cursor"], "previous_cursor")
+            pages = [ids(listing, page[listing.items]) for page in there]
+            before = [ids(listing, page[listing.items]) for page in reversed(back)]
+            assert len(pages) > 1
+            assert [each for page in pages for each in page] == whole, key
+            assert [each for page in before for each in page] + pages[-1] == whole, key
+
+
+async def _walk(
+    client: httpx.AsyncClient, listing: Listing, order_by: Sequence[str], cursor: str | None, direction: str
+) -> list[dict[str, Any]]:
+    """Answers, from the cursor on to the end of the list."""
+    answers: list[dict[str, Any]] = []
+    while cursor is not None and len(answers) < 10:
+        asked = {**listing.base, "order_by": order_by, "limit": "3", "cursor": cursor}
+        answers.append((await client.get(f"/api/v2{listing.path}", params=asked)).json())
+        cursor = answers[-1][direction]
+    return answers
