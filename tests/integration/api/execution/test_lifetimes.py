@@ -11,7 +11,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.integration.api.execution.conftest import STARTED, Place, started
+from tests.servers.api import api_server
 from tradewind.api.execution.routers import ROUTERS
+from tradewind.bus.memory import MemoryBroker
 from tradewind.service.clock import new_id, utc_now
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -570,3 +572,17 @@ async def test_an_unknown_attempt_is_gone(place: Place) -> None:
     async with place.http(place.workload_token(stranger)) as http:
         answer = await http.patch(f"/task-instances/{stranger.attempt_id}/run", json=start_body())
     assert answer.status_code == 410
+
+
+@pytest.mark.full
+async def test_while_no_collector_answers_nothing_is_lost(place: Place) -> None:
+    claims = await place.queued()
+    async with (
+        api_server(place.api.database, place.api.settings.home, broker=MemoryBroker()) as cut_off,
+        place.http(place.workload_token(claims)) as http,
+    ):
+        path = f"/execution/task-instances/{claims.attempt_id}/run"
+        answer = await http.patch(f"{cut_off.url}{path}", json=start_body())
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert (await place.row())["state"] == "queued"
+        assert (await http.patch(f"{place.api.url}{path}", json=start_body())).status_code == 200
