@@ -73,7 +73,7 @@ def list_options(
             typer.echo(f"There is no section {section!r}.", err=True)
             raise typer.Exit(1)
         remarks = listing.remarks() if section is None and not defaults else ()
-        typer.echo(printed(options, remarks, style), nl=False)
+        typer.echo(printed(options, remarks, style), nl=False, color=style.colored)
 
 
 def get_value(

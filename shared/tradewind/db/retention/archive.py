@@ -12,6 +12,11 @@ async def archived_tables(database: Database) -> Sequence[Row]:
     return await database.fetch(statement("list_archived_tables"))
 
 
+async def archived_columns(database: Database, table: str) -> Sequence[str]:
+    """Of all rows of a table together, whatever the schema was when each was archived."""
+    return [row["name"] for row in await database.fetch(statement("list_archived_columns"), table)]
+
+
 async def archived_rows(
     database: Database, table: str, page: int
 ) -> AsyncGenerator[tuple[int, Sequence[Mapping[str, Any]]]]:

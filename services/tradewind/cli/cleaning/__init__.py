@@ -1,0 +1,1 @@
+"""`tradewind db clean`, `export-archived`, `drop-archived`: what is old leaves the database while everything runs."""
