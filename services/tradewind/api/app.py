@@ -14,6 +14,8 @@ from tradewind.api.access.guard import require_access, watch_login
 from tradewind.api.asset_states import routes as asset_states
 from tradewind.api.catalogue import routes as catalogue
 from tradewind.api.configuration import routes as configuration
+from tradewind.api.connection_tests import handing_over
+from tradewind.api.connection_tests import routes as connection_tests
 from tradewind.api.dag_files import routes as dag_files
 from tradewind.api.errors import documented, install_error_handlers
 from tradewind.api.event_log import routes as event_log
@@ -99,6 +101,7 @@ GUARDED = (
     webhooks.router,
     configuration.router,
     variables.router,
+    connection_tests.router,
     connections.router,
     browser.guarded,
     users.router,
@@ -139,6 +142,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
         execution_xcoms.router,
         execution_questions.router,
         execution_readers.router,
+        handing_over.router,
         execution_state_stores.router,
         execution_assets.router,
         execution_bundles.router,

@@ -26,6 +26,7 @@ from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, 
 from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.bundles.problems import BundleProblems
 from tradewind.dag_processor.bundles.sources import bundle_sources
+from tradewind.dag_processor.connection_tests.loop import ConnectionTestLoop
 from tradewind.dag_processor.disk import Disk
 from tradewind.dag_processor.examiner import Examiner
 from tradewind.dag_processor.file_index import FileIndex
@@ -39,7 +40,7 @@ from tradewind.dag_processor.requests.questions import QuestionLoop
 from tradewind.dag_processor.requests.wanted_parses import WantedParses
 from tradewind.dag_processor.settings import DagProcessorSettings
 from tradewind.dag_processor.store_writer import StoreWriter
-from tradewind.dag_processor.stored_values import StoredValuesSweep, reader_access
+from tradewind.dag_processor.stored_values import TOKEN_SECONDS, StoredValuesSweep, reader_access
 from tradewind.dag_processor.watch import watch_root
 from tradewind.db.bundles.store import BundleStore
 from tradewind.db.parse_requests import ParseRequestStore
@@ -51,7 +52,7 @@ from tradewind.service.dag_roots import DagRoot
 from tradewind.service.lifecycle import pause
 from tradewind.service.metrics import Telemetry
 from tradewind.service.secrets import jwt_secret
-from tradewind.service.tokens import TokenSigner
+from tradewind.service.tokens import CONNECTION_TESTER, TokenSigner
 
 HEARTBEAT_SECONDS: Final = 5.0
 
@@ -88,7 +89,8 @@ async def run(
         for root in roots
     ]
     index, inbox, queue = FileIndex(rows), Inbox(), ParseQueue()
-    access = reader_access(settings.execution_api_url, TokenSigner(jwt_secret(settings)), clock)
+    signer = TokenSigner(jwt_secret(settings))
+    access = reader_access(settings.execution_api_url, signer, clock)
     parser = ParseServerClient(jitter=jitter, access=access, dags_folder=settings.dags_folder.absolute())
     examiner = Examiner(
         disk=Disk(folders, held=sources.broken),
@@ -174,6 +176,17 @@ async def run(
         retry_seconds=settings.dag_processor.refresh_interval_seconds,
     )
     async with asyncio.TaskGroup() as group:
+        if settings.core.test_connection == "Enabled":
+            connection_tests = ConnectionTestLoop(
+                execution_api_url=settings.execution_api_url,
+                mint_token=lambda: signer.mint_reader_token(
+                    CONNECTION_TESTER, now=clock(), lifetime_seconds=TOKEN_SECONDS
+                ),
+                bus=bus,
+                jitter=jitter,
+                telemetry=telemetry,
+            )
+            group.create_task(connection_tests.run(stop), name="connection-tests")
         group.create_task(parser.run(stop), name="parse-server")
         group.create_task(requests.run(stop), name="requests")
         group.create_task(wanted_parses.run(stop), name="wanted-parses")

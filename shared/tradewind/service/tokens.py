@@ -68,9 +68,13 @@ class AttemptClaims:
     """None: as long as the attempt is current."""
 
 
+CONNECTION_TESTER: Final = "connection_tester"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderClaims:
-    """Which service has DAG files imported that may read stored Variables and Connections."""
+    """Which service has DAG files imported that may read stored Variables and Connections, or (`CONNECTION_TESTER`)
+    runs the hooks of connections that are to be tested."""
 
     service: str
     expires_at: datetime

@@ -146,6 +146,8 @@ WANTED: Final = (
     "patch_connection",
     "delete_connection",
     "test_connection",
+    "enqueue_connection_test",
+    "get_connection_test",
 )
 
 OURS: Final = (

@@ -258,10 +258,3 @@ async def test_a_mended_file_has_no_import_error(client: httpx.AsyncClient, scen
 
     page = (await client.get("/api/v2/importErrors", params={"filename": f"{dag_id}.py"})).json()
     assert page == {"import_errors": [], "total_entries": 0}
-
-
-async def test_connections_are_not_tested_by_the_api(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/api/v2/connections/test", json={"connection_id": "c", "conn_type": "http"})
-
-    assert answer.status_code == 403
-    assert "'c' can be tested by a task" in answer.json()["detail"]

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Query, Response
 
 from tradewind.api.dependencies import StateDep
-from tradewind.api.errors import AlreadyExists, BadRequest, Forbidden, documented
+from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.kept import writing
 from tradewind.api.kept.connections import KIND
 from tradewind.api.kept.default_connections import default_connections
@@ -15,7 +15,6 @@ from tradewind.api.models.connections import (
     ConnectionBody,
     ConnectionCollectionResponse,
     ConnectionResponse,
-    ConnectionTestResponse,
 )
 from tradewind.api.models.queries import ConnectionListQuery
 from tradewind.api.query_parsing import documented_query, parsed
@@ -57,15 +56,6 @@ async def create_default_connections(state: StateDep) -> Response:
     """Create the connections that operators name by default; those that exist stay as they are."""
     await writing.create_missing(state, KIND, default_connections())
     return Response(status_code=204)
-
-
-@router.post("/test", responses=documented(403))
-async def test_connection(body: ConnectionBody) -> ConnectionTestResponse:
-    """Refused, as where `[core] test_connection` is off: hooks are authors' code, which does not run here."""
-    raise Forbidden(
-        f"Testing connections is disabled: {body.connection_id!r} can be tested by a task, with"
-        " Connection.get(...).test_connection()"
-    )
 
 
 @router.get("/{connection_id}", responses=documented(404))

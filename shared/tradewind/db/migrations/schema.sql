@@ -230,6 +230,22 @@ CREATE TABLE connection (
     CONSTRAINT connection_pkey PRIMARY KEY (conn_id)
 );
 
+CREATE TABLE connection_test (
+    id                              uuid NOT NULL,
+    token_digest                    bytea NOT NULL,
+    connection_id                   text NOT NULL,
+    connection                      bytea,
+    commit_on_success               boolean NOT NULL,
+    state                           text NOT NULL DEFAULT 'pending'::text,
+    result_message                  text,
+    created_at                      timestamp with time zone NOT NULL,
+    expires_at                      timestamp with time zone NOT NULL,
+    ended_at                        timestamp with time zone,
+    CONSTRAINT connection_test_pkey PRIMARY KEY (id),
+    CONSTRAINT connection_test_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'success'::text, 'failed'::text]))),
+    CONSTRAINT connection_test_token_digest_key UNIQUE (token_digest)
+);
+
 CREATE TABLE dag (
     dag_id                          text NOT NULL,
     dag_display_name                text,
@@ -931,6 +947,8 @@ CREATE INDEX trigger_unowned ON public.trigger USING btree (id) WHERE ((triggere
 
 CREATE UNIQUE INDEX backfill_active ON public.backfill USING btree (dag_id) WHERE (completed_at IS NULL);
 
+CREATE UNIQUE INDEX connection_test_active ON public.connection_test USING btree (connection_id) WHERE (ended_at IS NULL);
+
 CREATE UNIQUE INDEX dag_request_map_partitions ON public.dag_request USING btree (dag_id) WHERE (kind = 'map_partitions'::text);
 
 CREATE UNIQUE INDEX dag_request_next_run ON public.dag_request USING btree (dag_id) WHERE (kind = 'next_run'::text);
@@ -1049,6 +1067,8 @@ COMMENT ON COLUMN asset_watcher.kwargs IS 'JSON text, as trigger.kwargs';
 COMMENT ON COLUMN connection.password IS 'Fernet token';
 
 COMMENT ON COLUMN connection.extra IS 'Fernet token';
+
+COMMENT ON COLUMN connection_test.connection IS 'its fields, encrypted; gone once the test is over';
 
 COMMENT ON COLUMN dag.dagrun_timeout_seconds IS 'how long a run may take from its start; null = however long';
 

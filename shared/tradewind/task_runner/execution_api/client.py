@@ -277,6 +277,19 @@ class ExecutionClient:
         """The events that the attempt's run was made by."""
         return self._ask("/triggering-asset-events")["asset_events"]
 
+    def take_connection_test(self) -> dict[str, Any] | None:
+        """A connection to be tested: `id`, and `connection` with its fields; None if there is none."""
+        status, body = self._exchange("POST", "/connection-tests/take", b"")
+        if status == _NOT_FOUND:
+            return None
+        self._check("POST", "/connection-tests/take", status, body)
+        return _as_object(body, self._url)
+
+    def answer_connection_test(self, test_id: str, *, is_good: bool, message: str) -> None:
+        """What came of it."""
+        answer = {"status": is_good, "message": message}
+        self._send("POST", _names("/connection-tests", test_id) + "/answer", json.dumps(answer).encode())
+
     def close(self) -> None:
         """Close the connection, if one was opened."""
         if self._connection is not None:

@@ -264,4 +264,20 @@ BEGIN
     RETURN moved;
 END $$;
 
+-- Connections that somebody wants tested.
+CREATE TABLE connection_test (
+    id uuid PRIMARY KEY,
+    token_digest bytea NOT NULL UNIQUE,
+    connection_id text NOT NULL,
+    connection bytea,
+    commit_on_success boolean NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'success', 'failed')),
+    result_message text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz
+);
+CREATE UNIQUE INDEX connection_test_active ON connection_test (connection_id) WHERE ended_at IS NULL;
+COMMENT ON COLUMN connection_test.connection IS 'its fields, encrypted; gone once the test is over';
+
 UPDATE schema_range SET newest = 8;
