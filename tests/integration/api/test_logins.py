@@ -24,6 +24,8 @@ OPEN_ROUTES = {
     ("GET", "/auth/token/login"),
     ("GET", "/auth/login"),
     ("POST", "/auth/login"),
+    ("GET", "/auth/oidc/login"),
+    ("GET", "/auth/oidc/callback"),
     ("GET", "/api/v2/auth/login"),
     ("GET", "/api/v2/auth/logout"),
     ("GET", "/api/v2/version"),
