@@ -320,8 +320,9 @@ class BaseOperator(DAGNode):
 
     @property
     def task_type(self) -> str:
-        """The class's name."""
-        return type(self).__name__
+        """The class's name, or the one under which its users know it."""
+        kind: type[object] = getattr(self, "operator_class", type(self))
+        return vars(kind).get("named_task_type", kind.__name__)
 
     @property
     def is_async(self) -> bool:

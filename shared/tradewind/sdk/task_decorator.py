@@ -52,6 +52,7 @@ class DecoratedOperator(BaseOperator):
 class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
     """The task that `@task` makes."""
 
+    named_task_type = "_PythonDecoratedOperator"
     custom_operator_name = "@task"
 
 

@@ -302,3 +302,30 @@ def test_conditions_stand_above_a_task(name: str) -> None:
         getattr(task, name)(bool)(len)
     with pytest.raises(TypeError, match="@result must be used on top"):
         result(len)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType] - authors err
+
+
+@task.branch
+def chooses() -> str:
+    return "one"
+
+
+@task.bash
+def says(word: str) -> str:
+    return f"echo {word}"
+
+
+@task.sensor
+def looks() -> bool:
+    return True
+
+
+def test_decorated_tasks_are_of_the_types_that_clients_look_for() -> None:
+    with DAG("d") as made:
+        one(), chooses(), looks()
+        says.expand(word=["a", "b"])
+    assert {each.task_id: (each.task_type, each.operator_name) for each in made.tasks} == {
+        "one": ("_PythonDecoratedOperator", "@task"),
+        "chooses": ("_BranchPythonDecoratedOperator", "@task.branch"),
+        "looks": ("DecoratedSensorOperator", "@task.sensor"),
+        "says": ("_BashDecoratedOperator", "@task.bash"),
+    }

@@ -22,12 +22,14 @@ from tradewind.sdk.task_decorator import DecoratedOperator, TaskKind
 class BranchDecoratedOperator(DecoratedOperator, BranchPythonOperator):
     """`@task.branch`."""
 
+    named_task_type = "_BranchPythonDecoratedOperator"
     custom_operator_name = "@task.branch"
 
 
 class ShortCircuitDecoratedOperator(DecoratedOperator, ShortCircuitOperator):
     """`@task.short_circuit`."""
 
+    named_task_type = "_ShortCircuitDecoratedOperator"
     custom_operator_name = "@task.short_circuit"
 
 
@@ -35,30 +37,35 @@ class SensorDecoratedOperator(DecoratedOperator, PythonSensor):
     """`@task.sensor`."""
 
     template_fields = ("op_args", "op_kwargs")
+    named_task_type = "DecoratedSensorOperator"
     custom_operator_name = "@task.sensor"
 
 
 class VirtualenvDecoratedOperator(DecoratedOperator, PythonVirtualenvOperator):
     """`@task.virtualenv`."""
 
+    named_task_type = "_PythonVirtualenvDecoratedOperator"
     custom_operator_name = "@task.virtualenv"
 
 
 class ExternalPythonDecoratedOperator(DecoratedOperator, ExternalPythonOperator):
     """`@task.external_python`."""
 
+    named_task_type = "_PythonExternalDecoratedOperator"
     custom_operator_name = "@task.external_python"
 
 
 class BranchVirtualenvDecoratedOperator(DecoratedOperator, BranchPythonVirtualenvOperator):
     """`@task.branch_virtualenv`."""
 
+    named_task_type = "_BranchPythonVirtualenvDecoratedOperator"
     custom_operator_name = "@task.branch_virtualenv"
 
 
 class BranchExternalPythonDecoratedOperator(DecoratedOperator, BranchExternalPythonOperator):
     """`@task.branch_external_python`."""
 
+    named_task_type = "_BranchExternalPythonDecoratedOperator"
     custom_operator_name = "@task.branch_external_python"
 
 
@@ -89,6 +96,7 @@ class _CallableBashOperator(BashOperator):
 class BashDecoratedOperator(DecoratedOperator, _CallableBashOperator):
     """`@task.bash`."""
 
+    named_task_type = "_BashDecoratedOperator"
     custom_operator_name = "@task.bash"
 
 

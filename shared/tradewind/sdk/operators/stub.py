@@ -12,6 +12,7 @@ class StubDecoratedOperator(DecoratedOperator):
     """A place in the DAG. The function must be empty; a worker of another language, listening to the task's queue,
     does the work."""
 
+    named_task_type = "_StubOperator"
     custom_operator_name = "@task.stub"
     is_stub: bool = True
 
