@@ -3,7 +3,7 @@
 """`apache-airflow-client` changes pools, variables and connections, also many at once, and asks what is installed."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
@@ -70,7 +70,7 @@ async def test_many_at_once(client: airflow.ApiClient, dag_id: str) -> None:
     await _create_and_delete(connections.bulk_connections, models.BulkBodyConnectionBody, connection, connection_id)
 
 
-async def _create_and_delete(bulk: Any, body: Any, entity: dict[str, object], key: str) -> None:
+async def _create_and_delete(bulk: Any, body: Any, entity: Mapping[str, object], key: str) -> None:
     made = await call(bulk, body.from_dict({"actions": [{"action": "create", "entities": [entity]}]}))
     again = await call(bulk, body.from_dict({"actions": [{"action": "create", "entities": [entity]}]}))
     gone = await call(bulk, body.from_dict({"actions": [{"action": "delete", "entities": [key]}]}))
