@@ -1,14 +1,17 @@
 """`/api/v2/dagSources/{dag_id}` and `/api/v2/parseDagFile/{file_token}`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import PlainTextResponse
 
+from tradewind.api.access.rights import Action, DagGrants, Resource, Right, holds, is_allowed
 from tradewind.api.dag_files.models import DAGSourceResponse
 from tradewind.api.dag_files.source import source_text
-from tradewind.api.dependencies import StateDep
+from tradewind.api.dependencies import StateDep, UserDep
 from tradewind.api.errors import NotAcceptable, documented
+from tradewind.api.identity.caller import Caller
 from tradewind.api.models.queries import Integer
 from tradewind.api.state import ApiState
 from tradewind.bus.port import Message
@@ -23,6 +26,8 @@ from tradewind.wire.queues import DAG_REQUESTS
 
 router = APIRouter(prefix="/api/v2")
 
+READS_CODE: Final = Right(Action.READ, Resource.DAG_CODE)
+REDACTED: Final = "REDACTED: the file defines other DAGs, too, which you may not read"
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
 ANY: Final = "*/*"
@@ -38,9 +43,10 @@ Accept = Annotated[str, Header(json_schema_extra={"enum": [JSON, TEXT, ANY]})]
     tags=["DagSource"],
 )
 async def get_dag_source(
-    dag_id: str, state: StateDep, version_number: Integer | None = None, accept: Accept = ANY
+    dag_id: str, state: StateDep, caller: UserDep, version_number: Integer | None = None, accept: Accept = ANY
 ) -> Response | DAGSourceResponse:
-    """The text of the file that a version of a DAG, the latest without a number, was made of."""
+    """The text of the file that a version of a DAG, the latest without a number, was made of; not shown to who may not
+    read all DAGs of the file."""
     kind = _wanted_kind(accept)
     version = await get_source(state["database"], dag_id, version_number)
     if version is None:
@@ -50,6 +56,8 @@ async def get_dag_source(
     if text is None:
         number = version["version_number"]
         raise NotFound(f"The source of the version {number} of the DAG {dag_id!r} was never stored, and has changed")
+    if not await _may_read_all(state, caller, version["dag_ids"]):
+        text = REDACTED
     if kind == TEXT:
         return PlainTextResponse(text)
     return DAGSourceResponse(
@@ -81,6 +89,11 @@ def _wanted_kind(accept: str) -> str:
         if kind is not None:
             return kind
     raise NotAcceptable(f"Only {JSON} and {TEXT} are to be had")
+
+
+async def _may_read_all(state: ApiState, caller: Caller, dag_ids: Sequence[str]) -> bool:
+    grants: DagGrants = {} if holds(caller, READS_CODE) else await state["grants"].of(caller)
+    return all(is_allowed(caller, grants, READS_CODE, dag_id) for dag_id in dag_ids)
 
 
 async def _nudge(state: ApiState) -> None:
