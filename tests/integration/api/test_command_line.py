@@ -48,7 +48,7 @@ READS: Final = (
     "tasks state twin_X three run",
     "tasks states-for-dag-run twin_X run",
     "tasks failed-deps twin_X two run",
-    "tasks why twin_X two run",
+    "tasks why twin_X three run",
     "backfill list --dag-id twin_X",
     "backfill create --dag-id twin_X --from-date 2024-01-01 --to-date 2024-01-03 --dry-run",
     "backfill pause 4711",

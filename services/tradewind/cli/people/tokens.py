@@ -60,6 +60,8 @@ def create(
     output: Annotated[OutputFormat | None, typer.Option("--output", "-o", help="All about it.")] = None,
 ) -> None:
     """Make an API token, and print it: this once."""
+    from tradewind.cli.access.api import NOT_FOUND, told
+
     body: dict[str, Any] = {
         "name": name,
         "username": username,
@@ -67,7 +69,10 @@ def create(
         "dag_patterns": dag_pattern or None,
         "expires_at": iso(expires_at, "--expires-at"),
     }
-    made = api.post(*TOKENS, body=body)
+    answer = api.asked("POST", *TOKENS, body=body)
+    if answer.status_code == NOT_FOUND and username is None:
+        fail(f"{told(answer)}: say by --username whose token it is to be")
+    made = api.document(answer)
     if output is None:
         typer.echo(made["token"])
     else:
