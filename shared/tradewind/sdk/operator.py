@@ -320,7 +320,7 @@ class BaseOperator(DAGNode):
 
     @property
     def task_type(self) -> str:
-        """The class's name, or the one under which its users know it."""
+        """The name of its class (mapped: of its instances'), or the one under which users know it."""
         kind: type[object] = getattr(self, "operator_class", type(self))
         return vars(kind).get("named_task_type", kind.__name__)
 

@@ -100,11 +100,6 @@ class MappedOperator(BaseOperator):
         self.ui_color, self.ui_fgcolor = self.operator_class.ui_color, self.operator_class.ui_fgcolor
 
     @property
-    def task_type(self) -> str:
-        """The class of the instances."""
-        return self.operator_class.__name__
-
-    @property
     def operator_name(self) -> str:
         """As the instances'."""
         return self.operator_class.custom_operator_name or self.task_type
