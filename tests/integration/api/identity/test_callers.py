@@ -1,5 +1,8 @@
 """Who was recognised is remembered: as long as somebody watches for changes, and no longer."""
 
+import asyncio
+from datetime import datetime
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -86,3 +89,30 @@ async def test_what_is_refused_is_not_remembered(callers: Callers) -> None:
     for _ in range(2):
         with pytest.raises(Forbidden):
             await callers.by_token("nonsense")
+
+
+async def test_when_an_api_token_was_used_last_is_noted_later(api: ApiServer, callers: Callers) -> None:
+    made = (await api.client.post("/auth/tokens", json={"name": "used"})).json()
+    await callers.watch()
+    before = utc_now()
+    for _ in range(2):
+        assert (await callers.by_token(made["token"])).username == "ada"
+    unused = (await api.client.get(f"/auth/tokens/{made['id']}")).json()
+
+    await callers.note_used()
+
+    used = (await api.client.get(f"/auth/tokens/{made['id']}")).json()
+    assert unused["last_used_at"] is None
+    assert datetime.fromisoformat(used["last_used_at"]) >= before
+
+
+async def test_what_was_used_is_noted_at_the_latest_as_the_process_stops(api: ApiServer, callers: Callers) -> None:
+    made = (await api.client.post("/auth/tokens", json={"name": "used at last"})).json()
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(callers.run(stop), name="identity-watch")
+        await callers.by_token(made["token"])
+        stop.set()
+
+    shown = (await api.client.get(f"/auth/tokens/{made['id']}")).json()
+    assert shown["last_used_at"] is not None

@@ -12,48 +12,20 @@ import httpx
 import pytest
 import pytest_asyncio
 from joserfc.jwk import ECKey
-from msgspec.structs import replace
 
-from tests.servers.api import ApiServer, api_server
-from tests.servers.oidc import CLIENT_ID, CLIENT_SECRET, OidcServer, oidc_server
-from tradewind.api.settings import ApiServiceSettings, OidcSettings
-from tradewind.service.environment import SecretStr
+from tests.servers.api import ApiServer
+from tests.servers.oidc import CLIENT_ID, CLIENT_SECRET, OidcServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Json = dict[str, Any]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def provider() -> AsyncGenerator[OidcServer]:
-    async with oidc_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(api: ApiServer, provider: OidcServer) -> AsyncGenerator[ApiServer]:
-    """Another process of the API, whose people sign in at the provider."""
-
-    def with_provider(settings: ApiServiceSettings) -> ApiServiceSettings:
-        oidc = OidcSettings(
-            issuer=provider.issuer,
-            name="The Example",
-            client_id=CLIENT_ID,
-            client_secret=SecretStr(CLIENT_SECRET),
-            role_claim="realm_access.roles",
-            role_mapping="bosses=Admin, data=User,data-ops = Op",
-        )
-        return replace(settings, oidc=oidc)
-
-    async with api_server(api.database, api.settings.home, change=with_provider) as server:
-        yield server
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(served: ApiServer, provider: OidcServer) -> AsyncGenerator[httpx.AsyncClient]:
+async def browser(other: ApiServer, provider: OidcServer) -> AsyncGenerator[httpx.AsyncClient]:
     """Nobody yet, at an honest provider; follows no redirects."""
     provider.change, provider.sign, provider.denies = None, None, False
-    async with httpx.AsyncClient(base_url=served.url, timeout=60.0) as client:
+    async with httpx.AsyncClient(base_url=other.url, timeout=60.0) as client:
         yield client
 
 
@@ -75,7 +47,7 @@ async def sign_in(browser: httpx.AsyncClient) -> httpx.Response:
     return await browser.get(await come_back(browser))
 
 
-async def test_who_signs_in_is_made_a_user(browser: httpx.AsyncClient, served: ApiServer, provider: OidcServer) -> None:
+async def test_who_signs_in_is_made_a_user(browser: httpx.AsyncClient, other: ApiServer, provider: OidcServer) -> None:
     says(provider, "oidc_ann", "data", "others", email="ann@example.org", given_name="Ann", family_name="Lee")
 
     back = await come_back(browser, "/auth/oidc/login?next=/dags")
@@ -84,12 +56,12 @@ async def test_who_signs_in_is_made_a_user(browser: httpx.AsyncClient, served: A
     assert (answer.status_code, answer.headers["location"]) == (303, "/dags")
     me = (await browser.get("/auth/me")).json()
     assert me == {"username": "oidc_ann", "role": "User", "via": "cookie", "scopes": None}
-    user = (await served.client.get("/auth/users/oidc_ann")).json()
+    user = (await other.client.get("/auth/users/oidc_ann")).json()
     assert (user["first_name"], user["last_name"], user["email"]) == ("Ann", "Lee", "ann@example.org")
     assert (user["has_password"], user["external_id"]) == (False, f"{provider.issuer}|id of oidc_ann")
     asked = provider.asked[-1]
     assert (asked["response_type"], asked["scope"]) == ("code", "openid profile email")
-    assert asked["redirect_uri"] == f"{served.url}/auth/oidc/callback"
+    assert asked["redirect_uri"] == f"{other.url}/auth/oidc/callback"
     assert "_sign_in" not in browser.cookies
 
 
@@ -112,7 +84,7 @@ async def test_what_a_browser_keeps_meanwhile_is_signed_and_short_lived(browser:
 
 
 async def test_the_role_is_what_the_provider_says_last(
-    browser: httpx.AsyncClient, served: ApiServer, provider: OidcServer
+    browser: httpx.AsyncClient, other: ApiServer, provider: OidcServer
 ) -> None:
     says(provider, "oidc_bob", "data", "bosses")
     await sign_in(browser)
@@ -123,8 +95,8 @@ async def test_the_role_is_what_the_provider_says_last(
     await sign_in(browser)
 
     assert (await browser.get("/auth/me")).json()["role"] == "Op"
-    async with httpx.AsyncClient(base_url=served.url, cookies={"_token": first_cookie}) as other:
-        assert (await other.get("/auth/me")).json()["role"] == "Op"
+    async with httpx.AsyncClient(base_url=other.url, cookies={"_token": first_cookie}) as another:
+        assert (await another.get("/auth/me")).json()["role"] == "Op"
 
 
 async def test_more_claims_are_asked_for_where_the_token_says_too_little(
@@ -175,19 +147,19 @@ async def test_somebody_else_of_the_same_name_is_not_let_in(browser: httpx.Async
 
 
 async def test_a_deactivated_user_does_not_sign_in(
-    browser: httpx.AsyncClient, served: ApiServer, provider: OidcServer
+    browser: httpx.AsyncClient, other: ApiServer, provider: OidcServer
 ) -> None:
     says(provider, "oidc_fay", "data")
     assert (await sign_in(browser)).status_code == 303
-    assert (await served.client.patch("/auth/users/oidc_fay", json={"is_active": False})).status_code == 200
+    assert (await other.client.patch("/auth/users/oidc_fay", json={"is_active": False})).status_code == 200
 
     assert (await sign_in(browser)).status_code == 401
     assert (await browser.get("/auth/me")).status_code == 401
     password = {"password": "one that is long enough"}
-    assert (await served.client.put("/auth/users/oidc_fay/password", json=password)).status_code == 409
+    assert (await other.client.put("/auth/users/oidc_fay/password", json=password)).status_code == 409
     login = {"username": "oidc_fay", "password": ""}
-    assert (await served.client.post("/auth/token", json=login)).status_code == 400
-    assert (await served.client.post("/auth/token", json=login | {"password": "x"})).status_code == 401
+    assert (await other.client.post("/auth/token", json=login)).status_code == 400
+    assert (await other.client.post("/auth/token", json=login | {"password": "x"})).status_code == 401
 
 
 HOUR = 3600
@@ -255,16 +227,16 @@ async def test_what_the_provider_did_not_sign_is_not_taken(browser: httpx.AsyncC
 
 
 async def test_a_code_is_taken_from_the_browser_that_was_sent_for_it(
-    browser: httpx.AsyncClient, served: ApiServer, provider: OidcServer
+    browser: httpx.AsyncClient, other: ApiServer, provider: OidcServer
 ) -> None:
     says(provider, "oidc_ivy", "data")
     back = await come_back(browser)
 
-    async with httpx.AsyncClient(base_url=served.url) as other:
-        nothing_begun = await other.get(back)
+    async with httpx.AsyncClient(base_url=other.url) as another:
+        nothing_begun = await another.get(back)
         assert (nothing_begun.status_code, "begun no sign-in" in nothing_begun.json()["detail"]) == (400, True)
-        await other.get("/auth/oidc/login")
-        of_another = await other.get(back)
+        await another.get("/auth/oidc/login")
+        of_another = await another.get(back)
         assert (of_another.status_code, "another sign-in" in of_another.json()["detail"]) == (400, True)
     no_state = await browser.get(back.partition("&state=")[0].replace("state=", "x="))
     assert no_state.status_code == 400

@@ -1,6 +1,5 @@
 """`/auth/token`: tokens of logins, for programs."""
 
-import json
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -32,13 +31,14 @@ async def json_or_form(request: Request, model: type[BodyT]) -> BodyT:
         values = dict(await request.form()) if content_type != "application/json" else await _json(request)
         return model.model_validate(values)
     except ValidationError as exc:
-        raise RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in exc.errors()]) from exc
+        errors = exc.errors(include_url=False, include_input=False)  # there may be a password in it
+        raise RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in errors]) from exc
 
 
 async def _json(request: Request) -> object:
     try:
         return cast("object", await request.json())
-    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:
         error = {"type": "json_invalid", "loc": ("body",), "msg": "JSON decode error", "ctx": {"error": str(exc)}}
         raise RequestValidationError([error]) from exc
 
