@@ -10,16 +10,18 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.dag_specs import dag, task
 from tests.integration.api.events.client import EVENTS, listening
 from tests.polling import poll_until
 from tests.servers.api import ApiServer, api_server
 from tests.servers.scene import Scene
-from tradewind.api.events import feed, stream
+from tradewind.api.events import feed, retention, stream
 from tradewind.core.states import DagRunState, Outcome
 from tradewind.db.api.changes import forget_changes
 from tradewind.service.clock import utc_now
+from tradewind.service.metrics import Telemetry
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -233,10 +235,16 @@ async def test_what_is_kept_no_longer_is_said(api: ApiServer, scene: Scene, dag_
     assert (gone.status_code, "not kept" in gone.json()["detail"]) == (410, True)
 
 
-async def test_more_than_so_many_are_not_kept(api: ApiServer, scene: Scene, dag_id: str) -> None:
+async def test_more_than_so_many_are_not_kept(
+    api: ApiServer, scene: Scene, dag_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
     await scene.write_dag(dag(ONE, TWO, dag_id=dag_id))
     await live(api.client, scene, dag_id)
-    await forget_changes(scene.database, utc_now() - timedelta(hours=1), 3, 100_000)
+    limits = msgspec.structs.replace(api.settings.api_server, event_retention_rows=3)
+    telemetry = Telemetry(CollectorRegistry(), service="api")
+    keeper = retention.ChangeRetention(limits=limits, database=scene.database, clock=utc_now, telemetry=telemetry)
+    await keeper.run_once(asyncio.Event())
     assert await scene.database.fetch_value("SELECT count(*) FROM state_change") == 3
 
 

@@ -223,7 +223,8 @@ async def test_webhooks_are_made_shown_and_removed(hook: Hook) -> None:
         "created_by": "ada",
     }
     stored = await hook.api.database.fetch_value("SELECT secret FROM webhook WHERE name = $1", hook.dag_id)
-    assert hook.secret.encode() not in bytes(stored)
+    assert isinstance(stored, bytes)
+    assert hook.secret.encode() not in stored
     logged = await client.get("/api/v2/eventLogs", params={"event": "post_webhook", "limit": 100})
     assert hook.secret not in logged.text
 
