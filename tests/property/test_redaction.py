@@ -27,6 +27,12 @@ def test_only_masks_are_replaced(new: dict[str, object], old: dict[str, object])
     assert (restored(new, old) == new) or MASK in json.dumps(new)
 
 
+@given(given_text=st.text() | OBJECTS.map(json.dumps), stored=st.text() | OBJECTS.map(json.dumps))
+def test_texts_without_a_mask_are_taken(given_text: str, stored: str) -> None:
+    assert restored_text(given_text, stored, "password") == (stored if given_text == MASK and stored else given_text)
+    assert restored_text(given_text, stored) == given_text or MASK in given_text
+
+
 @given(secret=st.text(min_size=1))
 def test_a_changed_secret_is_taken(secret: str) -> None:
     expected = "old" if secret == MASK else secret

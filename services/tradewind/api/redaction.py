@@ -77,10 +77,16 @@ def restored(given: object, stored: object, name: str = "") -> object:
     return cast("object", given)
 
 
-def restored_text(given: str | None, stored: str | None) -> str | None:
-    """The same of texts of JSON values; `given` itself where nothing is masked."""
+def restored_text(given: str | None, stored: str | None, name: str = "") -> str | None:
+    """The same of texts: as a whole under a sensitive name, or inside a JSON value. `given` itself where nothing is
+    masked."""
     if given is None or not stored or MASK not in given:
         return given
-    shown = cast("object", json.loads(given))
-    value = restored(shown, cast("object", json.loads(stored)))
+    if name and is_sensitive(name):
+        return stored if given == MASK else given
+    try:
+        shown, was = cast("object", json.loads(given)), cast("object", json.loads(stored))
+    except ValueError:
+        return given
+    value = restored(shown, was)
     return given if value == shown else json.dumps(value)

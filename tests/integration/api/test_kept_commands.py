@@ -110,6 +110,15 @@ async def test_connections_that_contradict_themselves(run: Run, words: tuple[str
     assert said in output
 
 
+async def test_the_environment_comes_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_HERE_ONLY", "here")
+    monkeypatch.setenv("AIRFLOW_CONN_HERE_ONLY", "http://u:secret@h")
+
+    assert await run("variables", "get", "here_only") == (0, "here\n")
+    code, said = await run("connections", "get", "here_only", "-o", "json")
+    assert (code, json.loads(said)[0]["password"]) == (0, "secret")
+
+
 async def test_pools(api: ApiServer, run: Run, dag_id: str, tmp_path: Path) -> None:
     file = tmp_path / "pools.json"
 

@@ -196,6 +196,21 @@ async def test_masked_secrets_of_an_extra_stay(api: ApiServer, dag_id: str) -> N
     assert stored == {"token": "t", "deep": [{"api_key": "k", "timeout": 2}]}
 
 
+async def test_masked_values_stay(api: ApiServer, dag_id: str) -> None:
+    whole, inside = f"{dag_id}_password", f"{dag_id}_settings"
+    await api.client.post("/api/v2/variables", json={"key": whole, "value": "s3cret"})
+    await api.client.post("/api/v2/variables", json={"key": inside, "value": {"token": "t", "size": 1}})
+
+    for key, value in ((whole, "***"), (inside, {"token": "***", "size": 2})):
+        body = {"key": key, "value": value, "description": "d"}
+        assert (await api.client.patch(f"/api/v2/variables/{key}", json=body)).status_code == 200
+
+    box = SecretBox(fernet_key(api.settings))
+    rows = await api.database.fetch("SELECT value FROM variable WHERE key = ANY ($1) ORDER BY key", [whole, inside])
+    assert box.decrypt(rows[0]["value"]) == "s3cret"
+    assert json.loads(box.decrypt(rows[1]["value"])) == {"token": "t", "size": 2}
+
+
 async def test_an_empty_extra_is_an_empty_object(client: httpx.AsyncClient, dag_id: str) -> None:
     body = {"connection_id": dag_id[:150], "conn_type": "http", "extra": ""}
 

@@ -18,7 +18,7 @@ from tradewind.core.errors import NotFound
 router = APIRouter(prefix="/api/v2/connections", tags=["Connection"])
 
 
-@router.post("/test", responses=documented(400, 403))
+@router.post("/test", responses=documented(400, 403, 409))
 async def test_connection(body: ConnectionBody, state: StateDep) -> ConnectionTestResponse:
     """Have a connection tested, and wait for the answer."""
     asking.check_enabled(state)

@@ -7,7 +7,7 @@ from tradewind.api.kept.fields import given_fields
 from tradewind.api.kept.planning import Values
 from tradewind.api.kept.writing import Kind
 from tradewind.api.models.connections import ConnectionBody
-from tradewind.api.redaction import restored, restored_text
+from tradewind.api.redaction import restored_text
 from tradewind.db.api.kept import CONNECTIONS
 
 FIELDS: Final = CONNECTIONS.columns[1:]
@@ -29,7 +29,7 @@ class ConnectionRules:
         created = self.created(entity)
         changes = {field: created[field] for field in given_fields(entity, update_mask, FIELDS)}
         if "password" in changes:
-            changes["password"] = restored(changes["password"], before["password"], "password")
+            changes["password"] = restored_text(entity.password, cast("str | None", before["password"]), "password")
         if "extra" in changes:
             changes["extra"] = restored_text(entity.extra, cast("str | None", before["extra"]))
         return {**before, **changes}

@@ -1,4 +1,4 @@
-"""Variables: any key, any text."""
+"""Variables: any key, any text. Where a secret comes as its mask, the stored one is kept."""
 
 from collections.abc import Collection
 from typing import Final
@@ -8,6 +8,7 @@ from tradewind.api.kept.fields import given_fields
 from tradewind.api.kept.planning import Values
 from tradewind.api.kept.writing import Kind
 from tradewind.api.models.variables import VariableBody
+from tradewind.api.redaction import restored_text
 from tradewind.db.api.kept import VARIABLES
 
 
@@ -26,8 +27,10 @@ class VariableRules:
         if update_mask and "key" in update_mask:
             raise BadRequest("A variable's key cannot be changed: leave it out of update_mask")
         created = self.created(entity)
-        fields = given_fields(entity, update_mask, ("value", "description"))
-        return {**before, **{field: created[field] for field in fields}}
+        changes = {field: created[field] for field in given_fields(entity, update_mask, ("value", "description"))}
+        if "value" in changes:
+            changes["value"] = restored_text(str(entity.value), str(before["value"]), entity.key)
+        return {**before, **changes}
 
     def overwritten(self, before: Values, entity: VariableBody) -> Values:
         return self.changed(before, entity, None)

@@ -170,6 +170,12 @@ def test(api: "Api", conn_id: ConnId) -> None:
 
 
 def _existing(api: "Api", conn_id: str) -> dict[str, Any]:
+    """That of this environment or of a secrets backend, else the stored one; without one the command ends."""
+    from tradewind.sdk.secrets.search import find_connection
+
+    elsewhere = find_connection(conn_id)
+    if elsewhere is not None:
+        return dict(vars(elsewhere))
     found = one_of(api, "connections", "conn_id", conn_id)
     if found is None:
         fail(f"There is no connection {conn_id!r}")

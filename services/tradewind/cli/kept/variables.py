@@ -68,10 +68,14 @@ def get(
     *,
     as_json: Annotated[bool, typer.Option("--json", "-j", help="The value is JSON: say so if it is not.")] = False,
 ) -> None:
-    """Print a variable's value."""
-    found = one_of(api, "variables", "key", key)
-    if found is not None:
-        typer.echo(_compact(key, found["value"]) if as_json else found["value"])
+    """Print a variable's value: that of this environment or of a secrets backend, else the stored one."""
+    from tradewind.sdk.secrets.search import find_variable
+
+    value = find_variable(key)
+    if value is None and (stored := one_of(api, "variables", "key", key)) is not None:
+        value = stored["value"]
+    if value is not None:
+        typer.echo(_compact(key, value) if as_json else value)
     elif default is not None:
         typer.echo(default)
     else:
