@@ -20,6 +20,7 @@ from tradewind.api.execution.models.ending import (
     StateBody,
     SucceededBody,
 )
+from tradewind.api.execution.values import in_own_form
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.wire.messages import Deferral, EndEffects, TaskFinished, TaskInstanceKey
 
@@ -211,7 +212,7 @@ def _check_partition_key(key: str | None) -> None:
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value).encode()
+    return in_own_form(json.dumps(value).encode())
 
 
 def is_over(state: str) -> bool:

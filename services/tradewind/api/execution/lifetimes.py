@@ -11,6 +11,7 @@ from tradewind.api.execution.models.ending import StateBody
 from tradewind.api.execution.models.starting import HeartbeatBody, RunContext, RunOfTask, StartBody
 from tradewind.api.execution.relay import Relay, key_of
 from tradewind.api.execution.speaking import Holder
+from tradewind.api.execution.values import in_airflows_form
 from tradewind.api.routes.hitl import answer_question
 from tradewind.api.state import ApiState
 from tradewind.core.rows import Verdict
@@ -135,7 +136,7 @@ async def _context(state: ApiState, claims: AttemptClaims, grant: Grant) -> RunC
         task_reschedule_count=grant.task_reschedule_count,
         max_tries=grant.max_tries,
         next_method=grant.next_method,
-        next_kwargs=json.loads(grant.next_kwargs or b"{}") if goes_on else None,
+        next_kwargs=json.loads(in_airflows_form(grant.next_kwargs or b"{}")) if goes_on else None,
         should_retry=grant.max_tries > 0 and grant.try_number <= grant.max_tries,
         start_date=grant.first_start_date if goes_on else None,
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, documented
 from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
+from tradewind.api.execution.values import in_airflows_form
 from tradewind.api.models.execution_questions import XComSliceQuery
 from tradewind.api.models.queries import Integer
 from tradewind.api.routes.execution import XCOM_PATH, get_xcom
@@ -42,10 +43,11 @@ async def get_sequence_item(
     if not speaks_airflow(request):
         name = f"{key}/item/{offset}"
         return await get_xcom(
-            dag_id, run_id, task_id, name, state, attempt, map_index, include_prior_dates=include_prior_dates
+            dag_id, run_id, task_id, name, request, state, attempt, map_index, include_prior_dates=include_prior_dates
         )
     place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
-    return Response(await xcom_item(state, attempt, place, offset), media_type="application/json")
+    value = await xcom_item(state, attempt, place, offset)
+    return Response(in_airflows_form(value), media_type="application/json")
 
 
 @router.get(XCOM_PATH + "/slice", responses=documented(404))
@@ -63,10 +65,12 @@ async def get_sequence_slice(
     if not speaks_airflow(request):
         index = int(request.query_params.get("map_index", "-1"))
         prior = query.include_prior_dates
-        return await get_xcom(dag_id, run_id, task_id, f"{key}/slice", state, attempt, index, include_prior_dates=prior)
+        return await get_xcom(
+            dag_id, run_id, task_id, f"{key}/slice", request, state, attempt, index, include_prior_dates=prior
+        )
     place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
     found = await xcom_slice(state, attempt, place, query)
-    return Response(b"[" + b",".join(found) + b"]", media_type="application/json")
+    return Response(b"[" + b",".join(map(in_airflows_form, found)) + b"]", media_type="application/json")
 
 
 @router.head(XCOM_PATH)

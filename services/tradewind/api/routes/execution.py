@@ -15,7 +15,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
 from tradewind.api.execution.models.answers import Message
-from tradewind.api.execution.route import ExecutionRoute
+from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
+from tradewind.api.execution.values import in_airflows_form, in_own_form
 from tradewind.api.models.execution import (
     ConnectionResponse,
     VariableBody,
@@ -53,6 +54,7 @@ async def get_xcom(
     run_id: str,
     task_id: str,
     key: Name,
+    request: Request,
     state: StateDep,
     attempt: AttemptDep,
     map_index: Integer = -1,
@@ -62,7 +64,7 @@ async def get_xcom(
     """Any task's XCom: `{"key", "value"}`. `offset`: of the instance at this place, from the end if negative."""
     if offset is not None:
         place = XComPlace(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
-        return _xcom(key, await xcom_item(state, attempt, place, offset))
+        return _xcom(request, key, await xcom_item(state, attempt, place, offset))
     value = await queries.get_xcom(
         state["database"],
         attempt.attempt_id,
@@ -75,11 +77,12 @@ async def get_xcom(
     )
     if value is None:
         raise NoSuchThing(f"The XCom {key!r} of the task {task_id!r} in the run {run_id!r} was not found")
-    return _xcom(key, value)
+    return _xcom(request, key, value)
 
 
-def _xcom(key: str, value: bytes) -> Response:
+def _xcom(request: Request, key: str, value: bytes) -> Response:
     # The value is JSON text already.
+    value = in_airflows_form(value) if speaks_airflow(request) else value
     body = b'{"key":' + msgspec.json.encode(key) + b',"value":' + value + b"}"
     return Response(body, media_type="application/json")
 
@@ -106,6 +109,7 @@ async def set_xcom(
         json.loads(value)
     except ValueError as exc:
         raise Unprocessable({"reason": "invalid_value", "message": f"The body is not JSON: {exc}"}) from exc
+    value = in_own_form(value) if speaks_airflow(request) else value
     await queries.set_xcom(state["database"], attempt.attempt_id, key, value, state["clock"]())
     return Message(message="XCom stored")
 

@@ -14,6 +14,7 @@ from tests.integration.api.execution.conftest import STARTED, Place, started
 from tests.servers.api import api_server
 from tradewind.api.execution.routers import ROUTERS
 from tradewind.bus.memory import MemoryBroker
+from tradewind.sdk import serde
 from tradewind.service.clock import new_id, utc_now
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -195,6 +196,31 @@ async def test_a_deferred_task_goes_on_where_it_said(place: Place) -> None:
         told = (await http.patch(f"/task-instances/{again.attempt_id}/run", json=start_body())).json()
     assert (told["next_method"], told["next_kwargs"]) == ("go_on", {"x": 1})
     assert told["start_date"] is not None
+
+
+async def test_moments_are_read_by_tasks_of_both(place: Place) -> None:
+    claims = await place.queued()
+    theirs = {"__classname__": "datetime.timedelta", "__version__": 2, "__data__": 60.0}
+    path = f"/xcoms/{place.dag_id}/r/work/k"
+    async with await started(place, claims) as http:
+        await http.post(path, json={"wait": theirs})
+        read = [await http.get(path), await http.get(path, params={"offset": 0})]
+        item, part = await http.get(f"{path}/item/0"), await http.get(f"{path}/slice")
+        body = {"state": "deferred", "classpath": "a.B", "trigger_kwargs": {"wait": theirs}, "next_method": "go"}
+        body["next_kwargs"] = {"wait": theirs}
+        await http.patch(f"/task-instances/{claims.attempt_id}/state", json=body)
+
+    assert [answer.json()["value"] for answer in read] == [{"wait": theirs}] * 2
+    assert (item.json(), part.json()) == ({"wait": theirs}, [{"wait": theirs}])
+    (trigger,) = await place.api.database.fetch("SELECT * FROM trigger WHERE attempt_id = $1", claims.attempt_id)
+    assert serde.from_json(trigger["kwargs"]) == {"wait": timedelta(minutes=1)}
+    (kept,) = await place.api.database.fetch("SELECT value FROM xcom WHERE dag_run_id = $1", place.run)
+    assert serde.from_json(kept["value"]) == {"wait": timedelta(minutes=1)}
+    await place.api.database.fetch("UPDATE task_instance SET end_pending = false WHERE dag_run_id = $1", place.run)
+    again = await place.queued()
+    async with place.http(place.workload_token(again)) as http:
+        told = (await http.patch(f"/task-instances/{again.attempt_id}/run", json=start_body())).json()
+    assert told["next_kwargs"] == {"wait": theirs}
 
 
 async def test_events_of_outlets_are_committed_with_a_success(place: Place) -> None:
