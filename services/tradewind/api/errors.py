@@ -176,6 +176,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _answer_domain_error)
     app.add_exception_handler(AdapterError, _answer_adapter_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(RecursionError, _answer_too_deep)
 
 
 async def _answer_domain_error(request: Request, exc: Exception) -> JSONResponse:
@@ -203,15 +204,22 @@ async def _answer_adapter_error(request: Request, exc: Exception) -> JSONRespons
 
 async def _answer_validation_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    return JSONResponse({"detail": _finite(jsonable_encoder(exc.errors()))}, status_code=422)
+    return JSONResponse({"detail": _sayable(jsonable_encoder(exc.errors()))}, status_code=422)
 
 
-def _finite(value: Any) -> Any:
-    """The value with NaN and infinities, which JSON cannot say, as text."""
+async def _answer_too_deep(request: Request, exc: Exception) -> JSONResponse:
+    get_logger().warning("request.too_deep", path=request.url.path, error=str(exc))
+    return JSONResponse({"detail": "The body's lists and objects stand too deep in each other"}, status_code=422)
+
+
+def _sayable(value: Any) -> Any:
+    """The value with what JSON cannot say (NaN, infinities, halves of characters) as text that it can."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - JSON
+        return {_sayable(key): _sayable(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - JSON
     if isinstance(value, list):
-        return [_finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
+        return [_sayable(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
     return value

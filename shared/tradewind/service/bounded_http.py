@@ -2,7 +2,7 @@
 is left to the client. (The parser has no limits of its own.)"""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -18,6 +18,8 @@ class HeadTooLarge(Exception):
 
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with limits on heads."""
+
+    head_seconds: ClassVar = HEAD_SECONDS
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -55,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

@@ -30,6 +30,7 @@ ALWAYS_MASKED: Final[Mapping[str, frozenset[str]]] = {
     "connection": frozenset({"extra", "login", "uri"}),
 }
 """Part of an operation's name → fields that may hold secrets under any name."""
+TOO_DEEP: Final = '{"body": "lists and objects too deep in each other"}'
 IN_COLUMNS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "logical_date"})
 """What has a column of its own is not repeated in `extra`."""
 
@@ -117,17 +118,20 @@ def _entry(change: Change, status: int) -> NewEvent | None:
         try_number=_integer(path.get("try_number", path.get("task_try_number"))),
         logical_date=_moment(body.get("logical_date")),
         owner=change.owner,
-        extra="{}" if is_open else json.dumps(_extra(change.event, {**path, **body})),
+        extra="{}" if is_open else _extra(change.event, {**path, **body}),
         via=change.via,
         remote_address=request.client.host if request.client else None,
         status=status,
     )
 
 
-def _extra(event: str, given: Mapping[str, Any]) -> Mapping[str, object]:
+def _extra(event: str, given: Mapping[str, Any]) -> str:
     fields = {name: value for name, value in given.items() if name not in IN_COLUMNS}
     always = frozenset[str]().union(*(names for part, names in ALWAYS_MASKED.items() if part in event))
-    return cast("Mapping[str, object]", redacted(_masked(fields, always)))
+    try:
+        return json.dumps(redacted(_masked(fields, always)))
+    except RecursionError:
+        return TOO_DEEP
 
 
 def _masked(value: object, names: frozenset[str]) -> object:
