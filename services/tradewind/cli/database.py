@@ -91,7 +91,7 @@ def check(
         except StoreUnavailable as exc:
             if not left:
                 fail(f"The database could not be reached: {exc}: check TRADEWIND__DATABASE__URL.")
-            typer.echo(f"{exc}; {left} tries left", err=True)
+            typer.echo(f"{exc}; {left} more tries", err=True)
             time.sleep(retry_delay)
         else:
             break

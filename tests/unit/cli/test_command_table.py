@@ -1,5 +1,6 @@
 """Every word of the command line: it is there, it has Airflow's options, and it costs nothing until it is used."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -134,3 +135,21 @@ print("loaded:", *[name for name in {unused.split()!r} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1].split() == ["loaded:"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "typed"),
+    [
+        ("bash", {"COMP_WORDS": "tradewind dags list-", "COMP_CWORD": "2"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "tradewind dags list-"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "tradewind dags list-", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_shells_complete_what_is_typed(shell: str, typed: Mapping[str, str]) -> None:
+    program = 'import sys; sys.argv = ["tradewind"]; from tradewind.cli.__main__ import main; main()'
+    environment = {**os.environ, **typed, "_TRADEWIND_COMPLETE": f"complete_{shell}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert [word for word in ("list-runs", "list-jobs", "list-import-errors") if word not in done.stdout] == []
+    assert "unpause" not in done.stdout
