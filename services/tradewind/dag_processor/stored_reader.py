@@ -61,5 +61,5 @@ class StoredReader:
             self._failure = str(exc)
             raise AirflowRuntimeError(f"the stored {what} cannot be read: {exc}; it is tried again later") from exc
         if first == UNREAD:
-            self.found[name] = ABSENT if found is None else found["fingerprint"]
+            self.found[name] = ABSENT if found is None else found["fingerprint"] or ABSENT
         return found

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
 from tradewind.api.execution.models.answers import Message
+from tradewind.api.execution.own_environment import connection_here, variable_here
 from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
 from tradewind.api.execution.values import in_airflows_form, in_own_form
 from tradewind.api.models.execution import (
@@ -147,6 +148,8 @@ async def get_task_variable_keys(
 async def get_task_variable(key: Name, state: StateDep, attempt: AttemptDep) -> VariableResponse:
     """A variable's value."""
     value = await queries.get_variable(state["database"], attempt.attempt_id, key)
+    if (here := variable_here(key)) is not None:
+        return VariableResponse(key=key, value=here)
     if value is None:
         raise NoSuchThing(f"The variable {key!r} was not found")
     return VariableResponse(key=key, value=state["secrets"].decrypt(value))
@@ -171,6 +174,8 @@ async def delete_task_variable(key: Name, state: StateDep, attempt: AttemptDep) 
 async def get_task_connection(conn_id: Name, state: StateDep, attempt: AttemptDep) -> ConnectionResponse:
     """A connection with its secrets."""
     row = await queries.get_connection(state["database"], attempt.attempt_id, conn_id)
+    if (here := connection_here(conn_id)) is not None:
+        return ConnectionResponse.model_validate(here)
     if row is None:
         raise NoSuchThing(f"The connection {conn_id!r} was not found")
     decrypt = state["secrets"].decrypt
