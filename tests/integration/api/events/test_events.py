@@ -1,10 +1,7 @@
 """`GET /events`: every change of state once, filtered, resumed on any process, bounded."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from tests.dag_specs import dag, task
 from tests.integration.api.events.client import EVENTS, listening
+from tests.integration.api.events.conftest import WAITING_EVENTS, another_api
 from tests.polling import poll_until
-from tests.servers.api import ApiServer, api_server
+from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
 from tradewind.api.events import feed, retention, stream
 from tradewind.core.states import DagRunState, Outcome
@@ -42,17 +40,9 @@ async def live(client: httpx.AsyncClient, scene: Scene, dag_id: str, run_id: str
     await scene.end_run(run, DagRunState.FAILED)
 
 
-@asynccontextmanager
-async def another_api(api: ApiServer, **limits: Any) -> AsyncGenerator[ApiServer]:
-    """One more process of the same API."""
-    changed = msgspec.structs.replace(api.settings.api_server, **limits)
-    async with api_server(
-        api.database,
-        Path(api.settings.home),
-        broker=api.broker,
-        change=lambda settings: msgspec.structs.replace(settings, api_server=changed),
-    ) as other:
-        yield other
+async def nobody_listens(server: ApiServer) -> None:
+    """Those who have left are seen off."""
+    await poll_until(lambda: server.registry.get_sample_value("tradewind_api_event_clients") == 0)
 
 
 async def test_every_change_is_told_once_and_in_order(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
@@ -71,7 +61,7 @@ async def test_every_change_is_told_once_and_in_order(client: httpx.AsyncClient,
 
 
 async def test_who_comes_again_gets_what_was_missed_whatever_the_process(
-    api: ApiServer, scene: Scene, dag_id: str
+    api: ApiServer, narrow: ApiServer, scene: Scene, dag_id: str
 ) -> None:
     await scene.write_dag(dag(ONE, TWO, dag_id=dag_id))
     async with listening(api.client, dag_id=dag_id) as listened:
@@ -79,14 +69,15 @@ async def test_who_comes_again_gets_what_was_missed_whatever_the_process(
         await live(api.client, scene, dag_id)
         ids = [begin, *(event.id for event in await listened.take(len(LIFE)))]
 
-    async with another_api(api) as other:
-        for number, last_id in enumerate(ids[:-1]):
-            async with listening(other.client, last_id=last_id, dag_id=dag_id) as listened:
-                assert [event.what for event in await listened.take(len(LIFE) - number)] == LIFE[number:]
-        # And on with what comes, without a gap; the parameter says the same as the header.
-        async with listening(other.client, last_event_id=ids[3], dag_id=dag_id) as listened:
-            await live(api.client, scene, dag_id, "r2")
-            events = await listened.take(2 * len(LIFE) - 3)
+    for number, last_id in enumerate(ids[:-1]):
+        await nobody_listens(narrow)
+        async with listening(narrow.client, last_id=last_id, dag_id=dag_id) as listened:
+            assert [event.what for event in await listened.take(len(LIFE) - number)] == LIFE[number:]
+    # And on with what comes, without a gap; the parameter says the same as the header.
+    await nobody_listens(narrow)
+    async with listening(narrow.client, last_event_id=ids[3], dag_id=dag_id) as listened:
+        await live(api.client, scene, dag_id, "r2")
+        events = await listened.take(2 * len(LIFE) - 3)
     assert [event.what for event in events] == [*LIFE[3:], *LIFE]
 
 
@@ -162,34 +153,35 @@ async def test_a_backlog_of_many_pages_is_resumed_in_its_midst(
 
 
 async def test_a_slow_client_is_cut_off_and_goes_on_from_its_last_event(
-    api: ApiServer, scene: Scene, dag_id: str
+    api: ApiServer, narrow: ApiServer, scene: Scene, dag_id: str
 ) -> None:
     await scene.write_dag(dag(task("many"), dag_id=dag_id))
     await api.client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": "r", "logical_date": None})
     [run] = await scene.start_runs(dag_id)
     await scene.add_mapped_task_instances(run, task("many"), 20)
-    async with another_api(api, max_waiting_events=7) as narrow:
-        async with listening(narrow.client, dag_id=dag_id) as listened:
-            await scene.database.fetch("UPDATE task_instance SET state = 'scheduled' WHERE dag_run_id = $1", run)
-            events = [event async for event in listened.events]
-            last_id = listened.last_id
-        assert (events[-1].kind, events[-1].data["reason"]) == ("end", "too_slow")
-        told = [event.data["map_index"] for event in events[:-1]]
-        assert len(told) == 7
-        async with listening(narrow.client, last_id=last_id, dag_id=dag_id) as listened:
-            told += [event.data["map_index"] for event in await listened.take(13)]
-    assert sorted(told) == list(range(20))
+    await nobody_listens(narrow)
+    async with listening(narrow.client, dag_id=dag_id) as listened:
+        await scene.database.fetch("UPDATE task_instance SET state = 'scheduled' WHERE dag_run_id = $1", run)
+        events = [event async for event in listened.events]
+        last_id = listened.last_id
+    assert (events[-1].kind, events[-1].data["reason"]) == ("end", "too_slow")
+    told = [event.data["map_index"] for event in events[:-1]]
+    assert len(told) == WAITING_EVENTS
+    await nobody_listens(narrow)
     assert narrow.registry.get_sample_value("tradewind_api_event_clients_cut_off_total") == 1
+    async with listening(narrow.client, last_id=last_id, dag_id=dag_id) as listened:
+        told += [event.data["map_index"] for event in await listened.take(20 - WAITING_EVENTS)]
+    assert sorted(told) == list(range(20))
 
 
-async def test_as_many_may_listen_as_there_are_places(api: ApiServer) -> None:
-    async with another_api(api, max_event_clients=1) as narrow:
-        async with listening(narrow.client):
-            refused = await narrow.client.get(EVENTS)
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        await poll_until(lambda: narrow.registry.get_sample_value("tradewind_api_event_clients") == 0)
-        async with listening(narrow.client):
-            pass
+async def test_as_many_may_listen_as_there_are_places(narrow: ApiServer) -> None:
+    await nobody_listens(narrow)
+    async with listening(narrow.client):
+        refused = await narrow.client.get(EVENTS)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    await nobody_listens(narrow)
+    async with listening(narrow.client):
+        pass
 
 
 async def test_a_process_that_stops_ends_its_streams(api: ApiServer, scene: Scene, dag_id: str) -> None:

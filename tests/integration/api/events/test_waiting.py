@@ -84,7 +84,10 @@ async def test_values_of_mapped_tasks_come_as_a_list(api: ApiServer, scene: Scen
     assert await waited(api.client, dag_id) == [{"state": "success", "results": {"add": ["v0", "v1"]}}]
 
 
-async def test_the_same_is_said_again_after_an_interval(api: ApiServer, scene: Scene, dag_id: str) -> None:
+async def test_the_same_is_said_again_after_an_interval(
+    api: ApiServer, scene: Scene, dag_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.01)
     run = await begun(scene, api.client, dag_id)
     path = f"/api/v2/dags/{dag_id}/dagRuns/r/wait"
     async with api.client.stream("GET", path, params={"interval": 0.01}, headers=NDJSON) as answer:

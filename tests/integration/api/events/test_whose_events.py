@@ -4,12 +4,10 @@ import httpx
 import pytest
 
 from tests.dag_specs import dag, task
-from tests.integration.api.access.conftest import As, Narrowed, log_in_as, narrowed
+from tests.integration.api.access.conftest import As, Narrowed
 from tests.integration.api.access.test_single_dags import give
 from tests.integration.api.events.client import EVENTS, listening
 from tests.servers.scene import Scene
-
-__all__ = ["log_in_as", "narrowed"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
