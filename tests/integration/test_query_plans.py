@@ -20,6 +20,10 @@ LARGE: Final = (
 )  # fmt: skip
 
 HOT: Final = (
+    "api_get_event",
+    "api_list_dag_grants",
+    "api_list_dags_of_file",
+    "api_list_dags_of_import_error",
     "api_add_attempt_skips",
     "api_answer_attempt_question",
     "api_ask_attempt_question",

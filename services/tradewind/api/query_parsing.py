@@ -36,6 +36,8 @@ def parsed(model: type[QueryT]) -> Callable[[Request], Awaitable[QueryT]]:
             errors = exc.errors(include_url=False)
             raise RequestValidationError([{**error, "loc": ("query", *error["loc"])} for error in errors]) from exc
 
+    if issubclass(model, PageQuery):
+        query.narrows = True  # pyright: ignore[reportFunctionMemberAccess] - for `check_coverage`
     return query
 
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tradewind.api.access.guard import require_access, watch_login
-from tradewind.api.access.rules import Door, Rule
+from tradewind.api.access.guard import require_access, visible, watch_login
+from tradewind.api.access.rules import Dags, Door, Rule
 from tradewind.api.access.table import OPERATIONS
 from tradewind.api.dependencies import require_attempt, require_reader
 from tradewind.api.execution.speaking import require_lease, require_workload
@@ -44,9 +44,11 @@ def _problems(route: Any) -> Iterator[str]:
     if rule is None:
         yield f"the operation {route.name!r} ({route.path}) has no line in tradewind/api/access/table.py"
         return
-    wanted = _guard(rule)
-    if wanted is not None and wanted not in set(_calls(route.dependant)):
+    wanted, calls = _guard(rule), set(_calls(getattr(route, "dependant", None)))
+    if wanted is not None and wanted not in calls:
         yield f"the operation {route.name!r} ({route.path}) is not guarded as its line says: {rule.door.name}"
+    if rule.dags is Dags.LIST and not any(call is visible or getattr(call, "narrows", False) for call in calls):
+        yield f"the operation {route.name!r} ({route.path}) does not ask which DAGs it may speak of"
 
 
 def _guard(rule: Rule) -> Callable[..., Any] | None:
@@ -54,6 +56,9 @@ def _guard(rule: Rule) -> Callable[..., Any] | None:
 
 
 def _calls(dependant: Any) -> Iterator[Any]:
+    """Functions that are called for a request; none of routes that FastAPI makes itself."""
+    if dependant is None:
+        return
     yield dependant.call
     for inner in dependant.dependencies:
         yield from _calls(inner)

@@ -84,7 +84,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "delete_dag_run": deletes(Resource.DAG_RUN, Dags.PATH),
         "clear_dag_run": edits(Resource.DAG_RUN, Dags.PATH, has_dry_run=True),
         "clear_dag_runs": edits(Resource.DAG_RUN, Dags.BODY_RUNS, has_dry_run=True),
-        "clear_dag_run_partitions": edits(Resource.DAG_RUN, Dags.PATH),
+        "clear_dag_run_partitions": edits(Resource.DAG_RUN, Dags.PATH, has_dry_run=True),
         "list_backfills": reads(Resource.DAG_RUN, Dags.LIST),
         "get_backfill": reads(Resource.DAG_RUN, Dags.BACKFILL),
         "create_backfill": creates(Resource.DAG_RUN, Dags.BODY),

@@ -5,11 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from tests.integration.api.access.conftest import As, Narrowed, filled, methods_of
 from tests.servers.api import ApiServer
 from tradewind.api.access.coverage import check_coverage
+from tradewind.api.access.guard import require_access
 from tradewind.api.access.rights import ROLE_RIGHTS, Action
 from tradewind.api.access.rules import Dags, Door, Rule
 from tradewind.api.access.table import OPERATIONS
@@ -53,11 +54,20 @@ async def test_a_route_without_a_line_or_without_its_guard_is_not_served() -> No
     @router.get("/dags/{dag_id}")
     async def get_dag(dag_id: str) -> None: ...
 
+    @router.get("/dags", dependencies=[Depends(require_access)])
+    async def get_dags() -> None: ...
+
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
 
-    with pytest.raises(ConfigError, match=r"'something_new' .* has no line .*; .* 'get_dag' .* not guarded .* RIGHT"):
+    with pytest.raises(ConfigError) as raised:
         check_coverage(app)
+
+    no_line, no_guard, not_narrowed = str(raised.value).split("; ")
+    assert "'something_new'" in no_line
+    assert "has no line" in no_line
+    assert "'get_dag' (/dags/{dag_id}) is not guarded as its line says: RIGHT" in no_guard
+    assert "'get_dags' (/dags) does not ask which DAGs it may speak of" in not_narrowed
 
 
 @pytest.mark.parametrize("role", ["Admin", "Op", "User", "Viewer", "Public"])
