@@ -3,6 +3,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import airflow_client.client as airflow
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from tests.e2e.client import ApiClient
 from tests.e2e.client_operations import dag_files
 from tests.servers.stack import standalone_stack
+
+if TYPE_CHECKING:
+    from tests.e2e.client_operations.session import Session
 
 for _part in ("assets", "dags", "runs", "session", "stored", "system", "task_instances"):
     pytest.register_assert_rewrite(f"tests.e2e.client_operations.{_part}")

@@ -6,7 +6,6 @@ from typing import Final
 from tests.e2e.client import ApiClient
 from tests.e2e.client_operations.session import Session
 
-
 DAY: Final = "2024-05-01T00:00:00"
 
 
