@@ -18,20 +18,20 @@ def spec(dag_id: str, **fields: object) -> DagSpec:
 
 
 async def test_tags_are_those_of_dags_that_are_there(client: httpx.AsyncClient, scene: Scene, dag_id: str) -> None:
-    await scene.write_dag(spec(dag_id, tags=("tag_b", "tag_a")))
-    await scene.write_dag(spec(f"{dag_id}_2", tags=("tag_a", "Tag_c")))
-    await scene.write_dag(spec(f"{dag_id}_gone", tags=("tag_of_the_gone",)))
+    await scene.write_dag(spec(dag_id, tags=("shelf_b", "shelf_a")))
+    await scene.write_dag(spec(f"{dag_id}_2", tags=("shelf_a", "Shelf_c")))
+    await scene.write_dag(spec(f"{dag_id}_gone", tags=("shelf_of_the_gone",)))
     await scene.write_file(f"{dag_id}_gone.py", [])
 
     async def tags(**params: str) -> list[str]:
-        answer = (await client.get("/api/v2/dagTags", params={"tag_name_pattern": "tag\\__", **params})).json()
+        answer = (await client.get("/api/v2/dagTags", params={"tag_name_pattern": "shelf\\__", **params})).json()
         assert answer["total_entries"] >= len(answer["tags"])
         return answer["tags"]
 
-    assert await tags() == ["Tag_c", "tag_a", "tag_b"]
-    assert await tags(order_by="-name") == ["tag_b", "tag_a", "Tag_c"]
-    assert await tags(tag_name_prefix_pattern="tag_") == ["tag_a", "tag_b"]
-    assert await tags(limit="1", offset="1") == ["tag_a"]
+    assert await tags() == ["Shelf_c", "shelf_a", "shelf_b"]
+    assert await tags(order_by="-name") == ["shelf_b", "shelf_a", "Shelf_c"]
+    assert await tags(tag_name_prefix_pattern="shelf_") == ["shelf_a", "shelf_b"]
+    assert await tags(limit="1", offset="1") == ["shelf_a"]
     assert (await client.get("/api/v2/dagTags", params={"order_by": "dag_id"})).status_code == 400
 
 
