@@ -204,7 +204,10 @@ async def _answer_adapter_error(request: Request, exc: Exception) -> JSONRespons
 
 async def _answer_validation_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    return JSONResponse({"detail": _sayable(jsonable_encoder(exc.errors()))}, status_code=422)
+    # What was sent is shown back, except where it is likely to hold a password.
+    hidden = {"input", "ctx"} if request.url.path.startswith("/auth/") else set[str]()
+    errors = [{name: value for name, value in error.items() if name not in hidden} for error in exc.errors()]
+    return JSONResponse({"detail": _sayable(jsonable_encoder(errors))}, status_code=422)
 
 
 async def _answer_too_deep(request: Request, exc: Exception) -> JSONResponse:

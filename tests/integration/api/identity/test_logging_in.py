@@ -148,3 +148,19 @@ async def test_a_secret_is_replaced_without_logging_anybody_out(api: ApiServer, 
     assert (await other.client.get("/auth/me")).json()["username"] == "ada"
     refused = await api.client.get("/auth/me", headers=bearer(other.token))
     assert (refused.status_code, "a secret that this service does not have" in refused.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/auth/token", {"password": "a secret of somebody"}),
+        ("/auth/login", {"password": ["a secret of somebody"], "username": "x"}),
+        ("/auth/users", {"password": "a secret of somebody", "username": "x y", "role": "Op"}),
+    ],
+)
+async def test_what_may_be_a_password_is_not_shown_back(client: httpx.AsyncClient, path: str, body: object) -> None:
+    answer = await client.post(path, json=body)
+
+    assert answer.status_code == 422
+    assert "a secret of" not in answer.text
+    assert all({"loc", "msg", "type"} <= set(error) for error in answer.json()["detail"])
