@@ -19,7 +19,7 @@ import structlog
 from tests.polling import poll_until
 from tests.servers.process import is_alive
 from tradewind.core.errors import ConfigError
-from tradewind.db.embedded import embedded_postgres
+from tradewind.db.embedded import embedded_postgres, running_url
 from tradewind.db.postgres_programs import Account, postgres_programs
 
 OWNER = """
@@ -92,7 +92,9 @@ async def test_data_remain_and_the_server_goes(place: Path) -> None:
     async with embedded_postgres(place / "data", system_folder=place / "system") as url:
         await query(url, "CREATE TABLE kept AS SELECT 1 AS n")
         server = postmaster(place)
+        assert running_url(place / "data", system_folder=place / "system") == url
     assert not is_alive(server)
+    assert running_url(place / "data", system_folder=place / "system") is None
     async with embedded_postgres(place / "data", system_folder=place / "system") as url:
         assert await query(url, "SELECT n FROM kept") == 1
 

@@ -103,6 +103,16 @@ async def embedded_postgres(data_folder: Path, *, system_folder: Path = SYSTEM_F
                 get_logger().info("embedded_postgres.stopped", folder=str(site.folder))
 
 
+def running_url(data_folder: Path, *, system_folder: Path = SYSTEM_FOLDER) -> str | None:
+    """The URL of the server that runs over this folder now; None if there is none, or none that this user may see."""
+    data = site_folder(data_folder, system_folder) / "data"
+    try:
+        pid, _, _, _, sockets, *_ = (data / "postmaster.pid").read_text().splitlines()
+    except (OSError, ValueError):
+        return None
+    return None if _server_process(int(pid), data) is None else _url(Path(sockets))
+
+
 def _url(sockets: Path) -> str:
     return f"postgresql://{SUPERUSER}@/postgres?host={sockets}"
 

@@ -14,6 +14,14 @@ GROUP: Final = "apache_airflow_provider"
 log = logging.getLogger("tradewind.providers")
 
 
+_STANDARD: Final = "apache-airflow-providers-standard"
+_OWN_HOOKS: Final = {
+    kind: (_STANDARD, {"connection-type": kind, "hook-class-name": f"tradewind.sdk.hooks.{path}"})
+    for kind, path in (("fs", "filesystem.FSHook"), ("package_index", "package_index.PackageIndexHook"))
+}
+"""Hooks of the standard provider, which is a part of Tradewind."""
+
+
 class ProviderInfo(NamedTuple):
     """One installed provider package."""
 
@@ -69,8 +77,8 @@ class ProvidersManager:
     @cached_property
     def hooks(self) -> "_Hooks":
         """Connection type → HookInfo; None for a hook that cannot be imported."""
-        known = {item["connection-type"]: (name, item) for name, item in self._listed("connection-types")}
-        return _Hooks(known)
+        installed = {item["connection-type"]: (name, item) for name, item in self._listed("connection-types")}
+        return _Hooks({**_OWN_HOOKS, **installed})
 
     @cached_property
     def dialects(self) -> dict[str, DialectInfo]:

@@ -109,3 +109,13 @@ async def test_lookups_without_blocking(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AIRFLOW_CONN_HERE", "x://h")
     one = await Connection.async_get("here")
     assert (one.host, await one.aget_uri(), await one.aextra_dejson()) == ("h", "x://h", {})
+
+
+def test_hooks_of_the_standard_provider_are_there() -> None:
+    there, gone = (Connection(conn_type="fs", extra=f'{{"path": "{path}"}}') for path in ("/", "/not/there"))
+
+    assert there.test_connection() == (True, "/ exists")
+    assert gone.test_connection()[0] is False
+    hook = ProvidersManager().hooks["package_index"]
+    assert hook is not None
+    assert hook.hook_class_name.endswith("PackageIndexHook")

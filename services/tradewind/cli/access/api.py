@@ -26,6 +26,11 @@ class Api:
         self._place = place
         self._way_out = way_out
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self._http.base_url).rstrip("/")
+
     def get(self, *path: str, **params: Any) -> Json:
         """The answer's document; path segments are quoted, parameters that are None are left out."""
         return self.document(self.asked("GET", *path, params=params))

@@ -33,7 +33,7 @@ def open_api(api_url: str | None = None, token: str | None = None, *, verbose: b
         ):
             yield Api(http, PLACE, WAY_OUT)
         return
-    url = (api_url or _configured_url(settings)).rstrip("/")
+    url = (api_url or configured_url(settings)).rstrip("/")
     url = url if url.startswith(("http://", "https://")) else f"http://{url}"
     with _client(url, None, verbose=verbose) as http:
         yield logged_in(http, url, token, settings, is_named=api_url is not None)
@@ -49,7 +49,8 @@ def _client(url: str, transport: httpx.HTTPTransport | None, *, verbose: bool) -
     )
 
 
-def _configured_url(settings: ServiceSettings) -> str:
+def configured_url(settings: ServiceSettings) -> str:
+    """Where the settings say that this machine's API listens."""
     host = ANY_HOST.get(settings.api.host, settings.api.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 

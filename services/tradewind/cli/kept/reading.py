@@ -25,10 +25,30 @@ def all_of(api: "Api", noun: str) -> Sequence[dict[str, Any]]:
     answer = api.sent("GET", f"/own-values/{noun}")
     if answer.is_success:
         return answer.json()
+    own = _values_of_standalone(api, noun)
+    if own is not None:
+        return own
     found = [{**each, "conn_id": each.get("connection_id")} for each in api.each(noun, key=noun)]
     if any(MASK in str(value) for each in found for value in each.values()):
         typer.echo(f"Secrets are masked ({MASK}): only a command on the database itself can show them", err=True)
     return found
+
+
+def _values_of_standalone(api: "Api", noun: str) -> Sequence[dict[str, Any]] | None:
+    """Out of the database that `tradewind standalone` runs here for this user, if it is that one's API; else None."""
+    from tradewind.cli.access.choosing import configured_url
+    from tradewind.cli.standalone import DATABASE_FOLDER
+    from tradewind.db.embedded import running_url
+    from tradewind.service.secrets import fernet_key
+    from tradewind.service.settings import ServiceSettings, load_settings
+
+    settings = load_settings(ServiceSettings)
+    url = running_url(settings.home / DATABASE_FOLDER) if api.address == configured_url(settings) else None
+    if url is None:
+        return None
+    from tradewind.cli.kept.own_values import own_values_at
+
+    return own_values_at(url, fernet_key(settings), noun)
 
 
 def one_of(api: "Api", noun: str, key_name: str, key: str) -> dict[str, Any] | None:
