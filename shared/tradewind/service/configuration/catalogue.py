@@ -23,6 +23,15 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose it is; none = everyone's."""
 
 
+class _Name(msgspec.Struct):
+    name: str
+
+
+def names_of_all() -> set[str]:
+    """The names alone, read anew: who asks once keeps nothing."""
+    return {setting.name for setting in msgspec.json.decode(PATH.read_bytes(), type=list[_Name])}
+
+
 @cache
 def settings_of_all() -> Sequence[Setting]:
     """In the order of their sections and fields."""

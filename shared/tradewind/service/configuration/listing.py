@@ -59,10 +59,10 @@ class Listing:
 
     def options(self, section: str | None = None) -> Sequence[Option]:
         """Everything, or a section of it, by section; commands are run for what they are to print."""
-        found = [
-            option for names in (self._settings, self._code_options, self._authors_own) for option in names(section)
-        ]
-        unique = {option.name: option for option in reversed(found)}
+        unique: dict[str, Option] = {}
+        for names in (self._settings, self._code_options, self._authors_own):
+            for option in names(section):
+                unique.setdefault(option.name, option)
         return sorted(unique.values(), key=lambda option: option.section)
 
     def option(self, section: str, key: str) -> Option | None:

@@ -3,6 +3,7 @@
 import os
 from typing import Final
 
+from tradewind.service.configuration.catalogue import names_of_all
 from tradewind.service.configuration.sources import PREFIX, configuration_file
 from tradewind.service.logging import get_logger
 
@@ -12,10 +13,10 @@ _OURS: Final = "TRADEWIND__"
 def report_configuration() -> None:
     """Log which of Airflow's options are given and mean nothing here, and which names nobody knows. `tradewind config
     list` gives the reasons. Raises `ConfigError` for a file that cannot be read."""
-    names = list(os.environ)
-    if not any(name.upper().startswith((PREFIX, _OURS)) for name in names) and not _has_file():
+    has_file = _has_file()
+    if not has_file and not any(name.startswith(PREFIX) for name in os.environ) and _are_ours_known():
         return
-    # Imported here: tables that only a deployment with something to check needs.
+    # Imported here: a megabyte of tables that only a deployment with something to say needs.
     from tradewind.service.configuration.listing import Listing
 
     listing = Listing(os.environ)
@@ -27,6 +28,14 @@ def report_configuration() -> None:
     for remark in remarks:
         if remark.is_unknown:
             get_logger().warning("configuration.unknown", name=remark.name, at=remark.place, nearest=remark.nearest)
+
+
+def _are_ours_known() -> bool:
+    """Whether each variable of ours is a setting's."""
+    known = names_of_all()
+    given = (name.upper() for name in os.environ if name.upper().startswith(_OURS))
+    names = (name.removeprefix(_OURS).lower().replace("__", ".", 1) for name in given)
+    return all(name in known or name.removesuffix("_cmd") in known for name in names)
 
 
 def _has_file() -> bool:

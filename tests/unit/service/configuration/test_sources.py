@@ -1,5 +1,8 @@
 """Where a setting's value comes from, in which order, and what becomes of Airflow's names."""
 
+import ast
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -266,7 +269,18 @@ def test_a_service_says_once_what_it_ignores_and_does_not_know(home: Path, monke
     assert unknown["event"] == "configuration.unknown"
     assert (unknown["name"], unknown["nearest"]) == ("core.paralelism", "core.parallelism")
     monkeypatch.setenv("AIRFLOW_CONFIG", "/nowhere/airflow.cfg")
-    monkeypatch.delenv("AIRFLOW__CORE__PARALELISM")
     with capture_logs() as lines:
         report_configuration()
-    assert [line["event"] for line in lines] == ["configuration.missing"]
+    assert [line["event"] for line in lines] == ["configuration.missing", "configuration.unknown"]
+
+
+def test_nothing_is_said_nor_loaded_where_all_is_well() -> None:
+    program = (
+        "import sys\nfrom tradewind.service.configuration.report import report_configuration\nreport_configuration()\n"
+        "print([name for name in sys.modules if name.startswith('tradewind.service.configuration.')])"
+    )
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("AIRFLOW", "TRADEWIND"))}
+    given = {**environment, "TRADEWIND__HOME": "/nowhere", "TRADEWIND__DATABASE__URL_CMD": "x"}
+    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=True)
+    loaded = ("catalogue", "report", "sources")
+    assert sorted(ast.literal_eval(done.stdout)) == [f"tradewind.service.configuration.{name}" for name in loaded]
