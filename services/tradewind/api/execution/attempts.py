@@ -47,7 +47,9 @@ async def start_attempt(
     return context
 
 
-@router.patch(OWN_PATH + "/state", status_code=204, responses=documented(503))
+@router.patch(
+    OWN_PATH + "/state", status_code=204, responses={200: {"description": "As said before"}, **documented(503)}
+)
 async def end_attempt(
     task_instance_id: UUID, body: Annotated[StateBody, Body()], state: StateDep, holder: HolderDep
 ) -> Response:

@@ -17,7 +17,7 @@ async def get_execution_health() -> dict[str, str]:
     return {"status": "healthy"}
 
 
-@router.get("/health/ping")
+@router.get("/health/ping", responses={500: {"description": "Something that it stands on does not answer"}})
 async def ping_execution(state: StateDep) -> JSONResponse:
     """What it stands on: `ok` names what answers, `failing` what does not and why (then the status is 500)."""
     results = {name: await check() for name, check in state["checks"].items()}

@@ -32,7 +32,7 @@ QUESTION: Final = ("subject", "body", "options", "defaults", "multiple", "params
 
 async def start(state: ApiState, claims: AttemptClaims, body: StartBody) -> tuple[RunContext, Lease]:
     """Have the attempt granted to this process. Raises `Conflicting` unless it is queued, or runs in it already."""
-    lease = Lease.of(claims.attempt_id, body.hostname, body.pid)
+    lease = Lease.of(claims.attempt_id, body.hostname, body.pid, body.start_date)
     row = await get_lease(state["database"], claims.attempt_id, lease)
     is_again = row["state"] == TaskInstanceState.RUNNING and row["incarnation"] == lease.incarnation
     if row["state"] != TaskInstanceState.QUEUED and not is_again:
@@ -55,7 +55,8 @@ async def keep_alive(state: ApiState, holder: Holder, body: HeartbeatBody) -> No
     """Renew the lease. Raises `Conflicting` or `StaleAttempt` if the process is to stop."""
     lease = holder.lease
     row = await get_lease(state["database"], lease.attempt_id, lease)
-    if Lease.of(lease.attempt_id, body.hostname, body.pid) != lease:
+    _check_running(row, lease)
+    if (body.hostname, body.pid) != (row["hostname"], row["pid"]):
         raise Conflicting(
             {
                 "reason": "running_elsewhere",
@@ -64,7 +65,6 @@ async def keep_alive(state: ApiState, holder: Holder, body: HeartbeatBody) -> No
                 "current_pid": row["pid"],
             }
         )
-    _check_running(row, lease)
     reply = await Relay(state["bus"]).beat(
         lease, hostname=body.hostname, pid=body.pid, sequence=(row["sequence"] or 0) + 1, holds=True
     )

@@ -26,6 +26,12 @@ Name = Annotated[str, Path(min_length=1)]
 Offset = Annotated[int, Path(gt=-(2**31), lt=2**31)]
 
 
+class SequenceQuery(XComSliceQuery):
+    """A part of the sequence; `map_index` if the key only ends in `/slice`."""
+
+    map_index: Integer = -1
+
+
 @router.get(XCOM_PATH + "/item/{offset}", responses=documented(404))
 async def get_sequence_item(
     dag_id: str,
@@ -59,12 +65,11 @@ async def get_sequence_slice(
     request: Request,
     state: StateDep,
     attempt: AttemptDep,
-    query: Annotated[XComSliceQuery, Query()],
+    query: Annotated[SequenceQuery, Query()],
 ) -> Response:
     """A slice of the values: an array."""
     if not speaks_airflow(request):
-        index = int(request.query_params.get("map_index", "-1"))
-        prior = query.include_prior_dates
+        index, prior = query.map_index, query.include_prior_dates
         return await get_xcom(
             dag_id, run_id, task_id, f"{key}/slice", request, state, attempt, index, include_prior_dates=prior
         )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from tradewind.api.execution.models.moments import Moment
 from tradewind.api.models.base import ApiModel, StrictBody
 
 
@@ -111,8 +112,8 @@ class TaskTriggerBody(StrictBody):
     """A run that a task asks for."""
 
     conf: dict[str, object] | None = None
-    logical_date: AwareDatetime | None = None
-    run_after: AwareDatetime | None = None
+    logical_date: Moment | None = None
+    run_after: Moment | None = None
     note: str | None = None
     partition_key: str | None = None
     reset_dag_run: bool = False

@@ -22,14 +22,15 @@ ALL_INSTANCES: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What lets one process run one attempt: the same process, asking again, gets the same."""
+    """What lets one process run one attempt: the same process, asking again, gets the same, and another in its place,
+    under its very name and number even, does not."""
 
     attempt_id: UUID
     incarnation: UUID
 
     @classmethod
-    def of(cls, attempt_id: UUID, hostname: str, pid: int) -> "Lease":
-        return cls(attempt_id, uuid5(attempt_id, f"{hostname}\n{pid}"))
+    def of(cls, attempt_id: UUID, hostname: str, pid: int, started_at: datetime) -> "Lease":
+        return cls(attempt_id, uuid5(attempt_id, f"{hostname}\n{pid}\n{started_at.timestamp()}"))
 
     @property
     def worker_id(self) -> str:

@@ -1,6 +1,7 @@
 """The life of an attempt that a process runs over HTTP: the same guards as a worker's, the same rows, asked twice the
 same answer."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -39,10 +40,12 @@ async def test_an_attempt_is_granted_to_one_process(place: Place) -> None:
     async with place.http(place.workload_token(claims)) as http:
         first, again = [await http.patch(path, json=start_body()) for _ in range(2)]
         other = await http.patch(path, json=start_body(pid=4712))
+        restarted = await http.patch(path, json=start_body(start_date="2026-11-21T12:00:01Z"))
+        same_moment = await http.patch(path, json=start_body(start_date="2026-11-21T13:00:00+01:00"))
 
     assert (first.status_code, again.status_code) == (200, 200)
-    assert first.json() == again.json()
-    assert other.status_code == 409
+    assert first.json() == again.json() == same_moment.json()
+    assert (other.status_code, restarted.status_code) == (409, 409)
     assert other.json()["detail"]["reason"] == "invalid_state"
     assert other.json()["detail"]["previous_state"] == "running"
     row = await place.row()
@@ -381,6 +384,39 @@ async def test_malformed_bodies_are_refused(place: Place) -> None:
         assert (await http.patch(f"/task-instances/{claims.attempt_id}/rendered-map-index", json="")).status_code == 422
         assert (await http.put(f"/task-instances/{claims.attempt_id}/rtif", json=[1])).status_code == 422
     assert (await place.row())["state"] == "running"
+
+
+async def test_odd_texts_and_numbers_are_refused_or_kept(place: Place) -> None:
+    """Whatever a process sends, neither the API nor a collector fails by it."""
+    claims = await place.queued()
+    own, question = f"/task-instances/{claims.attempt_id}", {"ti_id": str(claims.attempt_id), "options": ["a"]}
+    odd = ("\ud800", "\0", "\U0001f600", "x" * 100_000)
+    refused: set[int] = set()
+    async with await started(place, claims) as http:
+        for text in odd:
+            bodies: dict[tuple[str, str], Any] = {
+                ("PUT", f"{own}/rtif"): {text: {"a": [text]}},
+                ("PATCH", f"{own}/rendered-map-index"): text,
+                ("PATCH", f"{own}/skip-downstream"): {"tasks": [text]},
+                ("POST", f"/hitlDetails/{claims.attempt_id}"): {**question, "subject": text, "params": {text: text}},
+                ("POST", f"/xcoms/{place.dag_id}/r/work/k"): {text: text},
+                ("PUT", f"/store/ti/{claims.attempt_id}/k"): {"value": {text: text}},
+                ("PUT", f"{own}/heartbeat"): {"hostname": text, "pid": 1},
+            }
+            for (method, path), body in bodies.items():
+                answer = await http.request(method, path, content=json.dumps(body))
+                assert answer.status_code < 500, (method, path, text[:5], answer.text)
+        path = f"{own}/state"
+        for delay in (1e300, -1, "x"):
+            body = {"state": "up_for_retry", "end_date": ENDED, "retry_delay_seconds": delay}
+            refused.add((await http.patch(path, json=body)).status_code)
+        far = {"state": "up_for_retry", "end_date": "9999-12-31T23:59:59-12:00", "retry_reason": "\0" + "y" * 9999}
+        refused.add((await http.patch(path, json=far)).status_code)
+        ended = await http.patch(path, json={**far, "end_date": "9999-12-31T23:59:59Z", "retry_delay_seconds": 2**31})
+
+    assert refused == {422}
+    assert ended.status_code == 204, ended.text
+    assert (await place.row())["state"] in ("up_for_retry", "failed")
 
 
 async def _spoken(http: httpx.AsyncClient, attempt_id: UUID, dag_id: str) -> dict[str, httpx.Response]:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Discriminator, Field, JsonValue, Tag
+from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag
 
+from tradewind.api.execution.models.moments import Moment
 from tradewind.api.models.base import StrictBody
 
 Kwargs = Annotated[dict[str, JsonValue], Field(default_factory=dict[str, JsonValue])]
@@ -40,7 +41,7 @@ class EndedBody(StrictBody):
     """It ended, not by success."""
 
     state: Literal["failed", "skipped", "removed", "upstream_failed"]
-    end_date: AwareDatetime
+    end_date: Moment
     rendered_map_index: str | None = None
 
 
@@ -48,7 +49,7 @@ class SucceededBody(StrictBody):
     """It succeeded."""
 
     state: Literal["success"]
-    end_date: AwareDatetime
+    end_date: Moment
     task_outlets: Annotated[list[AssetProfile], Field(default_factory=list[AssetProfile])]
     outlet_events: Annotated[list[OutletEvent], Field(default_factory=list[OutletEvent])]
     rendered_map_index: str | None = None
@@ -58,9 +59,9 @@ class RetriedBody(StrictBody):
     """It failed, and another try is wanted."""
 
     state: Literal["up_for_retry"]
-    end_date: AwareDatetime
+    end_date: Moment
     rendered_map_index: str | None = None
-    retry_delay_seconds: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    retry_delay_seconds: Annotated[float | None, Field(ge=0, le=2**31)] = None
     retry_reason: str | None = None
 
 
@@ -91,8 +92,8 @@ class RescheduledBody(StrictBody):
     """It looks again later."""
 
     state: Literal["up_for_reschedule"]
-    reschedule_date: AwareDatetime
-    end_date: AwareDatetime
+    reschedule_date: Moment
+    end_date: Moment
 
 
 ENDED = ("failed", "skipped", "removed", "upstream_failed")

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from tradewind.api.execution.models.moments import Moment
 from tradewind.api.models.base import ApiModel, StrictBody
 
 ProcessId = Annotated[int, Field(ge=0, lt=2**31)]
@@ -17,7 +18,7 @@ class StartBody(StrictBody):
     hostname: Annotated[str, Field(min_length=1)]
     unixname: str
     pid: ProcessId
-    start_date: AwareDatetime
+    start_date: Moment
 
 
 class HeartbeatBody(StrictBody):
