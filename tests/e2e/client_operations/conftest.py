@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.client import ApiClient
 from tests.e2e.client_operations import dag_files
+from tests.oracle import api_errors
 from tests.servers.stack import standalone_stack
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ for _part in ("assets", "dags", "runs", "session", "stored", "system", "task_ins
 DAGS = ("etl", "report", "stocktaking", "restock", "asking", "daily", "parts", "passing")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[ApiClient]:
     """A running Tradewind, and its own user."""
     folder: Path = tmp_path_factory.mktemp("live")
     dags_folder = folder / "dags"
     dags_folder.mkdir()
     dag_files.write(dags_folder)
+    (dags_folder / "wrong.py").write_text(api_errors.DAG_FILE)
     environment = {"TRADEWIND__CORE__TEST_CONNECTION": "Enabled", "TRADEWIND__API__EXPOSE_CONFIG": "True"}
     with (
         standalone_stack(folder, dags_folder=dags_folder, environment=environment) as stack,
