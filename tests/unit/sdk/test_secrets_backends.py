@@ -58,6 +58,12 @@ def test_backend_is_asked_before_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("vault")
+def test_an_argument_of_the_backend_may_be_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKERS__SECRETS_BACKEND_KWARG__PREFIX", "own")
+    assert Variable.get("own_x") == "own own_x"
+
+
+@pytest.mark.usefixtures("vault")
 def test_backend_that_fails_is_passed_over_and_one_that_denies_is_not(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
@@ -53,16 +54,26 @@ def _backends() -> Iterator[Any]:
     ):
         path = conf.get(section, name, fallback=None)
         if path:
-            yield _made(path, conf.get(section, arguments, fallback=None) or "{}")
+            yield _made(
+                path, conf.get(section, arguments, fallback=None) or "{}", _single_arguments(section, arguments)
+            )
             break
     yield ENVIRONMENT
 
 
+def _single_arguments(section: str, arguments: str) -> tuple[tuple[str, str], ...]:
+    """What variables name one by one, `AIRFLOW__SECRETS__BACKEND_KWARG__ROLE_ID`: it goes before the JSON object."""
+    start = f"AIRFLOW__{section.upper()}__{arguments.removesuffix('s').upper()}__"
+    return tuple(
+        (name.removeprefix(start).lower(), os.environ[name]) for name in sorted(os.environ) if name.startswith(start)
+    )
+
+
 @lru_cache(maxsize=4)
-def _made(path: str, arguments: str) -> Any:
+def _made(path: str, arguments: str, single: tuple[tuple[str, str], ...]) -> Any:
     module, _, name = path.rpartition(".")
     try:
-        return getattr(import_module(module), name)(**json.loads(arguments))
+        return getattr(import_module(module), name)(**{**json.loads(arguments), **dict(single)})
     except (ImportError, AttributeError, ValueError, TypeError) as exc:
         raise AirflowConfigException(f"the secrets backend {path!r} cannot be made: {exc}") from exc
 
