@@ -13,6 +13,8 @@ from tradewind.api.identity.signing_in import COOKIE
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import AttemptClaims, ReaderClaims
 
+COMMAND_LINE: Final = "tradewind-cli/"
+"""How the command line names itself."""
 TOKEN_URL: Final = "/auth/token"  # noqa: S105 - a path
 
 
@@ -84,6 +86,11 @@ require_reader = ReaderToken()
 
 UserDep = Annotated[Caller, Depends(require_user)]
 AttemptDep = Annotated[AttemptClaims, Depends(require_attempt)]
+
+
+def is_command(request: Request) -> bool:
+    """Whether our own command line asks, from here or from afar."""
+    return request.headers.get("user-agent", "").startswith(COMMAND_LINE)
 
 
 def bearer_token(request: Request) -> str | None:

@@ -111,7 +111,7 @@ FEW: Final = (
     "tasks failed-deps twin_X two run",
     "dags trigger twin_X -r mine -c {'a':1} -l 2024-02-03T01:02:03.456 -o json",
     "tokens revoke nothing",
-    "dags delete twin_X -y",
+    "dags pause twin_X",
 )
 """One of each kind: each command here begins an application, which takes a fifth of a second."""
 
@@ -192,7 +192,7 @@ def _check_alike(done: tuple[Done, Done]) -> None:
     assert "Traceback" not in from_here.err + from_afar.err
 
 
-async def test_what_commands_say_is_what_is_so(few_said: Said) -> None:
+async def test_what_commands_say_is_what_is_so(api: ApiServer, few_said: Said) -> None:
     for place in (0, 1):
         said = {command: done[place] for command, done in few_said.items()}
         assert said["dags list-runs twin_X"].out.splitlines()[2].split()[2:5:2] == ["run", "running"]
@@ -203,4 +203,8 @@ async def test_what_commands_say_is_what_is_so(few_said: Said) -> None:
         (run,) = json.loads(next(done.out for command, done in said.items() if " trigger " in command))
         assert (run["conf"], run["logical_date"], run["state"]) == ({"a": 1}, "2024-02-03T01:02:03Z", "queued")
         assert "'tradewind tokens list'" in said["tokens revoke nothing"].err.replace("`", "'")
-        assert said["dags delete twin_X -y"].code == 0
+        assert said["dags pause twin_X"].code == 0
+    for side in "ab":
+        dag = (await api.client.get(f"/api/v2/dags/twin_{side}")).json()
+        run = (await api.client.get(f"/api/v2/dags/twin_{side}/dagRuns/mine")).json()
+        assert (dag["is_paused"], run["triggered_by"]) == (True, "cli")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from tradewind.api.access.auditing import is_joined, joined
 from tradewind.api.cursors import cursor_of, dag_run_row_id, next_cursor, previous_cursor
 from tradewind.api.dag_specs import VersionKey
-from tradewind.api.dependencies import StateDep, UserDep
+from tradewind.api.dependencies import StateDep, UserDep, is_command
 from tradewind.api.errors import AlreadyExists, BadRequest, documented
 from tradewind.api.models.dag_runs import DAGRunCollectionResponse, DAGRunResponse, TriggerDAGRunPostBody
 from tradewind.api.models.queries import ANYTHING, DagRunListQuery
@@ -91,7 +91,7 @@ async def trigger_dag_run(
         keys = keys_of_request(state, idempotency_key, user.username, dag_id, body)
         if (first := await first_run(state, keys)) is not None:
             return await _replayed(state, first, response)
-    triggered_by = "ui" if "referer" in request.headers else "rest_api"
+    triggered_by = "ui" if "referer" in request.headers else "cli" if is_command(request) else "rest_api"
     asked, target = await prepared_run(state, dag_id, body, user.username, triggered_by)
     asked = replace(asked, event=joined(request, status=200))
     run = await (stored_run(state, asked, body) if keys is None else stored_keyed_run(state, asked, body, keys))
