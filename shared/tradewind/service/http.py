@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
@@ -12,6 +12,11 @@ from tradewind.service.bounded_http import BoundedProtocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
+
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than clients (5 s) and proxies (60 s) keep a connection that is not used: if the server closed first, a
+request could meet a connection that is just being closed."""
 
 
 class _Server(uvicorn.Server):
@@ -44,6 +49,7 @@ async def serve_app(
         server_header=False,
         date_header=False,  # written by the wake-ups that we do without
         timeout_graceful_shutdown=grace_seconds,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     try:
         await _Server(config, stop).serve(sockets=[sock])
