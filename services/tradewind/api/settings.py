@@ -73,6 +73,13 @@ class OidcSettings(Struct, frozen=True):
     """Of people whom the mapping gives none; empty: they are not let in."""
 
 
+class ExecutionApiSettings(Struct, frozen=True):
+    """What processes get that run attempts over HTTP: `TRADEWIND__EXECUTION_API__…` (docs/execution-api.md)."""
+
+    jwt_expiration_time_seconds: Annotated[int, Meta(ge=60)] = 600
+    """The life of the token of a lease, which is renewed in its second half: one that leaked is soon worth nothing."""
+
+
 class RetentionSettings(Struct, frozen=True):
     """How long what is over is kept, in days; 0 = for ever: `TRADEWIND__RETENTION__…`. What stays however old it is:
     docs/retention.md."""
@@ -95,4 +102,5 @@ class ApiServiceSettings(ServiceSettings, frozen=True):
     api_server: ApiServerLimits = ApiServerLimits()
     login_limit: LoginLimits = LoginLimits()
     oidc: OidcSettings = OidcSettings()
+    execution_api: ExecutionApiSettings = ExecutionApiSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -17,8 +17,6 @@ SUPPORTED_VERSIONS: Final = ("2026-06-30",)
 """Dates of Airflow's contract, newest first: that of its task SDK 1.3."""
 REFRESHED_HEADER: Final = "Refreshed-API-Token"
 OK_BELOW: Final = 300
-TOKEN_LIFETIME: Final = timedelta(minutes=10)
-"""As Airflow's [execution_api] jwt_expiration_time: a token that leaked is soon worth nothing."""
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -59,7 +57,11 @@ def check_version(request: Request) -> None:
 
 def lease_token(state: ApiState, claims: AttemptClaims) -> str:
     """A fresh token for the attempt's lease."""
-    return state["signer"].mint_attempt_token(replace(claims, expires_at=state["clock"]() + TOKEN_LIFETIME))
+    return state["signer"].mint_attempt_token(replace(claims, expires_at=state["clock"]() + _lifetime(state)))
+
+
+def _lifetime(state: ApiState) -> timedelta:
+    return timedelta(seconds=state["settings"].execution_api.jwt_expiration_time_seconds)
 
 
 def _renew(request: Request, response: Response) -> None:
@@ -68,7 +70,7 @@ def _renew(request: Request, response: Response) -> None:
         return
     state: ApiState = request.scope["state"]
     assert claims.expires_at is not None
-    if claims.expires_at - state["clock"]() < TOKEN_LIFETIME / 2:
+    if claims.expires_at - state["clock"]() < _lifetime(state) / 2:
         response.headers[REFRESHED_HEADER] = lease_token(state, claims)
 
 

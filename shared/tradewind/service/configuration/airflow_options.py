@@ -45,6 +45,7 @@ MAPPED: Final[Mapping[str, Target]] = {
     **_same("api_auth", "jwt_secret"),
     "api_auth.jwt_expiration_time": Target("api_auth.jwt_expiration_time_seconds"),
     "api_auth.jwt_cli_expiration_time": Target("api_auth.jwt_cli_expiration_time_seconds"),
+    "execution_api.jwt_expiration_time": Target("execution_api.jwt_expiration_time_seconds"),
     **_same("logging", "base_log_folder remote_logging remote_base_log_folder remote_log_conn_id encrypt_s3_logs"),
     "logging.logging_level": Target("logging.level"),
     "logging.json_logs": Target("logging.format", log_format),
@@ -187,7 +188,7 @@ _IGNORED: Final[Mapping[str, str]] = {
     "tokens are signed with one secret and bound to this system": (
         "api_auth.jwt_audience api_auth.jwt_private_key_path api_auth.jwt_algorithm"
         " api_auth.jwt_kid api_auth.trusted_jwks_url api_auth.jwt_issuer api_auth.jwt_leeway"
-        " execution_api.jwt_expiration_time execution_api.jwt_audience"
+        " execution_api.jwt_audience"
     ),
     "lineage is collected by the provider that asks for it": (
         "lineage.max_assets_per_collector lineage.max_extras_per_collector"
