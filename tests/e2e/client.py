@@ -30,7 +30,7 @@ class ApiClient:
             assert answer.status_code == 201, answer.text
             token = answer.json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
-        self.url, self.token = api_url, token
+        self.url, self.token = api_url, str(token)
 
     def __enter__(self) -> Self:
         return self
