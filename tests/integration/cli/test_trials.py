@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.command_line import run_commands
+
 FILE = """
 from airflow.sdk import DAG, task
 with DAG("tried", params={"n": 2}):
@@ -115,3 +117,52 @@ def test_wrong_use_names_the_value(dags_folder: Path, arguments: tuple[str, ...]
     done = tradewind(dags_folder, *arguments)
     assert done.returncode == 2
     assert [word for word in words if word not in done.stderr] == []
+
+
+def test_what_the_files_here_hold_is_listed_without_any_service(dags_folder: Path) -> None:
+    listed, errors, drawn = run_commands(
+        [
+            ["dags", "list", "--local", "-o", "json", "--columns", "dag_id,fileloc,owners,is_paused"],
+            ["dags", "list-import-errors", "--local", "-o", "plain"],
+            ["dags", "test", "tried", "--show-dagrun"],
+        ],
+        {"TRADEWIND__CORE__DAGS_FOLDER": str(dags_folder)},
+    )
+    file = str(dags_folder / "tried.py")
+    assert json.loads(listed.out) == [{"dag_id": "tried", "fileloc": file, "owners": ["airflow"], "is_paused": None}]
+    assert "`tradewind dags list-import-errors` says which" in listed.err
+    assert (errors.code, "broken.py" in errors.out, "ZeroDivisionError" in errors.out) == (1, True, True)
+    assert '"first" [label="first" shape=box fillcolor="palegreen"' in drawn.out
+    assert '"first" -> "second"' in drawn.out
+
+
+TEMPLATED = """
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+with DAG("templated", params={"n": 2}):
+    BashOperator(task_id="says", bash_command="echo {{ ds }} {{ params.n }} {{ dag_run.conf['who'] }}")
+    BashOperator.partial(task_id="each").expand(bash_command=["a {{ ds }}", "b {{ ds }}"])
+"""
+RENDER = """
+import sys
+from datetime import UTC, datetime
+from tradewind.cli.trials import rendered_here
+task_id, map_index = sys.argv[1], int(sys.argv[2])
+print(rendered_here("templated", task_id, datetime(2024, 2, 3, tzinfo=UTC), {"n": 7, "who": "me"}, map_index))
+"""
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "command"), [("says", "-1", "echo 2024-02-03 7 me"), ("each", "1", "b 2024-02-03")]
+)
+def test_a_task_is_rendered_as_it_would_be_run(dags_folder: Path, task_id: str, map_index: str, command: str) -> None:
+    (dags_folder / "templated.py").write_text(TEMPLATED)
+    done = subprocess.run(
+        [sys.executable, "-c", RENDER, task_id, map_index],
+        env={**os.environ, "TRADEWIND__CORE__DAGS_FOLDER": str(dags_folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"'bash_command': '{command}'" in done.stdout, done.stdout + done.stderr
