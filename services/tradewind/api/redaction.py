@@ -49,17 +49,20 @@ def redacted(value: object, name: str = "") -> object:
 
 
 def redacted_text(text: str | None, name: str = "") -> str | None:
-    """The text masked as a whole, or, if it is a JSON object or list that holds a secret, inside."""
+    """The text masked as a whole, or, if it is a JSON object or list that holds a secret, inside. One whose parts lie
+    too deep in each other to be looked through is masked as a whole."""
     if text is None:
         return None
     if name and is_sensitive(name):
         return MASK if text else text
     try:
         value = cast("object", json.loads(text))
+        shown = redacted(value)
+        return text if shown == value else json.dumps(shown)
     except ValueError:
         return text
-    shown = redacted(value)
-    return text if shown == value else json.dumps(shown)
+    except RecursionError:
+        return MASK
 
 
 def restored(given: object, stored: object, name: str = "") -> object:
@@ -86,7 +89,7 @@ def restored_text(given: str | None, stored: str | None, name: str = "") -> str 
         return stored if given == MASK else given
     try:
         shown, was = cast("object", json.loads(given)), cast("object", json.loads(stored))
-    except ValueError:
+        value = restored(shown, was)
+        return given if value == shown else json.dumps(value)
+    except (ValueError, RecursionError):
         return given
-    value = restored(shown, was)
-    return given if value == shown else json.dumps(value)

@@ -196,6 +196,29 @@ async def test_masked_secrets_of_an_extra_stay(api: ApiServer, dag_id: str) -> N
     assert stored == {"token": "t", "deep": [{"api_key": "k", "timeout": 2}]}
 
 
+@pytest.mark.parametrize(
+    ("noun", "body"),
+    [
+        ("variables", '{"key": "odd", "value": "\\ud800"}'),
+        ("connections", '{"connection_id": "odd", "conn_type": "x", "password": "\\ud800"}'),
+        ("connections", '{"connection_id": "odd", "conn_type": "x", "extra": ' + json.dumps("[" * 100_000) + "}"),
+    ],
+    ids=["half a character in a value", "in a password", "too deep an extra"],
+)
+async def test_what_is_no_text_or_no_json_is_refused(client: httpx.AsyncClient, noun: str, body: str) -> None:
+    answer = await client.post(f"/api/v2/{noun}", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 422, answer.text
+
+
+async def test_what_lies_too_deep_to_be_looked_through_is_masked(client: httpx.AsyncClient, dag_id: str) -> None:
+    value = "[" * 100_000 + "]" * 100_000
+    created = await client.post("/api/v2/variables", json={"key": dag_id, "value": value})
+    listed = await client.get("/api/v2/variables", params={"variable_key_prefix_pattern": dag_id})
+
+    assert created.json()["value"] == listed.json()["variables"][0]["value"] == "***"
+
+
 async def test_masked_values_stay(api: ApiServer, dag_id: str) -> None:
     whole, inside = f"{dag_id}_password", f"{dag_id}_settings"
     await api.client.post("/api/v2/variables", json={"key": whole, "value": "s3cret"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tradewind.api.bulk.answers import answered
-from tradewind.api.errors import Conflicting
+from tradewind.api.errors import Conflicting, Unprocessable
 from tradewind.api.kept.planning import Rules, Values, apply, keys_of
 from tradewind.api.models.actions import (
     BulkActionResponse,
@@ -45,12 +45,13 @@ class Kind(Generic[BodyT]):
         return opened
 
     def sealed(self, values: Values, box: SecretBox) -> Values:
-        """The row as it is stored."""
+        """The row as it is stored. Raises `Unprocessable` for a secret that is no text: one with half a character."""
         texts = {column: values[column] for column in self.secrets}
-        return {
-            **values,
-            **{name: box.encrypt(text) if isinstance(text, str) else None for name, text in texts.items()},
-        }
+        try:
+            sealed = {name: box.encrypt(text) if isinstance(text, str) else None for name, text in texts.items()}
+        except UnicodeEncodeError as exc:
+            raise Unprocessable(f"The {self.word} holds what is no Unicode text: {exc.reason}") from exc
+        return {**values, **sealed}
 
 
 async def create(state: ApiState, kind: Kind[BodyT], entity: BodyT) -> Values | None:

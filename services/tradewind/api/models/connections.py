@@ -52,7 +52,7 @@ class ConnectionBody(StrictBody):
             return "{}"
         try:
             parsed = json.loads(value)
-        except json.JSONDecodeError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ValueError("extra is not the text of a JSON object") from exc
         if not isinstance(parsed, dict):
             raise ValueError("extra is not the text of a JSON object")
