@@ -59,6 +59,19 @@ async def test_a_month_waits_a_moment_only_for_who_writes_history(past: Past, da
     assert await history.drop_month(database, "task_instance_history_2026_12") == 0
 
 
+@pytest.mark.usefixtures("no_months")
+async def test_a_month_whose_rows_are_there_already_is_left_to_the_default_table(
+    past: Past, database: Database, stores: LogStores
+) -> None:
+    await database.fetch(TRY, await past.run(1), uuid4(), datetime(2026, 12, 1, tzinfo=UTC))
+    with pytest.raises(history.MonthRefused, match="task_instance_history_2026_12"):
+        await history.add_months(database, NOW)
+    telemetry = Telemetry(CollectorRegistry(), service="api")
+    settings = RetentionSettings(run_days=30, pause_seconds=0.0)
+    sweep = RetentionSweep(settings=settings, stores=stores, database=database, clock=lambda: NOW, telemetry=telemetry)
+    assert (await sweep.run_once(NOW, lambda: False))["dag_run"] == 0
+
+
 async def test_asset_events_go_but_for_those_that_somebody_needs(
     past: Past, database: Database, stores: LogStores
 ) -> None:

@@ -17,6 +17,9 @@ TABLES: Final = ("dag_run", "task_instance_history", "xcom", "task_log", "asset_
 BY_DEFAULT: Final = tuple(table for table in TABLES if table != "task_log")
 """Logs of runs that stay are kept unless they are meant."""
 
+BY_RUN: Final = ("dag_run", "xcom", "task_log")
+"""Cleaned run by run: batches are of so many runs."""
+
 WITH_RUNS: Final = ("task_instance", "task_state_store", "task_reschedule", "trigger", "deadline", "callback")
 """Other tables of Airflow's whose rows go with their runs here, or are gone by then."""
 

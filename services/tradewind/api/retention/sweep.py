@@ -71,7 +71,7 @@ class RetentionSweep:
         try:
             for name in await history.add_months(self._database, now):
                 get_logger().info("retention.month_added", table=name)
-        except AdapterError as exc:
+        except (AdapterError, DomainError) as exc:
             get_logger().warning("retention.failed", table=history.TABLE, error=str(exc))
 
     def _kept(self) -> Iterator[tuple[str, int]]:

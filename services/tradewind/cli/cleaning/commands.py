@@ -11,8 +11,6 @@ from tradewind.cli.arguments import MoreLogs, moment
 from tradewind.cli.cleaning.tables import chosen_tables
 from tradewind.cli.output.talking import Yes, agrees
 
-BATCH_SIZE = 100
-
 Tables = Annotated[str | None, typer.Option("--tables", "-t", help="Only these, separated by commas.")]
 
 
@@ -36,8 +34,9 @@ def clean(
     ],
     tables: Tables = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Rows, or runs, in one transaction.")
-    ] = BATCH_SIZE,
+        int | None,
+        typer.Option("--batch-size", min=1, help="Rows, or runs, in one transaction; unset: 5000 rows or 100 runs."),
+    ] = None,
     dag_ids: Annotated[str | None, typer.Option("--dag-ids", help="Only of these DAGs, separated by commas.")] = None,
     exclude_dag_ids: Annotated[
         str | None, typer.Option("--exclude-dag-ids", help="Not of these DAGs, separated by commas.")

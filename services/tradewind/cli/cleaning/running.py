@@ -4,10 +4,11 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import typer
 
-from tradewind.api.retention.cleaning import Cleaning, Progress
+from tradewind.api.retention.cleaning import BY_RUN, Cleaning, Progress
 from tradewind.api.settings import ApiServiceSettings
 from tradewind.api.task_logs.stores import LogStores
 from tradewind.cli.access.failing import fail
@@ -22,7 +23,9 @@ from tradewind.service.lifecycle import config_errors_reported
 from tradewind.service.secrets import fernet_key
 from tradewind.service.settings import load_settings, required_database_url
 
-CONNECTIONS = 2
+CONNECTIONS: Final = 2
+ROWS_AT_ONCE: Final = 5000
+RUNS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Wish:
     before: datetime
     dag_ids: tuple[str, ...] | None
     excluded_dag_ids: tuple[str, ...]
-    batch_size: int
+    batch_size: int | None
     is_archived: bool
     is_dry: bool
 
@@ -71,7 +74,7 @@ async def _clean_table(wish: Wish, table: str, database: Database, stores: LogSt
             database=database,
             stores=stores,
             scope=Scope(before=wish.before, dag_ids=wish.dag_ids, excluded_dag_ids=wish.excluded_dag_ids),
-            batch_size=wish.batch_size,
+            batch_size=wish.batch_size or (RUNS_AT_ONCE if table in BY_RUN else ROWS_AT_ONCE),
             archived_at=utc_now() if wish.is_archived and not wish.is_dry else None,
             progress=heard,
         )
