@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from tradewind.api.errors import BadRequest
+from tradewind.api.errors import BadRequest, Forbidden
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import AttemptClaims, InvalidToken
 
@@ -77,8 +77,16 @@ def _renew(request: Request, response: Response) -> None:
 def _lease_claims(request: Request) -> AttemptClaims | None:
     """Those of a token that names a lease; None for others, which need no renewal."""
     state: ApiState = request.scope["state"]
+    token = request.headers.get("authorization", "").partition(" ")[2].strip()
     try:
-        claims = state["signer"].verify_attempt_token(request.headers.get("authorization", "").partition(" ")[2])
+        claims = state["logins"].attempt(token)
+    except Forbidden:
+        claims = _expired_claims(state, token)
+    return None if claims is None or claims.lease is None else claims
+
+
+def _expired_claims(state: ApiState, token: str) -> AttemptClaims | None:
+    try:
+        return state["signer"].verify_attempt_token(token)
     except InvalidToken:
         return None
-    return None if claims.lease is None else claims
