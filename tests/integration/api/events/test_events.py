@@ -184,6 +184,32 @@ async def test_as_many_may_listen_as_there_are_places(narrow: ApiServer) -> None
         pass
 
 
+async def test_who_takes_nothing_is_dropped(
+    api: ApiServer, scene: Scene, dag_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the buffers between the processes hold is waiting for a client that does not read."""
+    monkeypatch.setattr(stream, "SEND_SECONDS", 0.2)
+    await scene.write_dag(dag(ONE, dag_id=dag_id))
+    answer = await api.client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+    assert answer.status_code == 200
+    async with listening(api.client) as listened:
+        begin = listened.last_id
+    fill = (
+        "INSERT INTO state_change (dag_run_id, state) SELECT id, repeat('x', 2000) FROM dag_run, generate_series(1, $1)"
+    )
+    await scene.database.fetch(f"{fill} WHERE dag_id = $2", 8_000, dag_id)
+    await nobody_listens(api)
+    url = httpx.URL(api.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+    head = f"GET {EVENTS}?last_event_id={begin} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\n\r\n"
+    writer.write(head.encode())
+    await reader.readuntil(b"\r\n\r\n")
+    await nobody_listens(api)
+    writer.close()
+    while await forget_changes(scene.database, utc_now(), 1_000_000, 10_000):
+        pass
+
+
 async def test_a_process_that_stops_ends_its_streams(api: ApiServer, scene: Scene, dag_id: str) -> None:
     await scene.write_dag(dag(ONE, TWO, dag_id=dag_id))
     async with httpx.AsyncClient(headers=api.client.headers) as client:
