@@ -226,7 +226,8 @@ def required_broker_url(settings: ServiceSettings) -> str:
     """The broker's URL, for a service in a process of its own, where no in-memory bus could reach the others."""
     if settings.broker.url is None:
         raise ConfigError(
-            "TRADEWIND__BROKER__URL is not set: a service on its own needs a broker, "
+            "TRADEWIND__BROKER__URL is not set (nor Airflow's [celery] broker_url, to one of these): "
+            "a service on its own needs a broker, "
             "as in amqp://user:password@host:5672/ or redis://:password@host:6379/0 "
             "(only `tradewind standalone` runs without one)"
         )
@@ -237,7 +238,8 @@ def required_database_url(settings: ServiceSettings) -> str:
     """The database's URL, for whatever does not run the embedded one."""
     if settings.database.url is None:
         raise ConfigError(
-            "TRADEWIND__DATABASE__URL is not set: a service on its own needs a Postgres, "
+            "TRADEWIND__DATABASE__URL is not set (nor Airflow's [database] sql_alchemy_conn, to a Postgres): "
+            "a service on its own needs one, "
             "as in postgresql://user:password@host:5432/tradewind (only `tradewind standalone` brings one)"
         )
     return settings.database.url.get_secret_value()
