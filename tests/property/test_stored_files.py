@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tradewind.cli.stored_files.connections import Fields, read_connections, uri_of, write_connections
@@ -59,11 +59,13 @@ def test_pools_come_back(pools: dict[str, Pool]) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "yaml"])
+@settings(max_examples=40)
 @given(connections=st.dictionaries(KEYS, CONNECTIONS, max_size=3))
 def test_connections_come_back(connections: dict[str, Fields], form: str) -> None:
     assert read_connections(write_connections(connections, form), form) == connections  # pyright: ignore[reportArgumentType] - a literal
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(KEYS, CONNECTIONS, max_size=3))
 def test_connections_come_back_from_lines_of_json(connections: dict[str, Fields]) -> None:
     assert read_connections(write_connections(connections, "env", "json"), "env") == connections
