@@ -7,8 +7,8 @@ from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowPassword, OAuthF
 from fastapi.security.base import SecurityBase
 
 from tradewind.api.errors import Unauthorized
-from tradewind.api.identity.caller import Caller
-from tradewind.api.identity.origins import check_own_page
+from tradewind.api.identity.caller import Caller, Role
+from tradewind.api.identity.origins import check_own_name, check_own_page
 from tradewind.api.identity.signing_in import COOKIE
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import AttemptClaims, ReaderClaims
@@ -39,6 +39,12 @@ class UserToken(SecurityBase):
 
     async def __call__(self, request: Request) -> Caller:
         state: ApiState = request.scope["state"]
+        caller = await self._recognised(request, state)
+        if caller.via == "anonymous" and caller.role == Role.ADMIN:
+            check_own_name(request, state["settings"].api.base_url)
+        return caller
+
+    async def _recognised(self, request: Request, state: ApiState) -> Caller:
         if (token := bearer_token(request)) is not None:  # who says who they are is not asked for the cookie
             return await state["callers"].by_token(token)
         base_url = state["settings"].api.base_url

@@ -6,6 +6,7 @@ No page can forge either, so nothing needs to be handed out and sent back.
 """
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,19 @@ def check_own_page(request: Request, base_url: str | None, *, must_be_said: bool
         raise Forbidden(
             "A login by cookie works from this server's own pages only (Sec-Fetch-Site: same-origin, or an Origin "
             "header that names this server): send a token as 'Authorization: Bearer …' instead"
+        )
+
+
+def check_own_name(request: Request, base_url: str | None) -> None:
+    """Raises `Forbidden` for a request to a name that anybody's DNS may have pointed here. A page of that name could
+    read what it likes here from its visitor's machine, as to the browser both are one site."""
+    host = request.url.hostname or ""
+    if "." not in host or _is_address(host) or host.endswith(".localhost"):
+        return
+    if base_url is None or host != urlsplit(base_url).hostname:
+        raise Forbidden(
+            f"Who has not logged in is an Admin here, but not under the name {host!r}: set TRADEWIND__API__BASE_URL if "
+            "this server is known by it"
         )
 
 
@@ -65,6 +79,14 @@ def is_over_tls(request: Request, base_url: str | None) -> bool:
 def own_origins(request: Request, base_url: str | None) -> frozenset[Origin]:
     """Under which addresses this server is known: the settings' and the request's."""
     return frozenset(_origin(url) for url in (base_url, str(request.base_url)) if url)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_own_page(request: Request, base_url: str | None) -> bool | None:

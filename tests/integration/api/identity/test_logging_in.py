@@ -122,6 +122,9 @@ async def test_whoever_comes_is_an_admin_if_the_settings_say_so(api: ApiServer, 
         foreign = await anybody.post("/api/v2/variables", json=body, headers={"Origin": "https://evil.example"})
         assert foreign.status_code == 403
         assert (await anybody.post("/auth/tokens", json={"name": "x"})).status_code == 403
+        for host, status in (("localhost", 200), ("tradewind:8080", 200), ("rebound.example:8080", 403)):
+            for headers in ({}, bearer(token.json()["access_token"])):
+                assert (await anybody.get("/auth/me", headers={"Host": host} | headers)).status_code == status
     # Elsewhere that token is worth nothing.
     again = await api.client.get("/auth/me", headers=bearer(token.json()["access_token"]))
     assert again.status_code == 403
