@@ -8,13 +8,11 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from tradewind.api.errors import BadRequest, Forbidden
+from tradewind.api.errors import Forbidden
+from tradewind.api.execution.versions import in_version, spoken_version
 from tradewind.api.state import ApiState
 from tradewind.service.tokens import AttemptClaims, InvalidToken
 
-VERSION_HEADER: Final = "Airflow-API-Version"
-SUPPORTED_VERSIONS: Final = ("2026-06-30",)
-"""Dates of Airflow's contract, newest first: that of its task SDK 1.3."""
 REFRESHED_HEADER: Final = "Refreshed-API-Token"
 OK_BELOW: Final = 300
 
@@ -28,31 +26,14 @@ class ExecutionRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_versioned(request: Request) -> Response:
-            check_version(request)
+            version = spoken_version(request)
             response = await handle(request)
-            if response.status_code < OK_BELOW:
-                _renew(request, response)
-            return response
+            if response.status_code >= OK_BELOW:
+                return response
+            _renew(request, response)
+            return in_version(version, self.name, response)
 
         return handle_versioned
-
-
-def speaks_airflow(request: Request) -> bool:
-    """Whether the request names a version. Tradewind's own task processes name none: to them, a path that Airflow
-    reserves within names (`…/variables/keys`, `…/xcoms/…/slice`) is a name as any other."""
-    return VERSION_HEADER in request.headers
-
-
-def check_version(request: Request) -> None:
-    """Raises `BadRequest`."""
-    asked = request.headers.get(VERSION_HEADER)
-    if asked is None or asked in SUPPORTED_VERSIONS:
-        return
-    which = "newer than" if asked > SUPPORTED_VERSIONS[0] else "not one of"
-    message = (
-        f"The version {asked!r} of the execution API is {which} those spoken here: {', '.join(SUPPORTED_VERSIONS)}"
-    )
-    raise BadRequest({"reason": "unsupported_version", "message": message, "supported": list(SUPPORTED_VERSIONS)})
 
 
 def lease_token(state: ApiState, claims: AttemptClaims) -> str:

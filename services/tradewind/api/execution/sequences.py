@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, documented
-from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.execution.values import in_airflows_form
+from tradewind.api.execution.versions import speaks_airflow
 from tradewind.api.models.execution_questions import XComSliceQuery
 from tradewind.api.models.queries import Integer
 from tradewind.api.routes.execution import XCOM_PATH, get_xcom

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request
 from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import documented
 from tradewind.api.execution.models.answers import VariableKeyPage
-from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
+from tradewind.api.execution.route import ExecutionRoute
+from tradewind.api.execution.versions import speaks_airflow
 from tradewind.api.models.execution import VariableResponse
 from tradewind.api.routes.execution import get_task_variable
 from tradewind.db.api.attempt_leases import page_variable_keys

@@ -16,8 +16,9 @@ from tradewind.api.dependencies import AttemptDep, StateDep
 from tradewind.api.errors import BadRequest, Forbidden, NoSuchThing, RequestTooLarge, Unprocessable, documented
 from tradewind.api.execution.models.answers import Message
 from tradewind.api.execution.own_environment import connection_here, variable_here
-from tradewind.api.execution.route import ExecutionRoute, speaks_airflow
+from tradewind.api.execution.route import ExecutionRoute
 from tradewind.api.execution.values import in_airflows_form, in_own_form
+from tradewind.api.execution.versions import speaks_airflow
 from tradewind.api.models.execution import (
     ConnectionResponse,
     VariableBody,

@@ -598,11 +598,40 @@ async def test_tokens_are_renewed_while_the_lease_is_held(place: Place) -> None:
 async def test_a_version_that_is_not_spoken_is_said_so(place: Place) -> None:
     claims = await place.queued()
     async with await started(place, claims) as http:
-        for version in ("2027-01-01", "2026-04-06", "2025-04-28", "latest", ""):
+        for version in ("2027-01-01", "2026-05-01", "2025-11-05", "latest", ""):
             answer = await http.get("/variables/none", headers={"Airflow-API-Version": version})
             assert answer.status_code == 400, version
             assert answer.json()["detail"]["reason"] == "unsupported_version"
-            assert answer.json()["detail"]["supported"] == ["2026-06-30"]
+            assert answer.json()["detail"]["supported"] == ["2026-06-30", "2026-04-06"]
+
+
+async def test_an_older_client_is_answered_in_its_version(place: Place) -> None:
+    """Its models refuse what they do not know."""
+    claims = await place.queued()
+    added = {"team_name", "partition_date"}
+    async with place.http(place.workload_token(claims)) as http:
+        newest = await http.patch(f"/task-instances/{claims.attempt_id}/run", json=start_body())
+        http.headers["Airflow-API-Version"] = "2026-04-06"
+        older = await http.patch(f"/task-instances/{claims.attempt_id}/run", json=start_body())
+    token = older.headers["Refreshed-API-Token"]
+    moment = {"dag_id": place.dag_id, "logical_date": "2026-01-09T00:00:00Z"}
+    async with place.http(token) as http:
+        asked = {"logical_date": "2026-01-05T00:00:00Z"}
+        assert (await http.post(f"/dag-runs/{place.dag_id}/triggered", json=asked)).status_code == 204
+        now = (await http.get("/dag-runs/previous", params=moment)).json()
+        http.headers["Airflow-API-Version"] = "2026-04-06"
+        then = (await http.get("/dag-runs/previous", params=moment)).json()
+        detail = (await http.get(f"/dag-runs/{place.dag_id}/triggered")).json()
+        none = await http.get("/dag-runs/previous", params={**moment, "dag_id": "none"})
+
+    assert set(newest.json()["dag_run"]) - set(older.json()["dag_run"]) == added
+    assert {name: value for name, value in newest.json().items() if name != "dag_run"} == {
+        name: value for name, value in older.json().items() if name != "dag_run"
+    }
+    assert (now["run_type"], then["run_type"]) == ("operator_triggered", "manual")
+    assert set(now) - set(then) == added
+    assert detail == then
+    assert (none.status_code, none.json()) == (200, None)
 
 
 async def test_without_a_version_no_name_is_reserved(place: Place) -> None:
