@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from tradewind.api.access.rights import VisibleDags
 from tradewind.api.dag_specs import VersionKey
 from tradewind.api.state import ApiState
 from tradewind.core.errors import NotFound
@@ -25,10 +26,10 @@ _NOBODY_WAITS: Final = PoolQueue()
 
 
 async def explained(
-    state: ApiState, dag_id: str, run_id: str, task_id: str, map_index: int
+    state: ApiState, visible: VisibleDags, dag_id: str, run_id: str, task_id: str, map_index: int
 ) -> tuple[TaskInstanceId, Explanation]:
     """Why the task instance waits, runs or ended; raises `NotFound`. A run that was not started yet has task instances
-    too, as far as its DAG's version tells."""
+    too, as far as its DAG's version tells. Who holds slots is named if the DAG is `visible`, else only counted."""
     now = state["clock"]()
     read = await queries.load_run(state["database"], dag_id, run_id, now)
     if read is None:
@@ -39,6 +40,8 @@ async def explained(
     id_ = TaskInstanceId(found.run.id, task_id, map_index)
     position = position_of(snapshot, id_)
     seen = await circumstances(state, snapshot, position, found)
+    named = tuple(holder for holder in seen.holders.most if visible.sees(holder.dag_id))
+    seen = replace(seen, holders=replace(seen.holders, most=named))
     return id_, explain(snapshot, position, seen, now)
 
 

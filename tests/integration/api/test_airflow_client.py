@@ -18,6 +18,7 @@ from airflow_client.client.api import (
     dag_api,
     dag_run_api,
     dag_version_api,
+    event_log_api,
     import_error_api,
     monitor_api,
     pool_api,
@@ -447,3 +448,20 @@ async def test_backfills(client: airflow.ApiClient, scene: Scene, dag_id: str) -
     body.from_date = datetime(2024, 2, 1, tzinfo=UTC)
     with pytest.raises(exceptions.UnprocessableEntityException):
         await call(backfills.create_backfill, body)
+
+
+async def test_event_logs(client: airflow.ApiClient, attempt: Attempt) -> None:
+    api = event_log_api.EventLogApi(client)
+    note = models.DAGRunPatchBody(note="seen")
+    await call(dag_run_api.DagRunApi(client).patch_dag_run, attempt.dag_id, attempt.run_id, note)
+
+    page = await call(api.get_event_logs, dag_id=attempt.dag_id, event="patch_dag_run", order_by=["-when"])
+
+    [event] = page.event_logs
+    assert page.total_entries == 1
+    assert (event.dag_id, event.run_id, event.owner) == (attempt.dag_id, attempt.run_id, "ada")
+    assert event.extra == '{"note": "seen"}'
+    one = await call(api.get_event_log, event.event_log_id)
+    assert one == event
+    with pytest.raises(exceptions.NotFoundException):
+        await call(api.get_event_log, 987654321)

@@ -9,6 +9,7 @@ from tradewind.api.access.rights import (
     OF_ONE_DAG,
     Action,
     DagGrants,
+    Resource,
     Right,
     VisibleDags,
     holds,
@@ -26,7 +27,8 @@ from tradewind.api.state import ApiState
 VISIBLE: Final = "tradewind.visible_dags"
 """Where a request carries the DAGs about which its answer may speak."""
 ALL_DAGS: Final = VisibleDags()
-NO_DAGS: Final[DagGrants] = {}
+NO_DAG: Final = VisibleDags(dag_ids=frozenset())
+NO_GRANTS: Final[DagGrants] = {}
 
 
 async def require_access(request: Request, caller: UserDep) -> None:
@@ -76,13 +78,14 @@ async def _check_dags(request: Request, caller: Caller, rule: Rule, right: Right
     if rule.dags is Dags.NONE or not (holds(caller, right) or right.resource in OF_ONE_DAG):
         raise _forbidden(caller, right)
     state: ApiState = request.scope["state"]
-    grants = NO_DAGS if holds(caller, right) else await state["grants"].of(caller)
+    grants = NO_GRANTS if holds(caller, right) else await state["grants"].of(caller)
     if is_list(rule, request):
-        seen = visible_dags(caller, grants, right)
-        if seen is None:
+        request.scope[VISIBLE] = visible_dags(caller, grants, right)
+        if request.scope[VISIBLE] is None:
             raise _forbidden(caller, right)
-        request.scope[VISIBLE] = seen
         return
+    # An answer about one DAG may speak of others, too.
+    request.scope[VISIBLE] = visible_dags(caller, grants, Right(Action.READ, Resource.DAG)) or NO_DAG
     wanted = await subjects(rule, right, request)
     # A DAG that is not there is refused like one that may not be seen.
     if not wanted or not all(is_allowed(caller, grants, each, dag_id) for each, dag_id in wanted):

@@ -77,7 +77,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "get_dag_run": _READS_RUN,
         "get_list_dag_runs_batch": _READS_RUN,
         "wait_dag_run_until_finished": _READS_RUN,
-        "get_upstream_asset_events": _READS_RUN,
+        "get_upstream_asset_events": reads(Resource.ASSET, Dags.PATH),
         "trigger_dag_run": creates(Resource.DAG_RUN, Dags.PATH),
         "patch_dag_run": edits(Resource.DAG_RUN, Dags.PATH),
         "bulk_dag_runs": edits(Resource.DAG_RUN, Dags.BULK),

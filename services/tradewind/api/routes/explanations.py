@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from tradewind.api.access.guard import VisibleDep
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import documented
 from tradewind.api.explaining import explained
@@ -23,37 +24,38 @@ router = APIRouter(prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstan
 
 @router.get("/{task_id}/dependencies", responses=documented(404))
 async def get_task_instance_dependencies(
-    dag_id: str, dag_run_id: str, task_id: str, state: StateDep, map_index: Integer = -1
+    dag_id: str, dag_run_id: str, task_id: str, state: StateDep, visible: VisibleDep, map_index: Integer = -1
 ) -> TaskDependencyCollectionResponse:
     """What keeps a task instance from being queued; nothing for one that is past that."""
-    _, explanation = await explained(state, dag_id, dag_run_id, task_id, map_index)
+    _, explanation = await explained(state, visible, dag_id, dag_run_id, task_id, map_index)
     unmet = [TaskDependencyResponse(name=each.name, reason=each.reason) for each in unmet_dependencies(explanation)]
     return TaskDependencyCollectionResponse(dependencies=unmet)
 
 
 @router.get("/{task_id}/{map_index}/dependencies", responses=documented(404))
 async def get_task_instance_dependencies_by_map_index(
-    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep
+    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep, visible: VisibleDep
 ) -> TaskDependencyCollectionResponse:
     """The same for one instance of a mapped task."""
-    return await get_task_instance_dependencies(dag_id, dag_run_id, task_id, state, map_index)
+    return await get_task_instance_dependencies(dag_id, dag_run_id, task_id, state, visible, map_index)
 
 
 @router.get("/{task_id}/explain", responses=documented(404))
 async def explain_task_instance(
-    dag_id: str, dag_run_id: str, task_id: str, state: StateDep, map_index: Integer = -1
+    dag_id: str, dag_run_id: str, task_id: str, state: StateDep, visible: VisibleDep, map_index: Integer = -1
 ) -> ExplanationResponse:
-    """Every gate between a task instance and its worker, with its numbers; for one that has ended, why it did so."""
-    id_, explanation = await explained(state, dag_id, dag_run_id, task_id, map_index)
+    """Every gate between a task instance and its worker, with its numbers; for one that has ended, why it did so.
+    Holders of slots that belong to DAGs which the caller may not see are counted, not named."""
+    id_, explanation = await explained(state, visible, dag_id, dag_run_id, task_id, map_index)
     return _response(dag_id, dag_run_id, id_.task_id, id_.map_index, explanation)
 
 
 @router.get("/{task_id}/{map_index}/explain", responses=documented(404))
 async def explain_mapped_task_instance(
-    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep
+    dag_id: str, dag_run_id: str, task_id: str, map_index: Integer, state: StateDep, visible: VisibleDep
 ) -> ExplanationResponse:
     """The same for one instance of a mapped task."""
-    return await explain_task_instance(dag_id, dag_run_id, task_id, state, map_index)
+    return await explain_task_instance(dag_id, dag_run_id, task_id, state, visible, map_index)
 
 
 def _response(

@@ -229,3 +229,30 @@ async def test_permissions_are_kept_and_taken_back(client: httpx.AsyncClient, ap
         "permissions": [],
         "total_entries": 0,
     }
+
+
+async def test_answers_about_one_dag_name_no_others(
+    client: httpx.AsyncClient, api: ApiServer, log_in_as: As, scene: Scene, dag_id: str
+) -> None:
+    """Who holds the slots that a task waits for is counted, and named only to those who may see the holder's DAG."""
+    pool, other = f"pool of {dag_id}", f"{dag_id}_other"
+    await api.database.fetch("INSERT INTO slot_pool (pool, slots) VALUES ($1, 1)", pool)
+    task = TaskSpec(task_id="one", pool=pool)
+    for each in (other, dag_id):
+        await scene.write_dag(DagSpec(dag_id=each, relative_fileloc=f"{each}.py", tasks=(task,)))
+        await client.post(f"/api/v2/dags/{each}/dagRuns", json={"dag_run_id": "r"})
+        [dag_run_id] = await scene.start_runs(each)
+        if each == other:
+            await scene.start_attempt(dag_run_id, task)
+        else:
+            await scene.add_task_instances(dag_run_id, task)
+    guest = await log_in_as(dag_id, "Public")
+    await give(client, dag_id, dag_id, "read")
+    path = f"/api/v2/dags/{dag_id}/dagRuns/r/taskInstances/one"
+
+    answers = [await guest.get(f"{path}/{question}") for question in ("explain", "dependencies")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [other in answer.text for answer in answers] == [False, False]
+    assert other in (await client.get(f"{path}/explain")).text
+    assert (answers[0].json()["pool_holder_count"], answers[0].json()["pool_holders"]) == (1, [])
