@@ -17,7 +17,7 @@ from tradewind.api.configuration import routes as configuration
 from tradewind.api.connection_tests import handing_over
 from tradewind.api.connection_tests import routes as connection_tests
 from tradewind.api.dag_files import routes as dag_files
-from tradewind.api.errors import documented, install_error_handlers
+from tradewind.api.errors import REFUSED, documented, install_error_handlers
 from tradewind.api.event_log import routes as event_log
 from tradewind.api.execution.routers import ROUTERS as EXECUTION
 from tradewind.api.hardening.headers import SecurityHeaders
@@ -125,6 +125,7 @@ def create_app(state: ApiState, telemetry: Telemetry, *, is_checked: bool = True
         description="Airflow's public REST API v2 (`/api/v2`), and what task processes use (`/execution`).",
         version=version("tradewind"),
         lifespan=lifespan,
+        responses=REFUSED,
         generate_unique_id_function=_operation_id,
         redoc_url=None,
         root_path=urlsplit(settings.api.base_url or "").path.rstrip("/"),

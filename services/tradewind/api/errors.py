@@ -26,7 +26,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from tradewind.api.models.base import HTTPExceptionResponse
+from tradewind.api.models.base import HTTPExceptionResponse, HTTPValidationError
 from tradewind.core.errors import AdapterError, Conflict, DomainError, NotFound
 from tradewind.db.api.execution import AttemptNotRunning, StaleAttempt
 from tradewind.db.api.pages import StaleCursor, UnknownOrder
@@ -169,6 +169,14 @@ DESCRIPTIONS: Final[Mapping[int, str]] = {
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What to write into OpenAPI for a route that can answer so."""
     return {status: {"model": HTTPExceptionResponse, "description": DESCRIPTIONS[status]} for status in statuses}
+
+
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": HTTPExceptionResponse, "description": DESCRIPTIONS[400]},
+    422: {"model": HTTPValidationError | HTTPExceptionResponse, "description": DESCRIPTIONS[422]},
+    503: {"model": HTTPExceptionResponse, "description": DESCRIPTIONS[503]},
+}
+"""What any route may answer: to what cannot be, to what cannot be read, and while the database is away."""
 
 
 def install_error_handlers(app: FastAPI) -> None:

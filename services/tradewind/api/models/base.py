@@ -51,3 +51,19 @@ class HTTPExceptionResponse(ApiModel):
     """Body of every error except a malformed request: one line, or an object with `reason` and `message`."""
 
     detail: str | dict[str, object]
+
+
+class ValidationError(ApiModel):
+    """One thing that is wrong with a request: where, what, and what was given."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+    input: object = None
+    ctx: dict[str, object] = Field(default_factory=dict[str, object])
+
+
+class HTTPValidationError(ApiModel):
+    """Body of the error that a malformed request is answered with."""
+
+    detail: list[ValidationError]
