@@ -27,7 +27,6 @@ from tradewind.service.backoff import jitter_from
 from tradewind.service.dag_roots import dag_roots
 from tradewind.service.health import bus_check, store_check
 from tradewind.service.metrics import Telemetry
-from tradewind.service.secrets import fernet_key
 from tradewind.service.tokens import TokenSigner
 
 
@@ -42,9 +41,9 @@ def assembled(
     telemetry: Telemetry,
     passwords: Passwords,
     signer: TokenSigner,
+    secrets: SecretBox,
 ) -> ApiState:
     """The state of an application. Its `announcer`, `log_followers` and `callers` are run by the caller."""
-    secret_box = SecretBox(fernet_key(settings))
     return ApiState(
         settings=settings,
         database=pool,
@@ -63,7 +62,7 @@ def assembled(
         dag_specs=DagSpecs(pool),
         own_timetables=OwnTimetables(bus),
         dag_roots=dag_roots(settings),
-        secrets=secret_box,
+        secrets=secrets,
         log_followers=LogFollowers(
             bus=bus,
             database=pool,
@@ -71,7 +70,7 @@ def assembled(
             jitter=jitter_from(new_id),
             telemetry=telemetry,
         ),
-        log_stores=LogStores(settings=settings.logging, database=pool, secrets=secret_box),
+        log_stores=LogStores(settings=settings.logging, database=pool, secrets=secrets),
         change_feed=ChangeFeed(
             database=pool,
             max_listeners=settings.api_server.max_event_clients,

@@ -19,12 +19,13 @@ from tradewind.bus.port import Bus
 from tradewind.core.clock import Clock, IdFactory
 from tradewind.db.api.identity.users import ADMIN, get_user, save_user
 from tradewind.db.pool import Database
+from tradewind.db.secrets import SecretBox
 from tradewind.service.backoff import jitter_from, retrying
 from tradewind.service.http import serve_app
 from tradewind.service.listening import bind
 from tradewind.service.logging import get_logger
 from tradewind.service.metrics import Telemetry
-from tradewind.service.secrets import admin_password, jwt_secret
+from tradewind.service.secrets import admin_password, fernet_key, jwt_secret
 from tradewind.service.tokens import TokenSigner
 
 OnReady = Callable[[str, int], None]
@@ -65,6 +66,7 @@ async def run(
             telemetry=telemetry,
             passwords=passwords,
             signer=TokenSigner(jwt_secret(settings)),
+            secrets=SecretBox(fernet_key(settings)),
         )
         log_stores = state["log_stores"]
         mover = _log_mover(log_stores, pool, clock, new_id, telemetry)

@@ -45,15 +45,14 @@ def admin_password(settings: ServiceSettings) -> AdminPassword:
     return AdminPassword(password=_kept(settings.home, "admin_password", _random_password), is_generated=True)
 
 
+def known_fernet_key(settings: ServiceSettings) -> str | None:
+    """The same as `fernet_key`, but none is made if there is none."""
+    return _configured(settings.core.fernet_key) or _found(settings.home, "fernet_key")
+
+
 def kept_admin_password(settings: ServiceSettings) -> str | None:
     """The home folder's, if one was ever made."""
-    path = settings.home / "secrets" / "admin_password"
-    try:
-        return path.read_text().strip() or None
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise unusable(path, exc) from exc
+    return _found(settings.home, "admin_password")
 
 
 def make_home(home: Path) -> Path:
@@ -77,6 +76,16 @@ def _read(path: Path, setting: str) -> str:
     if not text:
         raise ConfigError(f"{setting}: {path} is empty")
     return text
+
+
+def _found(home: Path, name: str) -> str | None:
+    path = home / "secrets" / name
+    try:
+        return path.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise unusable(path, exc) from exc
 
 
 def _kept(home: Path, name: str, make: Callable[[], str]) -> str:

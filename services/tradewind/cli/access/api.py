@@ -129,6 +129,8 @@ def told(answer: httpx.Response) -> str:
     if isinstance(detail, list):  # what was wrong with the request, place by place
         places = cast("list[Any]", detail)
         return "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in places)
+    if isinstance(detail, dict):  # of a conflict: what was wrong, in a sentence among other things
+        return str(cast("Json", detail).get("message", detail))
     return str(detail)
 
 

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from tradewind.api.app import create_app
 from tradewind.api.assembly import assembled
 from tradewind.api.dependencies import require_user
+from tradewind.api.errors import Conflicting
 from tradewind.api.identity.caller import Caller, Role
 from tradewind.api.identity.passwords import Passwords
 from tradewind.api.settings import ApiServiceSettings
@@ -33,17 +34,23 @@ from tradewind.cli.access.failing import fail
 from tradewind.cli.kept import own_values
 from tradewind.db.migrate import SCHEMA, served_range
 from tradewind.db.pool import Database, open_pool, reach
+from tradewind.db.secrets import SecretBox
 from tradewind.db.store import StoreUnavailable
 from tradewind.service.clock import new_id, utc_now
 from tradewind.service.http import serve_app
 from tradewind.service.logging import configure_logging
 from tradewind.service.metrics import Telemetry
+from tradewind.service.secrets import known_fernet_key
 from tradewind.service.settings import load_settings, required_database_url
 from tradewind.service.tokens import TokenSigner
 
 PLACE: Final = "The application in this process"
 WAY_OUT: Final = "This is a defect: please report it"
 CONNECTIONS: Final = 2
+KEY_ELSEWHERE: Final = (
+    "The key of the services' secrets is not here: set TRADEWIND__CORE__FERNET_KEY to theirs, or TRADEWIND__HOME to "
+    "their home folder"
+)
 
 
 @contextmanager
@@ -85,9 +92,30 @@ async def _serving(settings: ApiServiceSettings, path: Path) -> AsyncGenerator[N
             telemetry=telemetry,
             passwords=Passwords(threads),
             signer=TokenSigner(token_urlsafe()),
+            secrets=_secrets(settings),
         )
         async with _running(state, telemetry, path):
             yield
+
+
+class _KeyElsewhere(SecretBox):
+    """A key made here would be another than the services': what it encrypts they could not read."""
+
+    def __init__(self) -> None: ...
+
+    def encrypt(self, text: str) -> bytes:
+        raise Conflicting(KEY_ELSEWHERE)
+
+    def decrypt(self, token: bytes) -> str:
+        raise Conflicting(KEY_ELSEWHERE)
+
+    def rotate(self, token: bytes) -> bytes:
+        raise Conflicting(KEY_ELSEWHERE)
+
+
+def _secrets(settings: ApiServiceSettings) -> SecretBox:
+    key = known_fernet_key(settings)
+    return _KeyElsewhere() if key is None else SecretBox(key)
 
 
 @asynccontextmanager
