@@ -98,8 +98,10 @@ class ParseServerClient:
     def restart(self) -> None:
         """End the server; another starts at once. Files that it had are lost to their callers."""
         self._restart_wanted.set()
-        if self._writer is not None:
-            self._writer.transport.abort()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._ready.clear()  # who asks from now on waits for the next one
+            writer.transport.abort()
 
     @asynccontextmanager
     async def _process(self) -> AsyncGenerator[tuple[Process, asyncio.StreamReader]]:
