@@ -21,6 +21,9 @@ CLOCK_GAP_SECONDS: Final = 3.0
 LOST_AFTER_BEATS: Final = 2
 """Heartbeats in a row that must miss an attempt before it is taken for lost."""
 
+HEARTBEATS_KEPT: Final = timedelta(days=1)
+"""Rows of services that are gone."""
+
 
 def republish_after(first_after: timedelta, publish_count: int) -> timedelta:
     """How long after its latest publication an unclaimed attempt's message is published again: doubled each time."""

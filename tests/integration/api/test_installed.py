@@ -3,6 +3,7 @@
 import socket
 import sys
 from collections.abc import Generator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,15 +22,20 @@ async def test_processes_are_jobs(api: ApiServer, scene: Scene) -> None:
     await scene.store.renew_scheduler(scene.scheduler_id, utc_now())
     await scene.store.record_service_heartbeat("dag_processor", uuid4(), utc_now())
     await scene.store.renew_triggerer(uuid4(), "a-triggerers-host", 10, utc_now())
+    collectors = uuid4(), uuid4()
+    for collector_id in collectors * 2:  # one of them is elected
+        await scene.store.advance_lease_clock(collector_id, utc_now(), timedelta(seconds=10))
 
     answer = await api.client.get("/api/v2/jobs", params={"is_alive": "true"})
     await api.database.fetch("DELETE FROM triggerer WHERE hostname = 'a-triggerers-host'")  # others look for none
     assert answer.status_code == 200, answer.text
     page = answer.json()
 
+    here = socket.gethostname()
     by_type = {job["job_type"]: job for job in page["jobs"]}
+    assert [job["job_type"] for job in page["jobs"]].count("CollectorJob") == len(collectors)
     assert {"SchedulerJob", "DagProcessorJob", "TriggererJob"} <= by_type.keys()
-    for kind, host in (("SchedulerJob", socket.gethostname()), ("TriggererJob", "a-triggerers-host")):
+    for kind, host in (("CollectorJob", here), ("SchedulerJob", here), ("TriggererJob", "a-triggerers-host")):
         job = by_type[kind]
         assert (job["state"], job["hostname"], job["end_date"], job["dag_id"]) == ("running", host, None, None)
         assert job["start_date"] <= job["latest_heartbeat"]

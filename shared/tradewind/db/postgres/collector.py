@@ -1,5 +1,6 @@
 """The collector's port on Postgres."""
 
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from tradewind.core.rows import (
 )
 from tradewind.core.states import EndCause, Outcome, TaskInstanceState
 from tradewind.db.assets.events import write_events
-from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, LOST_AFTER_BEATS
+from tradewind.db.limits import CLOCK_GAP_SECONDS, CLOCK_STEP_MAX_SECONDS, HEARTBEATS_KEPT, LOST_AFTER_BEATS
 from tradewind.db.pool import Database, Row
 from tradewind.db.postgres.dag_requests import insert_dag_requests
 from tradewind.db.postgres.end_writer import EndWrite, EndWriter, ReadAttempt, read_attempt
@@ -157,7 +158,8 @@ class PostgresCollectorStore:
         return {item.attempt_id: item for item in ended if item.attempt_id is not None}
 
     async def advance_lease_clock(self, collector_id: UUID, now: datetime, lease: timedelta) -> bool:
-        values = (collector_id, now, lease.total_seconds(), CLOCK_STEP_MAX_SECONDS, CLOCK_GAP_SECONDS)
+        clock = (collector_id, now, lease.total_seconds(), CLOCK_STEP_MAX_SECONDS, CLOCK_GAP_SECONDS)
+        values = (*clock, socket.gethostname(), HEARTBEATS_KEPT)
         return await self._database.fetch_value(statement("advance_lease_clock"), *values) is not None
 
 

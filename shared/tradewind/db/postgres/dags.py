@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from tradewind.core.clock import IdFactory
 from tradewind.core.rows import DagFileParse, DagFileRow
 from tradewind.core.spec import DagSpec
 from tradewind.db.assets.references import write_references
+from tradewind.db.limits import HEARTBEATS_KEPT
 from tradewind.db.pool import Database, Row, Session
 from tradewind.db.postgres.row_mapping import storable_text
 from tradewind.db.postgres.run_creation import write_schedules
@@ -21,8 +22,6 @@ from tradewind.db.statements import statement
 
 DAG_WRITER_LOCK: Final = 0x74726165
 """One dag processor writes at a time: version numbers have no gaps, and nobody waits for a row."""
-
-HEARTBEATS_KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

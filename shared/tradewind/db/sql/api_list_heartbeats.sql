@@ -7,4 +7,4 @@ SELECT 'triggerer', max(renewed_at) FROM triggerer
 UNION ALL
 SELECT 'collector', ticked_at FROM lease_clock
 UNION ALL
-SELECT service, max(renewed_at) FROM service_heartbeat GROUP BY service
+SELECT service, max(renewed_at) FROM service_heartbeat WHERE service <> 'collector' GROUP BY service

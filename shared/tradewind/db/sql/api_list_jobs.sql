@@ -68,11 +68,6 @@ FROM (
             CASE h.service WHEN 'dag_processor' THEN 'DagProcessorJob' ELSE initcap(h.service) || 'Job' END,
             h.started_at, NULL, h.renewed_at, NULL, NULL, h.hostname
         FROM service_heartbeat h
-        UNION ALL
-        -- Of the collectors the one that advances the lease clock.
-        SELECT NULL, l.holder::text, 'CollectorJob', NULL, NULL, l.ticked_at, NULL, NULL, NULL
-        FROM lease_clock l
-        WHERE l.holder IS NOT NULL
     ) AS each
     CROSS JOIN lease_clock c
 ) AS job
