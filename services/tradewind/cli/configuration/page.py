@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from tradewind.service.configuration.airflow_options import IGNORED, MAPPED
+from tradewind.service.configuration.airflow_options import IGNORED, IGNORED_SECTIONS, MAPPED
 from tradewind.service.configuration.catalogue import Setting
 from tradewind.service.configuration.code_options import CODE_OPTIONS
 from tradewind.service.configuration.listing import ours
@@ -70,16 +70,16 @@ def _airflow() -> Iterator[str]:
         ("Option", "Default"), ((_code(_bracketed(name)), _code(text or "")) for name, text in CODE_OPTIONS.items())
     )
     yield "## Airflow's options that are ignored\n"
-    yield _table(("Why", "Options"), ((why, ", ".join(names)) for why, names in _by_reason(IGNORED).items()))
+    yield _table(("Why", "Options"), ((why, ", ".join(names)) for why, names in _by_reason().items()))
     yield "## Older names\n"
     yield _table(
         ("Older", "Present"), ((_code(_bracketed(old)), _code(_bracketed(new))) for old, new in RENAMED.items())
     )
 
 
-def _by_reason(ignored: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
-    found: dict[str, list[str]] = {}
-    for name, reason in ignored.items():
+def _by_reason() -> Mapping[str, Sequence[str]]:
+    found = {reason: [f"all of {_code(f'[{section}]')}"] for section, reason in IGNORED_SECTIONS.items()}
+    for name, reason in IGNORED.items():
         found.setdefault(reason, []).append(_code(_bracketed(name)))
     return found
 

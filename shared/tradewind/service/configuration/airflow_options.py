@@ -30,7 +30,7 @@ MAPPED: Final[Mapping[str, Target]] = {
     **_same(
         "core",
         "dags_folder executor parallelism fernet_key execution_api_server_url load_examples dag_discovery_safe_mode"
-        " dag_ignore_file_syntax",
+        " dag_ignore_file_syntax test_connection",
     ),
     "core.rerun_with_latest_version": Target("core.rerun_with_latest_version", truth_or_nothing),
     "core.dagbag_import_timeout": Target("core.dagbag_import_timeout_seconds"),
@@ -230,12 +230,7 @@ _IGNORED: Final[Mapping[str, str]] = {
     "results are in Postgres, and attempts travel as Celery messages of ours": (
         "celery.celery_app_name celery.result_backend celery.result_backend_sqlalchemy_engine_options"
         " celery.celery_config_options celery.task_acks_late celery.task_track_started celery.extra_celery_config"
-        " celery_result_backend_transport_options.client-config"
-        " celery_result_backend_transport_options.fetch_message_attributes"
-        " celery_result_backend_transport_options.master_name"
-        " celery_result_backend_transport_options.sentinel_kwargs celery_broker_transport_options.visibility_timeout"
-        " celery_broker_transport_options.sentinel_kwargs celery_kubernetes_executor.kubernetes_queue"
-        " local_kubernetes_executor.kubernetes_queue"
+        " celery_kubernetes_executor.kubernetes_queue local_kubernetes_executor.kubernetes_queue"
     ),
     "an address that begins with amqps:// or rediss:// is reached over TLS": (
         "celery.ssl_active celery.ssl_mutual_tls celery.ssl_key celery.ssl_cert celery.ssl_cacert"
@@ -259,3 +254,9 @@ _IGNORED: Final[Mapping[str, str]] = {
 
 IGNORED: Final[Mapping[str, str]] = {name: reason for reason, names in _IGNORED.items() for name in names.split()}
 """Why an option means nothing here."""
+
+IGNORED_SECTIONS: Final[Mapping[str, str]] = {
+    "celery_broker_transport_options": "the bus has its own way to the broker: `broker.url` is all that it takes",
+    "celery_result_backend_transport_options": "results are in Postgres",
+}
+"""Sections that may hold anything, all of which means nothing here."""

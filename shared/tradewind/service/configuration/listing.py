@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tradewind.service.configuration.airflow_options import IGNORED, MAPPED, SECRETS, UNUSABLE
+from tradewind.service.configuration.airflow_options import IGNORED, IGNORED_SECTIONS, MAPPED, SECRETS, UNUSABLE
 from tradewind.service.configuration.catalogue import settings_of_all
 from tradewind.service.configuration.code_options import CODE_OPTIONS
 from tradewind.service.configuration.fallback import AirflowFallback
@@ -116,7 +116,7 @@ class Listing:
     def _about_airflow(self) -> Iterator[Remark]:
         for section, key, place in self.sources.given():
             name = _named(section, key)
-            reason = IGNORED.get(name) or self._unused(name, section, key)
+            reason = IGNORED.get(name) or IGNORED_SECTIONS.get(section) or self._unused(name, section, key)
             if reason is not None:
                 yield Remark(name=name, place=place, text=reason)
             elif section in _known_sections() and name not in MAPPED and not _is_known(name):
@@ -184,8 +184,8 @@ def _named(section: str, key: str) -> str:
 
 
 def _known_sections() -> set[str]:
-    names = (*MAPPED, *IGNORED, *CODE_OPTIONS)
-    return {form for name in names for form in (name.rpartition(".")[0], name.rpartition(".")[0].replace(".", "_"))}
+    sections = {name.rpartition(".")[0] for name in (*MAPPED, *IGNORED, *CODE_OPTIONS)} | IGNORED_SECTIONS.keys()
+    return sections | {section.replace(".", "_") for section in sections}
 
 
 def _is_known(name: str) -> bool:
