@@ -84,8 +84,10 @@ SECRETS: Final = frozenset(
 _IGNORED: Final[Mapping[str, str]] = {
     "times without a zone are UTC": "core.default_timezone",
     "users, their passwords and roles are in the database (`tradewind users`, OIDC)": (
-        "core.auth_manager core.simple_auth_manager_users core.simple_auth_manager_all_admins"
-        " core.simple_auth_manager_passwords_file"
+        "core.auth_manager core.simple_auth_manager_users core.simple_auth_manager_passwords_file"
+    ),
+    "it lets everybody do everything, so that only TRADEWIND__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS may say it": (
+        "core.simple_auth_manager_all_admins"
     ),
     "what the scheduler loads of a DAG file is its stored structure, kept as long as it is current": (
         "core.min_serialized_dag_update_interval core.compress_serialized_dags api.dag_cache_size api.dag_cache_ttl"
