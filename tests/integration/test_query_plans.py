@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import pytest
 
 from tests.servers.postgres import PostgresServer
+from tradewind.db.api.pages import page_statement, sort_expressions
 from tradewind.db.pool import Database, open_pool
 from tradewind.db.statements import FOLDER, statement
 
@@ -230,7 +231,7 @@ async def _execute(url: str, sql: str) -> None:
 
 async def plan_of(database: Database, name: str) -> list[dict[str, Any]]:
     """All nodes of the plan that any parameters get."""
-    sql = statement(name)
+    sql = page_statement(name).text if sort_expressions(name) else statement(name)
     count = max([0, *(int(number) for number in re.findall(r"\$(\d+)", sql))])
     parameters = f"({', '.join(['NULL'] * count)})" if count else ""
     await database.fetch(f"PREPARE explained_{name} AS {sql}")
@@ -266,4 +267,6 @@ async def test_every_statement_that_services_run_parses(database: Database) -> N
     names = sorted(path.stem for path in FOLDER.glob("*.sql") if not path.stem.startswith("api_"))
     assert len(names) > 40
     for name in names:
+        if re.search("^(ALTER|CREATE|DROP) ", statement(name), re.MULTILINE):
+            continue  # which cannot be prepared; that it runs, its own test shows
         await database.fetch(f"PREPARE parsed_{name} AS {statement(name)}")
