@@ -141,8 +141,12 @@ print("loaded:", *[name for name in {unused.split()!r} if name in sys.modules])
     ("shell", "typed"),
     [
         ("bash", {"COMP_WORDS": "tradewind dags list-", "COMP_CWORD": "2"}),
-        ("zsh", {"_TYPER_COMPLETE_ARGS": "tradewind dags list-"}),
-        ("fish", {"_TYPER_COMPLETE_ARGS": "tradewind dags list-", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+        pytest.param("zsh", {"_TYPER_COMPLETE_ARGS": "tradewind dags list-"}, marks=pytest.mark.full),
+        pytest.param(
+            "fish",
+            {"_TYPER_COMPLETE_ARGS": "tradewind dags list-", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_shells_complete_what_is_typed(shell: str, typed: Mapping[str, str]) -> None:
