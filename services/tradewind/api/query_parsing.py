@@ -5,7 +5,7 @@ at once. What OpenAPI says of them is made from the same model.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar, cast, get_origin
+from typing import Any, TypeVar, cast, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -13,9 +13,6 @@ from pydantic import BaseModel, ValidationError
 
 from tradewind.api.access.guard import visible
 from tradewind.api.models.queries import PageQuery
-
-VALIDATION_ERROR: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
-"""FastAPI's own."""
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 
@@ -46,9 +43,8 @@ def documented_query(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     properties = cast("Mapping[str, Mapping[str, object]]", schema["properties"])
     required = cast("list[str]", schema.get("required", []))
-    wrong = {"description": "Validation Error", "content": {"application/json": {"schema": VALIDATION_ERROR}}}
     parameters = [_documented(name, each, is_required=name in required) for name, each in properties.items()]
-    return {"parameters": parameters, "responses": {"422": wrong}}
+    return {"parameters": parameters}
 
 
 def _documented(name: str, schema: Mapping[str, object], *, is_required: bool) -> dict[str, object]:

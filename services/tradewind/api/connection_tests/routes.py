@@ -26,7 +26,7 @@ async def test_connection(body: ConnectionBody, state: StateDep) -> ConnectionTe
     return ConnectionTestResponse(status=ended.is_good, message=ended.message)
 
 
-@router.post("/enqueue-test", status_code=202, responses=documented(400, 403, 409, 422))
+@router.post("/enqueue-test", status_code=202, responses=documented(403, 409))
 async def enqueue_connection_test(body: ConnectionTestRequestBody, state: StateDep) -> ConnectionTestQueuedResponse:
     """Have a connection tested; the token is for asking what became of it."""
     asking.check_enabled(state)

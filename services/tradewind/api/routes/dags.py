@@ -50,7 +50,7 @@ async def patch_dags(
     return DAGCollectionResponse(dags=dags, total_entries=selected.total_entries)
 
 
-@router.get("/{dag_id}", responses=documented(400, 404, 422))
+@router.get("/{dag_id}", responses=documented(404))
 async def get_dag(dag_id: str, state: StateDep) -> DAGResponse:
     """One DAG."""
     return dag_response(await existing_dag(state, dag_id), state["dag_roots"], state["signer"])

@@ -24,7 +24,7 @@ async def delete_task_instance(
     await deleting.delete_task_instance(state, dag_id, dag_run_id, task_id, map_index)
 
 
-@router.delete("", responses=documented(400, 404, 409, 422), tags=["DAG"])
+@router.delete("", responses=documented(404, 409), tags=["DAG"])
 async def delete_dag(dag_id: str, state: StateDep) -> None:
     """Delete a DAG with its runs; it comes back when its file, if there is one still, is parsed again."""
     await deleting.delete_dag(state, dag_id)

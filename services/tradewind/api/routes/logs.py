@@ -37,7 +37,7 @@ Batches = AsyncIterator[list[bytes]]
 @router.get(
     "/{task_id}/logs/{try_number}",
     response_model=TaskInstancesLogResponse,
-    responses={**documented(400, 404, 503), 200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
+    responses={**documented(404, 406), 200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def get_log(
     dag_id: str,
