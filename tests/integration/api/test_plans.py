@@ -31,7 +31,9 @@ OF_ALL_DAGS: Final = ("api_list_dag_stats",)
 """Not pages, but may be asked about every DAG that there is."""
 KEYSET: Final = ("api_list_dag_runs", "api_list_task_instances")
 
-POINTS: Final = [name for name in NAMES if name not in (*LISTS, *OF_ALL_DAGS)]
+FRAMES: Final = ("api_count_listed",)
+"""No statements until a list is put into them."""
+POINTS: Final = [name for name in NAMES if name not in (*LISTS, *OF_ALL_DAGS, *FRAMES)]
 
 ONE_DAG: Final = {"dag_id": "dag_7"}
 ONE_RUN: Final = {"dag_id": "dag_7", "run_id": "run_6"}
@@ -39,6 +41,8 @@ SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 NARROW: Final[list[tuple[str, dict[str, object]]]] = [
     ("api_list_dag_runs", {**ONE_DAG}),
     ("api_list_dag_runs", {**ONE_DAG, "state": ["success"], "run_after_gte": SINCE}),
+    ("api_list_dag_runs", {"visible_dag_ids": ["dag_7", "dag_9"]}),
+    ("api_list_task_instances", {"visible_dag_ids": ["dag_7"]}),
     ("api_list_task_instances", {"of_run": 7}),
     ("api_list_task_instances", {"of_run": 7, "state": ["success"], "task_id": "task_1"}),
     ("api_list_task_instances", {**ONE_DAG}),

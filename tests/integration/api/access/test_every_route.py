@@ -70,7 +70,16 @@ async def test_a_route_without_a_line_or_without_its_guard_is_not_served() -> No
     assert "'get_dags' (/dags) does not ask which DAGs it may speak of" in not_narrowed
 
 
-@pytest.mark.parametrize("role", ["Admin", "Op", "User", "Viewer", "Public"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        "Admin",
+        "Viewer",
+        "Public",
+        pytest.param("Op", marks=pytest.mark.full),
+        pytest.param("User", marks=pytest.mark.full),
+    ],
+)
 async def test_every_route_with_every_role(
     api: ApiServer, log_in_as: As, routes: list[Any], role: str, dag_id: str
 ) -> None:

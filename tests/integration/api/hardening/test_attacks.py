@@ -205,6 +205,11 @@ async def test_secrets_are_neither_shown_nor_logged(
     token = (await client.post("/auth/tokens", json={"name": dag_id})).json()["token"]
     login = (await client.post("/auth/token", json={"username": username, "password": f"{marker}2"})).json()
 
+    signing = uuid4().hex
+    await scene.write_dag(DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=(TaskSpec(task_id="one"),)))
+    hook = {"name": dag_id[:200], "dag_id": dag_id, "secret": signing}
+    assert (await client.post("/api/v2/webhooks", json=hook)).json()["secret"] == signing
+
     document = (await client.get("/openapi.json")).json()
     shown = [answer.text for answer in (*planted, *refused)]
     for operation, path, *_ in openapi_gets(document):
@@ -217,7 +222,7 @@ async def test_secrets_are_neither_shown_nor_logged(
     assert [answer.status_code for answer in refused] == [409, 401, 401, 403]
     assert len(token) > 20
     assert "request.refused" in logged
-    for secret in (marker, token, login["access_token"], api.password, api.token):
+    for secret in (marker, token, signing, login["access_token"], api.password, api.token):
         assert not any(secret in text for text in shown)
         assert secret not in logged
         assert secret not in json.dumps([row["entry"] for row in stored])
