@@ -121,6 +121,7 @@ HOT: Final = (
     "archive_dag_runs",
     "count_old_event_logs",
     "count_old_xcoms",
+    "count_task_instances_of_runs",
     "delete_asset_events",
     "delete_old_dag_versions",
     "delete_old_event_logs",

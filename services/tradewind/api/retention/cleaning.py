@@ -20,6 +20,9 @@ BY_DEFAULT: Final = tuple(table for table in TABLES if table != "task_log")
 BY_RUN: Final = ("dag_run", "xcom", "task_log")
 """Cleaned run by run: batches are of so many runs."""
 
+TASK_INSTANCES_AT_ONCE: Final = 5000
+"""Runs of many tasks are deleted in transactions of their own: a second or two at most."""
+
 WITH_RUNS: Final = ("task_instance", "task_state_store", "task_reschedule", "trigger", "deadline", "callback")
 """Other tables of Airflow's whose rows go with their runs here, or are gone by then."""
 
@@ -130,7 +133,11 @@ class Cleaning:
             return 0
         for dag_run_id in await runs.runs_with_logs(self._database, free):
             await remove_logs(self._database, self._stores, dag_run_id)
-        return self._told(await runs.delete_old_runs(self._database, free, self._scope.before, self._archived_at))
+        deleted = 0
+        for group in runs.grouped(await runs.run_sizes(self._database, free), TASK_INSTANCES_AT_ONCE):
+            gone = await runs.delete_old_runs(self._database, group, self._scope.before, self._archived_at)
+            deleted += self._told(gone)
+        return deleted
 
     async def _delete_xcoms(self, dag_run_ids: tuple[int, ...]) -> int:
         return self._told(await runs.delete_xcoms(self._database, dag_run_ids, self._archived_at))

@@ -1,6 +1,6 @@
 """Runs that ended long ago, with all that hangs on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -54,6 +54,26 @@ async def removable_runs(database: Database, dag_run_ids: Sequence[int], before:
     """Those of the runs that nothing needs at this moment."""
     async with database.transaction() as session:
         return await _locked(session, dag_run_ids, before)
+
+
+async def run_sizes(database: Database, dag_run_ids: Sequence[int]) -> Mapping[int, int]:
+    """How many task instances each run has."""
+    rows = await database.fetch(statement("count_task_instances_of_runs"), list(dag_run_ids))
+    return {row["id"]: row["size"] for row in rows}
+
+
+def grouped(sizes: Mapping[int, int], limit: int) -> Iterator[list[int]]:
+    """Runs in their order, in groups of at most so many task instances, or of one run that has more."""
+    group: list[int] = []
+    total = 0
+    for dag_run_id, size in sizes.items():
+        if group and total + size > limit:
+            yield group
+            group, total = [], 0
+        group.append(dag_run_id)
+        total += size
+    if group:
+        yield group
 
 
 async def delete_old_runs(
