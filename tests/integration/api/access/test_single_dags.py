@@ -256,3 +256,14 @@ async def test_answers_about_one_dag_name_no_others(
     assert [other in answer.text for answer in answers] == [False, False]
     assert other in (await client.get(f"{path}/explain")).text
     assert (answers[0].json()["pool_holder_count"], answers[0].json()["pool_holders"]) == (1, [])
+
+
+async def test_nobody_inherits_what_a_user_of_the_name_was_given(
+    client: httpx.AsyncClient, log_in_as: As, dag_id: str
+) -> None:
+    await log_in_as(dag_id, "Public")
+    await give(client, dag_id, "some_dag", "read")
+
+    assert (await client.delete(f"/auth/users/{dag_id}")).status_code == 204
+
+    assert (await client.get("/auth/permissions", params={"grantee": dag_id})).json()["total_entries"] == 0
