@@ -96,6 +96,10 @@ class _Term:
     def directed(self, *, backwards: bool) -> str:
         return f"{self.expression} DESC" if self.is_descending != backwards else self.expression
 
+    def is_at(self, edge: str) -> str:
+        """The predicate: the row is where the edge is, by this key."""
+        return f"{self.expression} IS NOT DISTINCT FROM {edge}"
+
     def is_beyond(self, edge: str, *, backwards: bool) -> str:
         """The predicate: the row comes after the edge (backwards: before it) by this key."""
         if self.is_descending != backwards:
@@ -167,8 +171,7 @@ def _beyond_cursor(name: str, terms: Sequence[_Term], *, backwards: bool) -> str
     clause = "false"
     for term in reversed(terms):
         edge = f"(SELECT {term.expression} {row})"
-        equal = f"{term.expression} IS NOT DISTINCT FROM {edge}"
-        clause = f"({term.is_beyond(edge, backwards=backwards)} OR ({equal} AND {clause}))"
+        clause = f"({term.is_beyond(edge, backwards=backwards)} OR ({term.is_at(edge)} AND {clause}))"
     return clause
 
 
