@@ -26,7 +26,6 @@ from tradewind.dag_processor.bundles.keeper import BundleKeeper, BundleMetrics, 
 from tradewind.dag_processor.bundles.loop import Bundles
 from tradewind.dag_processor.bundles.problems import BundleProblems
 from tradewind.dag_processor.bundles.sources import bundle_sources
-from tradewind.dag_processor.connection_tests.loop import ConnectionTestLoop
 from tradewind.dag_processor.disk import Disk
 from tradewind.dag_processor.examiner import Examiner
 from tradewind.dag_processor.file_index import FileIndex
@@ -177,6 +176,9 @@ async def run(
     )
     async with asyncio.TaskGroup() as group:
         if settings.core.test_connection == "Enabled":
+            # Imported here: few deployments want it.
+            from tradewind.dag_processor.connection_tests.loop import ConnectionTestLoop
+
             connection_tests = ConnectionTestLoop(
                 execution_api_url=settings.execution_api_url,
                 mint_token=lambda: signer.mint_reader_token(

@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.servers.api import ApiServer
 from tests.servers.scene import Scene
@@ -217,6 +218,27 @@ async def test_what_lies_too_deep_to_be_looked_through_is_masked(client: httpx.A
     listed = await client.get("/api/v2/variables", params={"variable_key_prefix_pattern": dag_id})
 
     assert created.json()["value"] == listed.json()["variables"][0]["value"] == "***"
+
+
+async def test_what_no_key_opens_can_be_seen_changed_and_removed(api: ApiServer, dag_id: str) -> None:
+    path = f"/api/v2/variables/{dag_id}"
+    await api.client.post("/api/v2/variables", json={"key": dag_id, "value": "v"})
+    lost = SecretBox(Fernet.generate_key().decode()).encrypt("v")
+    await api.database.fetch("UPDATE variable SET value = $2 WHERE key = $1", dag_id, lost)
+
+    seen = await api.client.get(path)
+    listed = await api.client.get("/api/v2/variables", params={"variable_key_prefix_pattern": dag_id})
+    described = await api.client.patch(
+        path, json={"key": dag_id, "value": "x", "description": "d"}, params={"update_mask": "description"}
+    )
+    kept = await api.database.fetch_value("SELECT value FROM variable WHERE key = $1", dag_id)
+    changed = await api.client.patch(path, json={"key": dag_id, "value": "new"})
+
+    assert (seen.status_code, seen.json()["value"], listed.json()["total_entries"]) == (200, None, 1)
+    assert (described.json()["description"], kept) == ("d", lost)
+    assert changed.json()["value"] == "new"
+    await api.database.fetch("UPDATE variable SET value = $2 WHERE key = $1", dag_id, lost)
+    assert (await api.client.delete(path)).status_code == 204
 
 
 async def test_masked_values_stay(api: ApiServer, dag_id: str) -> None:

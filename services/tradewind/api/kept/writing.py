@@ -18,10 +18,11 @@ from tradewind.api.models.actions import (
 )
 from tradewind.api.models.base import StrictBody
 from tradewind.api.state import ApiState
-from tradewind.core.errors import NotFound
+from tradewind.core.errors import ConfigError, NotFound
 from tradewind.db.api.kept import KeptTable
 from tradewind.db.pool import Row, Transaction
 from tradewind.db.secrets import SecretBox
+from tradewind.service.logging import get_logger
 
 BodyT = TypeVar("BodyT", bound=StrictBody)
 
@@ -37,11 +38,16 @@ class Kind(Generic[BodyT]):
     """Columns that are encrypted."""
 
     def opened(self, row: Row, box: SecretBox) -> Values:
-        """The row with its secrets in clear."""
+        """The row with its secrets in clear. What no key opens is None, so that it can be seen, changed and removed all
+        the same."""
         opened: dict[str, object] = {column: row[column] for column in self.table.columns}
         for column in self.secrets:
             token = opened[column]
-            opened[column] = box.decrypt(token) if isinstance(token, bytes) else None
+            try:
+                opened[column] = box.decrypt(token) if isinstance(token, bytes) else None
+            except ConfigError as exc:
+                opened[column] = None
+                get_logger().error("secret.unreadable", what=self.word, key=row[self.table.key], error=str(exc))
         return opened
 
     def sealed(self, values: Values, box: SecretBox) -> Values:

@@ -78,5 +78,5 @@ async def delete_variable(variable_key: str, state: StateDep) -> Response:
 
 
 def _shown(values: Values) -> VariableResponse:
-    shown = redacted_text(cast("str", values["value"]), cast("str", values["key"]))
+    shown = redacted_text(cast("str | None", values["value"]), cast("str", values["key"]))
     return VariableResponse.model_validate({**values, "value": shown, "is_encrypted": True})

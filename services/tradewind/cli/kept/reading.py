@@ -22,16 +22,33 @@ ReadT = TypeVar("ReadT")
 def all_of(api: "Api", noun: str) -> Sequence[dict[str, Any]]:
     """All variables or connections by their columns: with their secrets if this is the database's own machine; else
     masked, which a line on stderr says if any is."""
-    answer = api.sent("GET", f"/own-values/{noun}")
-    if answer.is_success:
-        return answer.json()
-    own = _values_of_standalone(api, noun)
+    own = _own(api, noun)
+    return own if own is not None else _told_if_masked([_by_column(each) for each in api.each(noun, key=noun)])
+
+
+def one_of(api: "Api", noun: str, key_name: str, key: str) -> dict[str, Any] | None:
+    """The one of this key, likewise."""
+    own = _own(api, noun)
     if own is not None:
-        return own
-    found = [{**each, "conn_id": each.get("connection_id")} for each in api.each(noun, key=noun)]
+        return next((each for each in own if each[key_name] == key), None)
+    found = api.found(noun, key)
+    return None if found is None else _told_if_masked([_by_column(found)])[0]
+
+
+def _by_column(shown: dict[str, Any]) -> dict[str, Any]:
+    return {**shown, "conn_id": shown.get("connection_id")}
+
+
+def _told_if_masked(found: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     if any(MASK in str(value) for each in found for value in each.values()):
         typer.echo(f"Secrets are masked ({MASK}): only a command on the database itself can show them", err=True)
     return found
+
+
+def _own(api: "Api", noun: str) -> Sequence[dict[str, Any]] | None:
+    """With their secrets, if this process or this user's `tradewind standalone` has the database."""
+    answer = api.sent("GET", f"/own-values/{noun}")
+    return answer.json() if answer.is_success else _values_of_standalone(api, noun)
 
 
 def _values_of_standalone(api: "Api", noun: str) -> Sequence[dict[str, Any]] | None:
@@ -49,11 +66,6 @@ def _values_of_standalone(api: "Api", noun: str) -> Sequence[dict[str, Any]] | N
     from tradewind.cli.kept.own_values import own_values_at
 
     return own_values_at(url, fernet_key(settings), noun)
-
-
-def one_of(api: "Api", noun: str, key_name: str, key: str) -> dict[str, Any] | None:
-    """The one of this key."""
-    return next((each for each in all_of(api, noun) if each[key_name] == key), None)
 
 
 def read_file(file: Path, read: Callable[[str], ReadT]) -> ReadT:

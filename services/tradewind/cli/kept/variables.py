@@ -135,7 +135,10 @@ def export(
     """Write all variables to a file of JSON."""
     from tradewind.cli.stored_files.variables import Variable, write_variables
 
-    found = {each["key"]: Variable(each["value"], each["description"]) for each in all_of(api, "variables")}
+    rows = all_of(api, "variables")
+    if unreadable := [each["key"] for each in rows if each["value"] is None]:
+        fail(f"Encrypted with a key that TRADEWIND__CORE__FERNET_KEY does not hold: {', '.join(unreadable)}")
+    found = {each["key"]: Variable(each["value"], each["description"]) for each in rows}
     write_file(file, write_variables(found), f"{len(found)} variables successfully exported")
 
 
