@@ -15,7 +15,7 @@ from tradewind.api.execution.values import in_airflows_form
 from tradewind.api.routes.hitl import answer_question
 from tradewind.api.state import ApiState
 from tradewind.core.rows import Verdict
-from tradewind.core.states import TaskInstanceState
+from tradewind.core.states import EndCause, TaskInstanceState
 from tradewind.core.triggers import HumanAnswer
 from tradewind.db.api import attempt_questions as questions
 from tradewind.db.api.attempt_assets import list_triggering_events
@@ -81,15 +81,15 @@ async def end(state: ApiState, holder: Holder, body: StateBody) -> bool:
     if row["incarnation"] != lease.incarnation:
         raise _stale(lease)
     if is_over(row["state"]):
-        if is_replay(body, row["state"]):
+        if row["cause"] != EndCause.WORKER_LOST and is_replay(body, row["state"]):
             return False
         raise _not_running(row, "previous_state", "invalid_state")
     relay, said = Relay(state["bus"]), _said(holder.claims, row)
     verdict = await relay.report(lease, finished(lease.attempt_id, body, said, state["clock"]()))
     if verdict != Verdict.DONE:
-        raise _not_running(
-            await get_lease(state["database"], lease.attempt_id, lease), "previous_state", "invalid_state"
-        )
+        now = await get_lease(state["database"], lease.attempt_id, lease)
+        is_held = now["incarnation"] == lease.incarnation
+        raise _not_running(now, "previous_state", "invalid_state") if is_held else _stale(lease)
     await relay.leave(lease, hostname=said.hostname or "", pid=said.pid or 0)
     if body.state == TaskInstanceState.AWAITING_INPUT and row["responded_at"] is not None:
         await _go_on_with(state, holder.claims, row)

@@ -2,7 +2,7 @@
 -- current; task_instance_attempt, worker_pkey, hitl_detail_attempt_id_key.
 SELECT
     attempt.state,
-    attempt.try_number,
+    attempt.cause,
     attempt.start_date,
     attempt.first_start_date,
     attempt.task_reschedule_count,

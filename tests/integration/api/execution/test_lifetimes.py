@@ -284,6 +284,7 @@ async def test_a_process_that_was_not_heard_of_has_lost_its_attempt(place: Place
         answers = [
             await http.put(f"{own}/heartbeat", json={"hostname": "pod-1", "pid": 4711}),
             await http.patch(f"{own}/state", json={"state": "success", "end_date": ENDED}),
+            await http.patch(f"{own}/state", json={"state": "up_for_retry", "end_date": ENDED}),
             await http.put(f"{own}/rtif", json={}),
             await http.post(f"/xcoms/{place.dag_id}/r/work/k", json=1),
             await http.put("/variables/x", json={"val": "x"}),
