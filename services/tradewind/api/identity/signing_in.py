@@ -4,7 +4,6 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from tradewind.api.access.auditing import name_owner
 from tradewind.api.errors import BadRequest, TooManyRequests, Unauthorized
 from tradewind.api.identity.callers import ANONYMOUS
 from tradewind.api.identity.origins import is_over_tls
@@ -23,19 +22,21 @@ async def signed_in(request: Request, username: str, password: str) -> Row:
     state: ApiState = request.scope["state"]
     if not username or not password:
         raise BadRequest("Username and password must be provided")
-    counted = await state["login_limit"].count(username, _address(request))
-    user = await get_user(state["database"], username)
-    if user is not None:  # what is no user's name may be somebody's password, typed in the wrong place
-        name_owner(request, username)
-    try:
-        is_correct = await state["passwords"].is_correct(user["password_hash"] if user else None, password)
-    except TooManyRequests:
-        await state["login_limit"].take_back(counted)
-        raise
-    if user is None or not is_correct or not user["is_active"]:
-        raise Unauthorized("Invalid credentials")
-    await state["login_limit"].take_back(counted)
-    return user
+    limit = state["login_limit"]
+    async with limit.turn(username):
+        counted = await limit.count(username, _address(request))
+        user = await get_user(state["database"], username)
+        if user is not None:  # what is no user's name may be somebody's password, typed in the wrong place
+            name_owner(request, username)
+        try:
+            is_correct = await state["passwords"].is_correct(user["password_hash"] if user else None, password)
+        except TooManyRequests:
+            await limit.take_back(counted)
+            raise
+        if user is None or not is_correct or not user["is_active"]:
+            raise Unauthorized("Invalid credentials")
+        await limit.take_back(counted)
+        return user
 
 
 def token_for(state: ApiState, user: Row, lifetime_seconds: int) -> str:

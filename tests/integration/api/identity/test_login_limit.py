@@ -1,11 +1,13 @@
 """By what logins are counted."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.servers.api import ApiServer
 from tradewind.api.errors import TooManyRequests
+from tradewind.api.identity import login_limit as module
 from tradewind.api.identity.login_limit import LoginLimit
 from tradewind.api.settings import LoginLimits
 from tradewind.db.api.identity.logins import delete_expired_logins
@@ -82,3 +84,24 @@ async def test_what_is_over_is_forgotten(api: ApiServer) -> None:
     await delete_expired_logins(api.database, THEN + timedelta(days=1))
 
     assert (before, await api.database.fetch_value(old, THEN + timedelta(days=1))) == (2, 0)
+
+
+async def test_logins_of_a_name_take_turns_and_few_wait(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 1)
+    limit, may_end, ended = limit_at(api, THEN), asyncio.Event(), list[int]()
+
+    async def login(number: int) -> None:
+        async with limit.turn("same"):
+            await may_end.wait()
+            ended.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(login(1), name="first")
+        await asyncio.sleep(0)
+        group.create_task(login(2), name="second")
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequests, match="at once"):
+            await login(3)
+        may_end.set()
+    async with limit.turn("same"), limit.turn("another"):
+        assert ended == [1, 2]
