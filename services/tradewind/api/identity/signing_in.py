@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from tradewind.api.access.auditing import name_owner
 from tradewind.api.errors import BadRequest, TooManyRequests, Unauthorized
 from tradewind.api.identity.callers import ANONYMOUS
 from tradewind.api.identity.origins import is_over_tls
