@@ -1,8 +1,8 @@
 """What callers were given for single DAGs: by people, and by the DAGs' own `access_control`."""
 
-import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from tradewind.api.access.rights import DagGrants, DagPermission
@@ -26,14 +26,15 @@ _BY_ACCESS_CONTROL: Final[Mapping[tuple[str, str], DagPermission]] = {
 class Grants:
     """Asked only about callers whose role does not say enough, so that most requests ask no database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._monotonic = monotonic
         self._known: OrderedDict[tuple[str, str], tuple[float, DagGrants]] = OrderedDict()
 
     async def of(self, caller: Caller) -> DagGrants:
         """What the caller's role and the caller were given, as of two seconds ago at most."""
         key = (caller.role, caller.username)
-        now = asyncio.get_running_loop().time()
+        now = self._monotonic()
         found = self._known.get(key)
         if found is not None and now - found[0] < KNOWN_FOR_SECONDS:
             return found[1]
