@@ -40,6 +40,7 @@ def _is_json_container(text: str) -> bool:
         return False
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(TEXT, st.builds(Variable, TEXT | JSON.map(json.dumps), st.none() | TEXT.filter(bool))))
 def test_variables_come_back(variables: dict[str, Variable]) -> None:
     again = read_variables(write_variables(variables), "json")
