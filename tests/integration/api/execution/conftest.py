@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -23,6 +24,7 @@ from tradewind.service.tokens import AttemptClaims
 
 HEADERS = {"Airflow-API-Version": "2026-06-30"}
 STARTED = "2026-11-21T12:00:00Z"
+ENDED = "2026-11-21T12:05:00Z"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -116,10 +118,20 @@ async def place(api: ApiServer, collector: None, scene: Scene, dag_id: str) -> P
     )
 
 
+def start_body(**changed: object) -> dict[str, Any]:
+    return {
+        "state": "running",
+        "hostname": "pod-1",
+        "unixname": "ada",
+        "pid": 4711,
+        "start_date": STARTED,
+        **changed,
+    }
+
+
 async def started(place: Place, claims: AttemptClaims, *, pid: int = 4711) -> httpx.AsyncClient:
     """A process that runs the attempt; whoever asks closes it."""
-    body = {"state": "running", "hostname": "pod-1", "unixname": "ada", "pid": pid, "start_date": STARTED}
     async with place.http(place.workload_token(claims)) as http:
-        answer = await http.patch(f"/task-instances/{claims.attempt_id}/run", json=body)
+        answer = await http.patch(f"/task-instances/{claims.attempt_id}/run", json=start_body(pid=pid))
     assert answer.status_code == 200, answer.text
     return place.http(answer.headers["Refreshed-API-Token"])
