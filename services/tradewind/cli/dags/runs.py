@@ -35,7 +35,10 @@ def add_commands(app: typer.Typer) -> None:
 @asks_api
 def list_runs(
     api: "Api",
-    dag_id: DagId,
+    dag_id: Annotated[str | None, typer.Argument(metavar="DAG_ID", help="The DAG's id.")] = None,
+    dag_id_option: Annotated[
+        str | None, typer.Option("--dag-id", "-d", hidden=True, help="The DAG's id, as Airflow 2 wanted it.")
+    ] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only runs in this state.")] = None,
     start_date: Annotated[str | None, typer.Option("--start-date", "-s", help="Earliest logical date, ISO.")] = None,
     end_date: Annotated[str | None, typer.Option("--end-date", "-e", help="Latest logical date, ISO.")] = None,
@@ -44,8 +47,11 @@ def list_runs(
     no_backfill: Annotated[bool, typer.Option("--no-backfill", help="Leave out runs of backfills.")] = False,
 ) -> None:
     """List a DAG's runs, the latest first."""
+    wanted = dag_id or dag_id_option
+    if wanted is None:
+        raise typer.BadParameter("say which DAG", param_hint="DAG_ID")
     runs = api.each_by_cursor(
-        *("dags", dag_id, "dagRuns"),
+        *("dags", wanted, "dagRuns"),
         key="dag_runs",
         state=state,
         run_type=NOT_BACKFILLS if no_backfill else None,
