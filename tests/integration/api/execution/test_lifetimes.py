@@ -33,6 +33,8 @@ async def test_an_attempt_is_granted_to_one_process(place: Place) -> None:
     row = await place.row()
     assert (row["state"], row["worker_id"]) == ("running", f"http@{claims.attempt_id}")
     assert await place.workers(claims.attempt_id) == 1
+    shown = (await place.api.client.get(f"/api/v2/workers/http@{claims.attempt_id}")).json()
+    assert (shown["kind"], shown["hostname"], shown["state"], shown["busy_slots"]) == ("single", "pod-1", "running", 1)
 
 
 async def test_it_hears_what_it_needs_to_know(place: Place) -> None:
