@@ -34,9 +34,9 @@ TOO_DEEP: Final = '{"body": "lists and objects too deep in each other"}'
 IN_COLUMNS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "logical_date"})
 """What has a column of its own is not repeated in `extra`."""
 
-OUTCOMES_OF_LOGINS: Final = frozenset({200, 201, 204, 303, 307, 401, 403})
-"""Not that somebody was told to come later, or sent what is no login: anybody could fill the log with that. Nor what
-they were asked with: it proves who somebody is."""
+PASSWORD_LOGINS: Final = frozenset({"create_token", "create_token_cli", "create_cookie"})
+"""Of what is open to anybody, only what a known user asked for is logged, and passwords that were wrong, which are
+counted and limited: else anybody could fill the log. Never what they were asked with: it proves who somebody is."""
 
 _MOMENT: Final = TypeAdapter(AwareDatetime)
 
@@ -104,7 +104,7 @@ def _entry(change: Change, status: int) -> NewEvent | None:
     is_open = change.rule.door is Door.OPEN
     if change.rule.has_dry_run and body.get("dry_run", True) is True:
         return None
-    if is_open and status not in OUTCOMES_OF_LOGINS:
+    if is_open and change.owner is None and not (status == 401 and change.event in PASSWORD_LOGINS):
         return None
     path: dict[str, Any] = {**request.query_params, **request.path_params}
     dag_id = _text(path.get("dag_id"))

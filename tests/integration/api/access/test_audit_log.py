@@ -105,6 +105,22 @@ async def test_logins_are_logged_without_what_was_typed(api: ApiServer) -> None:
     assert typed not in json.dumps(found)
 
 
+async def test_who_logs_out_is_named_and_strangers_fill_no_log(api: ApiServer, log_in_as: As, dag_id: str) -> None:
+    user = await log_in_as(dag_id, "Viewer")
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0) as stranger:
+        before = len(await events(api.client, event="logout"))
+        for client in (stranger, user):
+            assert (await client.get("/api/v2/auth/logout")).status_code == 307
+        await stranger.post("/auth/token", json={"username": "ada"})
+
+    found = await events(api.client, event="logout", order_by="-id")
+
+    assert len(found) == before + 1
+    assert (found[0]["owner"], found[0]["status"]) == (dag_id, 307)
+    logins = await events(api.client, event="create_token", order_by="-id")
+    assert 422 not in {each["status"] for each in logins}
+
+
 async def test_the_log_can_be_searched(client: httpx.AsyncClient, log_in_as: As, scene: Scene, dag_id: str) -> None:
     await scene.write_dag(spec(dag_id))
     user = await log_in_as(f"{dag_id}_u", "User")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
+from tradewind.api.access.auditing import name_owner
 from tradewind.api.dependencies import StateDep, UserDep, bearer_token
 from tradewind.api.errors import ApiError, documented
 from tradewind.api.identity.origins import check_own_page, checked_next
@@ -38,7 +39,7 @@ async def login(request: Request, state: StateDep, next: str | None = None) -> R
 async def logout(request: Request, state: StateDep) -> RedirectResponse:
     """End the tokens that come with this request, and let the browser forget its own."""
     for token in {bearer_token(request), request.cookies.get(COOKIE)} - {None, ""}:
-        await _end(state, str(token))
+        await _end(request, state, str(token))
     response = RedirectResponse(LOGIN_PATH)
     delete_cookie(response, request)
     return response
@@ -85,12 +86,13 @@ async def get_caller(caller: UserDep) -> CallerResponse:
     )
 
 
-async def _end(state: ApiState, token: str) -> None:
+async def _end(request: Request, state: ApiState, token: str) -> None:
     """The token of a login opens nothing from now on; what is none, or has no id, is left alone."""
     try:
         claims = state["callers"].claims(token)
     except ApiError:
         return
+    name_owner(request, claims.username)
     if claims.token_id is not None:
         await revoke_login(state["database"], claims.token_id, claims.expires_at)
         state["callers"].forget()

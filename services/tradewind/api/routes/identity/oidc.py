@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
+from tradewind.api.access.auditing import name_owner
 from tradewind.api.dependencies import StateDep
 from tradewind.api.errors import BadRequest, Conflicting, Unauthorized, documented
 from tradewind.api.identity.origins import checked_next, is_over_tls
@@ -68,6 +69,7 @@ async def finish_oidc_login(
     from tradewind.api.identity.oidc.people import person
 
     user = await _saved(state, person(await provider.claims(code, flow), provider.settings))
+    name_owner(request, user["username"])
     response = RedirectResponse(flow["next"], status_code=303)
     response.delete_cookie(FLOW_COOKIE, path=router.prefix)
     set_cookie(response, request, token_for(state, user, state["settings"].api_auth.jwt_expiration_time_seconds))
