@@ -172,6 +172,7 @@ INSERT INTO dag_run (dag_id, run_id, state, run_type, triggered_by, run_after, q
     SELECT 'dag_' || n % 200 + 1, 'run_' || n, CASE WHEN n % 100 = 0 THEN 'running' WHEN n % 100 = 1 THEN 'queued'
         ELSE 'success' END, 'manual', 'rest_api', now(), now(), md5((n % 200 + 1)::text)::uuid, md5((n % 3)::text)::uuid
     FROM generate_series(1, 20000) n;
+ALTER TABLE task_instance DISABLE TRIGGER USER;
 INSERT INTO task_instance (dag_run_id, task_id, state, max_tries, attempt_id, pool, pool_slots, queue, priority_weight,
         operator, incarnation, held_slots, end_pending, published_at)
     SELECT r.id, 'task_' || n, s.state, 0, gen_random_uuid(), 'default_pool', 1, 'default', 1, 'x',
@@ -179,6 +180,9 @@ INSERT INTO task_instance (dag_run_id, task_id, state, max_tries, attempt_id, po
     FROM dag_run r CROSS JOIN generate_series(1, 15) n
     CROSS JOIN LATERAL (SELECT CASE WHEN r.state <> 'running' THEN 'success' WHEN n % 3 = 0 THEN 'queued'
         WHEN n % 3 = 1 THEN 'running' ELSE 'none' END AS state) s;
+ALTER TABLE task_instance ENABLE TRIGGER USER;
+INSERT INTO state_change (dag_run_id, task_id, map_index, try_number, state)
+    SELECT dag_run_id, task_id, map_index, try_number, state FROM task_instance WHERE dag_run_id % 3 = 0;
 INSERT INTO worker (worker_id, incarnation, hostname, pid, kind, queues, concurrency, sequence, attempts, started_at,
         renewed_at, renewed_at_tick)
     SELECT 'worker_' || n, md5(n::text)::uuid, 'host', 1, 'celery', '{default}', 16, 1, 1, now(), now(), 1
@@ -262,6 +266,21 @@ async def test_searches_give_the_whole_key(database: Database, name: str) -> Non
         assert index in used, f"{index} is not used but {list(used)}"
         conditions = [node.get("Index Cond", "") for node in nodes if node.get("Index Name") == index]
         assert all(condition.count(" = ") >= columns for condition in conditions), conditions
+
+
+async def test_changes_are_looked_for_where_the_reader_has_come_to(database: Database) -> None:
+    """By transaction, and from the last number on: never from the beginning of the table."""
+    nodes = await plan_of(database, "api_list_state_changes")
+    reads = [node for node in nodes if node.get("Relation Name") == "state_change"]
+    conditions = {
+        node["Index Name"]: node["Index Cond"]
+        for node in nodes
+        if "Index Cond" in node and "(seq >" in node["Index Cond"]
+    }
+    by_transaction = [node["Index Cond"] for node in nodes if node.get("Index Name") == "state_change_by_xid"]
+    assert len(reads) == 3
+    assert conditions == {"state_change_pkey": "(seq > GREATEST($2, $4))"}
+    assert sorted(condition.split()[1] for condition in by_transaction) == ["=", ">="]
 
 
 async def test_every_statement_that_services_run_parses(database: Database) -> None:

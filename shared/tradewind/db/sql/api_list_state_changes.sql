@@ -1,6 +1,18 @@
 -- Changes of transactions that the snapshot $1 did not see and $3 (null: that of now) sees, in the order in which they
--- were noted, after $4; those that were not over at $1 by state_change_by_xid, the others, which were all noted after
--- $2, by state_change_pkey; dag_run_pkey. At least one row, for what it says of the place.
+-- were noted, after $4. Those noted after $2 by state_change_pkey; before, by transactions that were not over at $1, by
+-- state_change_by_xid, held to it by `+ 0`; dag_run_pkey. At least one row, for what it says of the place.
+WITH late AS MATERIALIZED (
+    SELECT l.*
+    FROM state_change l
+    WHERE l.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND l.seq + 0 > $4::bigint
+    UNION ALL
+    SELECT l.*
+    FROM state_change l
+    WHERE l.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+        AND l.seq + 0 > $4::bigint
+        AND l.seq + 0 <= $2::bigint
+        AND $4::bigint < $2::bigint
+)
 SELECT
     place.upto::text AS upto,
     pg_snapshot_xmax($1::text::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) AS is_known,
@@ -16,12 +28,8 @@ LEFT JOIN (
     FROM (
         (
             SELECT l.*
-            FROM state_change l
-            WHERE l.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
-                AND l.seq > $4::bigint
-                AND pg_visible_in_snapshot(l.xid, coalesce($3::text::pg_snapshot, pg_current_snapshot()))
-            ORDER BY l.seq
-            LIMIT $5::integer
+            FROM late l
+            WHERE pg_visible_in_snapshot(l.xid, coalesce($3::text::pg_snapshot, pg_current_snapshot()))
         )
         UNION ALL
         (
