@@ -19,7 +19,7 @@ class Place:
     since: str
     """A snapshot, as Postgres writes it."""
     floor: int
-    """The highest number that was read when `since` was taken; what came later has higher ones."""
+    """The highest number that was read when `since` was taken: beyond it one need not ask by transaction."""
     upto: str | None = None
     seq: int = 0
 
