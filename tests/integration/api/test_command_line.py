@@ -31,6 +31,7 @@ READS: Final = (
     "dags list-import-errors -o plain",
     "dags list-runs twin_X",
     "dags list-runs twin_X --state failed -o yaml",
+    "dags list-runs -d twin_X --no-backfill --start-date 2024-02-03 -e 2024-02-03",
     "dags list-runs nothing",
     "dags state twin_X run",
     "dags state twin_X 2024-02-03",
@@ -125,28 +126,35 @@ def words(command: str, side: str) -> list[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def few_said(api: ApiServer, postgres: PostgresServer) -> Said:
-    return await _said(api, postgres, FEW, ("a", "b"))
+    return await _said(api, postgres, [FEW], ("a", "b"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def all_said(api: ApiServer, postgres: PostgresServer) -> Said:
-    return await _said(api, postgres, COMMANDS, ("c", "d"))
+    return await _said(api, postgres, [READS, CHANGES], ("c", "d"))
 
 
-async def _said(api: ApiServer, postgres: PostgresServer, commands: Sequence[str], sides: Sequence[str]) -> Said:
-    """Each side has a DAG and a user of its own."""
+async def _said(
+    api: ApiServer, postgres: PostgresServer, phases: Sequence[Sequence[str]], sides: Sequence[str]
+) -> Said:
+    """Each side has a DAG and a user of its own. What one changes the other sees in the next phase only."""
     for side in sides:
         await _prepare(api, f"twin_{side}")
+    for table in ("worker", "scheduler"):  # who is alive must not change between two sides
+        aged = "renewed_at = renewed_at - interval '1 hour', renewed_at_tick = renewed_at_tick - 3600"
+        await api.database.fetch(f"UPDATE {table} SET {aged}")
     database = str(await api.database.fetch_value("SELECT current_database()"))
     far = {"TRADEWIND_API_URL": api.url, "TRADEWIND_API_TOKEN": api.token, "TRADEWIND__HOME": "/nowhere"}
     near = {"TRADEWIND__DATABASE__URL": postgres.url_of(database), "TRADEWIND__HOME": str(api.settings.home)}
-    async with asyncio.TaskGroup() as group:
-        answers = [
-            group.create_task(asyncio.to_thread(run_commands, [words(each, side) for each in commands], environment))
-            for side, environment in zip(sides, (far, near), strict=True)
-        ]
-    from_afar, from_here = (each.result() for each in answers)
-    return dict(zip(commands, zip(from_afar, from_here, strict=True), strict=True))
+    said: dict[str, tuple[Done, Done]] = {}
+    for commands in phases:
+        async with asyncio.TaskGroup() as group:
+            from_afar, from_here = (
+                group.create_task(asyncio.to_thread(run_commands, [words(each, side) for each in commands], own))
+                for side, own in zip(sides, (far, near), strict=True)
+            )
+        said.update(zip(commands, zip(from_afar.result(), from_here.result(), strict=True), strict=True))
+    return said
 
 
 async def _prepare(api: ApiServer, dag_id: str) -> None:
