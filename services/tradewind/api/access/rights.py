@@ -177,6 +177,7 @@ def regex_of(globs: Sequence[str]) -> str:
     return f"^(?:{'|'.join(map(_regex, globs))})$"
 
 
+_MEMBER: Final = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 _SET: Final = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 
 
@@ -187,7 +188,7 @@ def _regex(glob: str) -> str:
         char = glob[position]
         found = _SET.match(glob, position) if char == "[" else None
         if found is not None:
-            parts.append(_set(bool(found[1]), found[2]))
+            parts.append(_set(found[2], is_negated=bool(found[1])))
             position = found.end()
             continue
         parts.append({"*": ".*", "?": "."}.get(char) or _literal(char))
@@ -195,9 +196,16 @@ def _regex(glob: str) -> str:
     return "".join(parts)
 
 
-def _set(is_negated: bool, members: str) -> str:
-    escaped = re.sub(r"([\\\[\]^])", r"\\\1", members)
-    return f"[{'^' if is_negated else ''}{escaped}]"
+def _set(members: str, *, is_negated: bool) -> str:
+    """A range that ends before it begins holds nothing."""
+    kept = "".join(
+        f"{_literal(low)}-{_literal(high)}" if high else _literal(one)
+        for low, high, one in _MEMBER.findall(members)
+        if not high or low <= high
+    )
+    if not kept:
+        return "." if is_negated else "(?:$.)"
+    return f"[{'^' if is_negated else ''}{kept}]"
 
 
 def _literal(char: str) -> str:

@@ -1,10 +1,12 @@
 """What is remembered of permissions, and for how long."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 from tests.servers.api import ApiServer
 from tradewind.api.access.grants import KNOWN_FOR_SECONDS, REMEMBERED_CALLERS, Grants
-from tradewind.api.access.rights import DagPermission
+from tradewind.api.access.rights import DagPermission, regex_of
 from tradewind.api.identity.caller import Caller
 from tradewind.db.api.access import delete_dag_permission, put_dag_permission
 
@@ -72,3 +74,38 @@ async def test_not_everybody_is_remembered(api: ApiServer) -> None:
         await grants.of(caller(f"u{number}"))
 
     assert asked[-2:] == [f"u{REMEMBERED_CALLERS}", "u0"]
+
+
+GLOBS = (
+    "*",
+    "a?c",
+    "[abc]*",
+    "[!a-c]*",
+    "[z-a]*",
+    "[!z-a]*",
+    "[]a]",
+    "[",
+    "a[",
+    "[\\]x",
+    "a.c",
+    "a+",
+    "(",
+    "[+--]",
+    "[^a]",
+    "a\\",
+)
+TEXTS = ("", "abc", "a.c", "z", "]", "[", "a[", "\\x", "a+", "aa", "(", ",", "-", "^", "a\\", "Zz")
+
+
+async def test_the_database_reads_patterns_as_python_does(api: ApiServer) -> None:
+    pairs = [(glob, text) for glob in GLOBS for text in TEXTS]
+    matching = (
+        "SELECT text ~ regex AS matches FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (regex, text, n)"
+    )
+
+    rows = await api.database.fetch(
+        f"{matching} ORDER BY n", [regex_of([glob]) for glob, _ in pairs], [text for _, text in pairs]
+    )
+
+    found = [pair for pair, row in zip(pairs, rows, strict=True) if row["matches"]]
+    assert found == [(glob, text) for glob, text in pairs if fnmatchcase(text, glob)]
