@@ -31,6 +31,7 @@ class ApiClient:
             token = answer.json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
         self.url, self.token = api_url, str(token)
+        self.username, self.password = username, password
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ STOCK_WORKER: Final = ("--editable", f"{_ROOT}[celery]", "celery==5.7.0")
 TASK_SDK: Final = ("apache-airflow-task-sdk==1.3.2",)
 """That of Airflow 3.3.2, with what it needs."""
 SCHEMATHESIS: Final = ("schemathesis==4.32.5",)
+AIRFLOWCTL: Final = ("apache-airflow-ctl==0.1.5", "keyrings.alt==5.0.2")
 AIRFLOW: Final = ("apache-airflow==3.3.2", "psycopg2-binary", "asyncpg", "kubernetes")
 
 
