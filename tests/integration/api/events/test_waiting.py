@@ -23,9 +23,11 @@ OTHER = task("other")
 NDJSON = {"Accept": "application/x-ndjson"}
 
 
-async def begun(scene: Scene, client: httpx.AsyncClient, dag_id: str, run_id: str = "r") -> int:
+async def begun(scene: Scene, api: ApiServer, dag_id: str) -> int:
+    """A run named `r`; nobody waits any more for those of other tests."""
+    await poll_until(lambda: waiters(api) == 0)
     await scene.write_dag(dag(ADD, OTHER, dag_id=dag_id))
-    answer = await client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None})
+    answer = await api.client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": "r", "logical_date": None})
     assert answer.status_code == 200, answer.text
     [run] = await scene.start_runs(dag_id)
     return run
@@ -43,7 +45,7 @@ def waiters(api: ApiServer) -> float | None:
 
 
 async def test_the_end_is_told_with_what_was_returned(api: ApiServer, scene: Scene, dag_id: str) -> None:
-    run = await begun(scene, api.client, dag_id)
+    run = await begun(scene, api, dag_id)
     selections: list[dict[str, Any]] = [{}, {"result": ["other", "add"]}, {"result": "nobody"}]
     async with asyncio.TaskGroup() as group:
         told = [group.create_task(waited(api.client, dag_id, **params), name="waiter") for params in selections]
@@ -74,7 +76,7 @@ async def test_every_state_on_the_way_is_told(api: ApiServer, scene: Scene, dag_
 
 
 async def test_values_of_mapped_tasks_come_as_a_list(api: ApiServer, scene: Scene, dag_id: str) -> None:
-    run = await begun(scene, api.client, dag_id)
+    run = await begun(scene, api, dag_id)
     await scene.add_mapped_task_instances(run, ADD, 2)
     for index in (1, 0):
         path = f"/api/v2/dags/{dag_id}/dagRuns/r/taskInstances/add/xcomEntries"
@@ -88,7 +90,7 @@ async def test_the_same_is_said_again_after_an_interval(
     api: ApiServer, scene: Scene, dag_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.01)
-    run = await begun(scene, api.client, dag_id)
+    run = await begun(scene, api, dag_id)
     path = f"/api/v2/dags/{dag_id}/dagRuns/r/wait"
     async with api.client.stream("GET", path, params={"interval": 0.01}, headers=NDJSON) as answer:
         lines = answer.aiter_lines()
@@ -101,7 +103,7 @@ async def test_a_run_that_is_deleted_ends_the_answer(
     api: ApiServer, scene: Scene, dag_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "SWEEP_SECONDS", 0.1)
-    await begun(scene, api.client, dag_id)
+    await begun(scene, api, dag_id)
     async with asyncio.TaskGroup() as group:
         waiter = group.create_task(waited(api.client, dag_id, interval=1), name="waiter")
         await poll_until(lambda: waiters(api) == 1)
@@ -110,7 +112,7 @@ async def test_a_run_that_is_deleted_ends_the_answer(
 
 
 async def test_the_client_package_waits(api: ApiServer, scene: Scene, dag_id: str) -> None:
-    run = await begun(scene, api.client, dag_id)
+    run = await begun(scene, api, dag_id)
 
     def wait() -> Any:
         with ApiClient(Configuration(host=api.url, access_token=api.token)) as client:
@@ -130,7 +132,7 @@ async def test_the_client_package_waits(api: ApiServer, scene: Scene, dag_id: st
 async def test_what_is_asked_for_is_checked(
     api: ApiServer, scene: Scene, dag_id: str, run_id: str, interval: str, status: int
 ) -> None:
-    await scene.end_run(await begun(scene, api.client, dag_id))
+    await scene.end_run(await begun(scene, api, dag_id))
     path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/wait"
     assert (await api.client.get(path, params={"interval": interval})).status_code == status
     assert (await api.client.get(path)).status_code == (404 if run_id == "nowhere" else 422) or run_id == "nowhere"
