@@ -92,7 +92,11 @@ def test_a_backfill_runs_its_dates_in_its_order_and_completes(stack: Stack, api:
 def test_a_backfill_of_partitions(stack: Stack, api: ApiClient) -> None:
     dates = ("--dag-id", "parts", "--from-date", "2024-01-01", "--to-date", "2024-01-02")
     keys = ["2024-01-01", "2024-01-02"]
-    assert tradewind(stack, "backfill", "create", *dates, "--dry-run").splitlines() == ["partition_key", "=============", *keys]
+    assert tradewind(stack, "backfill", "create", *dates, "--dry-run").splitlines() == [
+        "partition_key",
+        "=============",
+        *keys,
+    ]
     tradewind(stack, "backfill", "create", *dates)
 
     def ended() -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ HEADING: Final = "-- The schema that all migrations make, from the catalogues; r
 
 
 async def dump_schema(database: Database) -> str:
-    """All tables with columns, constraints, indexes, storage settings, functions, triggers and comments, as one text."""
+    """All tables with columns, constraints, indexes, storage settings, functions, triggers and comments, as a text."""
     columns = await database.fetch(statement("list_schema_columns"))
     constraints = await database.fetch(statement("list_schema_constraints"))
     parts = [HEADING]
