@@ -155,6 +155,41 @@ async def test_a_token_of_no_attempt_opens_nothing(api: ApiServer) -> None:
     assert asked > 25
 
 
+async def test_a_token_of_one_attempt_opens_nothing_of_another(api: ApiServer, scene: Scene, dag_id: str) -> None:
+    """Both run; on every route that names the attempt."""
+    tasks = (TaskSpec(task_id="one"), TaskSpec(task_id="two"))
+    await scene.write_dag(DagSpec(dag_id=dag_id, relative_fileloc=f"{dag_id}.py", tasks=tasks))
+    await api.client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={})
+    [dag_run_id] = await scene.start_runs(dag_id)
+    one, two = [await scene.start_attempt(dag_run_id, task) for task in tasks]
+    headers = {"Authorization": f"Bearer {api.signer.mint_attempt_token(one.claims)}"}
+    opened: list[tuple[str, int]] = []
+    asked = 0
+    async with httpx.AsyncClient(base_url=api.url, timeout=60.0, headers=headers) as client:
+        for route in served(api):
+            named = {"{attempt_id}", "{task_instance_id}"} & set(route.path.split("/"))
+            if OPERATIONS[route.name].door not in (Door.ATTEMPT, Door.LEASE, Door.WORKLOAD) or not named:
+                continue
+            path = route.path
+            for part in named:
+                path = path.replace(part, str(two.attempt_id))
+            for method in methods_of(route):
+                body = None if method in ("GET", "DELETE") else {}
+                answer = await client.request(method, filled(path), json=body, params={"sequence": 0})
+                asked += 1
+                if answer.status_code not in (401, 403):
+                    opened.append((f"{method} {path}", answer.status_code))
+
+    assert opened == []
+    assert asked > 5
+    assert (await client_status(api, two.claims, "/execution/variable-keys")) == 200
+
+
+async def client_status(api: ApiServer, claims: AttemptClaims, path: str) -> int:
+    headers = {"Authorization": f"Bearer {api.signer.mint_attempt_token(claims)}"}
+    return (await api.client.get(path, headers=headers)).status_code
+
+
 @pytest.mark.parametrize("name", ["../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "/etc/passwd", "....//"])
 async def test_paths_lead_nowhere_but_to_what_is_meant(api: ApiServer, scene: Scene, dag_id: str, name: str) -> None:
     task = TaskSpec(task_id="one")
