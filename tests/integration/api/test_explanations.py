@@ -257,7 +257,9 @@ async def test_mapped_task_instances_are_explained_by_index(
     unexpanded = await told(client, dag_id, "load")
     assert gates(unexpanded)["expansion"][1].startswith("it will be mapped over a number not known yet of items")
     assert "Task has been mapped" in await unmet(client, dag_id, "load")
-    assert (await client.get(f"{path}/-1/explain")).json()["gates"] == unexpanded["gates"]
+    by_index = gates((await client.get(f"{path}/-1/explain")).json())
+    without_times = {name: said[0] for name, said in gates(unexpanded).items()}
+    assert {name: said[0] for name, said in by_index.items()} == without_times
     assert (await client.get(f"{path}/-1/dependencies")).status_code == 200
     assert (await client.get(f"{path}/3/explain")).status_code == 404
 
