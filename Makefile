@@ -11,7 +11,10 @@ run: venv
 	 TRADEWIND__LOGGING__FORMAT="$${TRADEWIND__LOGGING__FORMAT:-console}" \
 	 exec $(BIN)/tradewind standalone
 
-# Without ARGS in two processes, which share the machine's cores: what computes, and what waits for services.
+# Without ARGS in two processes, which share the machine's cores and take about as long: what computes, with the API's
+# tests, and what waits for services.
+RULES := tests/unit tests/property tests/simulation tests/integration/api tests/integration/retention
+
 test: check
 ifeq ($(strip $(ARGS)),)
 	@$(MAKE) --no-print-directory --output-sync=target -j2 test-rules test-services
@@ -20,10 +23,10 @@ else
 endif
 
 test-rules: venv-dev
-	$(BIN)/python -m pytest -q -m 'not full' tests/unit tests/property tests/simulation
+	$(BIN)/python -m pytest -q -m 'not full' $(RULES)
 
 test-services: venv-dev
-	$(BIN)/python -m pytest -q -m 'not full' --ignore tests/unit --ignore tests/property --ignore tests/simulation
+	$(BIN)/python -m pytest -q -m 'not full' $(addprefix --ignore ,$(RULES))
 
 test-full: venv-dev
 	TRADEWIND_TEST_SEEDS=$${TRADEWIND_TEST_SEEDS:-2000} $(BIN)/python -m pytest -q $(ARGS)

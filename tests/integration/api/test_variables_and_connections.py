@@ -277,6 +277,7 @@ async def test_a_mask_names_what_changes_of_what_was_given(client: httpx.AsyncCl
 
 async def test_default_connections_are_created_where_they_are_missing(client: httpx.AsyncClient) -> None:
     mine = {"connection_id": "http_default", "conn_type": "http", "host": "mine"}
+    await client.delete("/api/v2/connections/http_default")  # of another test
     await client.post("/api/v2/connections", json=mine)
 
     answers = [await client.post("/api/v2/connections/defaults") for _ in range(2)]

@@ -1,5 +1,6 @@
 """Months of history, asset events, the audit log, versions of DAGs, and the sweep that looks after all of them."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -24,6 +25,15 @@ async def _months(database: Database) -> list[str]:
 async def no_months(database: Database) -> None:
     for name in await _months(database):
         await history.drop_month(database, name)
+
+
+@pytest.mark.usefixtures("no_months")
+async def test_each_month_is_made_by_one_of_many_who_want_to(database: Database) -> None:
+    async with asyncio.TaskGroup() as group:
+        making = [group.create_task(history.add_months(database, NOW), name=f"process {n}") for n in range(6)]
+    made = [name for task in making for name in task.result()]
+    assert sorted(made) == sorted(await _months(database))
+    assert len(made) == 2
 
 
 @pytest.mark.usefixtures("no_months")

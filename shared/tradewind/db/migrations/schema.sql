@@ -961,6 +961,7 @@ CREATE OR REPLACE FUNCTION public.add_history_partition(partition text, begins t
  SET lock_timeout TO '200ms'
 AS $function$
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext(partition)); -- every process of the API may be about to make it
     IF to_regclass(quote_ident(partition)) IS NOT NULL THEN
         RETURN false;
     END IF;

@@ -135,7 +135,7 @@ async def test_what_is_not_signed_rightly_is_refused(hook: Hook) -> None:
         await hook.deliver(
             {}, **{"X-Tradewind-Signature": sign("another secret of the length", now.encode() + b".{}")}
         ),
-        await hook.deliver({}, **{"X-Tradewind-Timestamp": str(int(now) + 1)}),
+        await hook.deliver({}, at=int(now), **{"X-Tradewind-Timestamp": str(int(now) + 1)}),
         await hook.deliver_as_github({}),
         await Hook(hook.api, f"{hook.dag_id}_nowhere").deliver({}),
     ]

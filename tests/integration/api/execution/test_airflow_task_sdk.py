@@ -14,7 +14,8 @@ from tradewind.core.spec import TaskSpec
 from tradewind.core.states import DagRunState
 from tradewind.service.tokens import AttemptClaims
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.full]
+"""Its environment takes a minute to install: only by `make test-full` or by name."""
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FIRST = datetime(2026, 1, 2, tzinfo=UTC)

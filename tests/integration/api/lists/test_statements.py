@@ -7,13 +7,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 from structlog.contextvars import get_contextvars
 
 from tests.integration.api.lists.listing import LISTINGS, Listing
-from tests.integration.api.lists.world import A, make_world
-from tests.servers.api import ApiServer
-from tests.servers.scene import Scene
+from tests.integration.api.lists.world import A
 from tradewind.db.pool import Database, Transaction
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,12 +29,6 @@ NAMED: Final = (
 )
 
 Statement = Callable[..., Awaitable[Any]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def client(api: ApiServer) -> httpx.AsyncClient:
-    await make_world(Scene(api.database))
-    return api.client
 
 
 @pytest.fixture

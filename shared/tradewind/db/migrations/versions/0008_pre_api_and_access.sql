@@ -236,6 +236,7 @@ COMMENT ON TABLE archived_row IS 'what `db clean` deleted, until it is exported 
 CREATE FUNCTION add_history_partition(partition text, begins timestamptz, ends timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext(partition)); -- every process of the API may be about to make it
     IF to_regclass(quote_ident(partition)) IS NOT NULL THEN
         RETURN false;
     END IF;
