@@ -174,7 +174,7 @@ async def test_a_token_of_one_attempt_opens_nothing_of_another(api: ApiServer, s
             for part in named:
                 path = path.replace(part, str(two.attempt_id))
             for method in methods_of(route):
-                body = None if method in ("GET", "DELETE") else {}
+                body: dict[str, object] | None = None if method in ("GET", "DELETE") else {}
                 answer = await client.request(method, filled(path), json=body, params={"sequence": 0})
                 asked += 1
                 if answer.status_code not in (401, 403):
