@@ -4,7 +4,7 @@ Otherwise two of them could each wait for what the other one holds, and the data
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 import pytest
@@ -44,7 +44,7 @@ async def set_weights(driver: Driver, database: Database, run: DagRunRow) -> Non
 
 @pytest.mark.parametrize("action", [record_an_end_that_skips, write_notes, set_weights])
 async def test_what_waits_for_the_first_holds_none_behind_it(
-    database: Database, action: Callable[[Driver, Database, DagRunRow], Awaitable[None]]
+    database: Database, action: Callable[[Driver, Database, DagRunRow], Coroutine[None, None, None]]
 ) -> None:
     driver = postgres_driver(database)
     run = await driver.started_run(TaskSpec(task_id=FIRST, retries=1), TaskSpec(task_id=SECOND))
@@ -56,18 +56,13 @@ async def test_what_waits_for_the_first_holds_none_behind_it(
     await driver.store.commit_decisions(
         DecisionBatch(scheduler_id=driver.scheduler_id, now=driver.now, runs=(guard_of(run),), requests=(request,))
     )
-    async with database.transaction() as other:
+    async with asyncio.TaskGroup() as group, database.transaction() as other:
         await other.fetch(_HOLD, run.id, FIRST)
-        doing = asyncio.create_task(_run(action(driver, database, run)))
+        group.create_task(action(driver, database, run), name="waits for the first")
         await poll_until(lambda: _is_waiting(database))
         async with database.transaction() as third:
             await third.fetch(f"{_HOLD} NOWAIT", run.id, SECOND)
-    await doing
 
 
 async def _is_waiting(database: Database) -> bool:
     return await database.fetch_value(_WAITING) == 1
-
-
-async def _run(action: Awaitable[None]) -> None:
-    await action
